@@ -1,0 +1,27 @@
+/*
+ * Every bound of the house on what outsiders can make large, each with its worst-case arithmetic. A bound that a config key
+ * sets stands in that key's row; the values here are those that no key changes.
+ */
+#ifndef KLAMM_COMMON_LIMITS_H
+#define KLAMM_COMMON_LIMITS_H
+
+/* A topic name; with "-" and a partition number it must fit a directory name of 255 bytes (Kafka's bound). */
+#define LIMIT_TOPIC_NAME_BYTES 249
+
+/* Decoding may make the arena at most this much larger than the frame: 8 bytes of struct for each byte of wire, and a base. */
+#define LIMIT_DECODE_FACTOR 8
+#define LIMIT_DECODE_BASE_BYTES 65536
+
+/* Requests of one connection that are decoded and not yet answered. The order of answers is kept, so this bounds what waits. */
+#define LIMIT_CONN_REQUESTS 64
+
+/* Decompressed size of one batch: the larger of ten times max.message.bytes and this; ratio at most 100 beyond 1 MiB. */
+#define LIMIT_DECOMPRESS_BYTES (64 << 20)
+
+/* Members of an ISR or assignment; the most that a client may ask for. Kafka has no bound; ZooKeeper's 1 MiB a node has. */
+#define LIMIT_REPLICAS 64
+
+/* Partitions of one topic: its znode must stay below ZooKeeper's 1 MiB (about 20 bytes a partition with three replicas). */
+#define LIMIT_TOPIC_PARTITIONS 20000
+
+#endif

@@ -1,0 +1,1 @@
+# Sources and unit tests of test/golden/ (see ../Makefile.am for the lists).

@@ -1,0 +1,1 @@
+# Sources and unit tests of tools/klamm/ (see ../Makefile.am for the lists).
