@@ -1,1 +1,10 @@
-# Sources and unit tests of proto/cluster/ (see ../Makefile.am for the lists).
+# Messages of the cluster (see ../Makefile.am for the lists): protoc-c makes the C of every .proto in the build tree.
+klamm_sources += proto/cluster/frame_type.h
+nodist_klamm_sources += proto/cluster/cluster.pb-c.c proto/cluster/cluster.pb-c.h
+BUILT_SOURCES += proto/cluster/cluster.pb-c.h
+CLEANFILES += proto/cluster/cluster.pb-c.c proto/cluster/cluster.pb-c.h
+EXTRA_DIST += proto/cluster/cluster.proto proto/cluster/README.md
+
+proto/cluster/cluster.pb-c.c: proto/cluster/cluster.pb-c.h
+proto/cluster/cluster.pb-c.h: proto/cluster/cluster.proto
+	$(AM_V_GEN)$(MKDIR_P) proto/cluster && $(PROTOC_C) -I$(srcdir) --c_out=. $(srcdir)/proto/cluster/cluster.proto

@@ -1,0 +1,26 @@
+/*
+ * The kinds of frames on a connection of the cluster, and the private Kafka API that opens one.
+ *
+ * The number travels in the frame head (broker/net/peer.h); the header of a frame is the message of proto/cluster/cluster.proto
+ * named beside it.
+ */
+#ifndef KLAMM_PROTO_CLUSTER_FRAME_TYPE_H
+#define KLAMM_PROTO_CLUSTER_FRAME_TYPE_H
+
+/* Api key of Hello: outside Kafka's range and never listed in ApiVersions. Request header v1, response header v0. */
+#define HELLO_API_KEY 20811
+#define HELLO_API_VERSION 0
+
+/* What this program speaks; the lower of both ends holds for a connection. */
+#define CLUSTER_PROTOCOL_VERSION 1
+
+enum frame_type {
+	FRAME_PING = 0,            /* Ping */
+	FRAME_VIEW = 1,            /* View: controller -> broker */
+	FRAME_VIEW_GAP = 2,        /* ViewGap: broker -> controller */
+	FRAME_PARTITION_STATES = 3, /* PartitionStates: controller -> broker */
+	FRAME_STOP_REPLICAS = 4,   /* StopReplicas: controller -> broker */
+	FRAME_REPLICA_RESULTS = 5, /* ReplicaResults: broker -> controller */
+};
+
+#endif
