@@ -1,8 +1,8 @@
 /*
  * The kinds of frames on a connection of the cluster, and the private Kafka API that opens one.
  *
- * The number travels in the frame head (broker/net/peer.h); the header of a frame is the message of proto/cluster/cluster.proto
- * named beside it.
+ * The number travels in the frame head (broker/net/peer.h). Beside it stands the message of proto/cluster/cluster.proto: the
+ * header of the frame, or with "payload" its payload behind an empty header, since a header is short and these grow with the cluster.
  */
 #ifndef KLAMM_PROTO_CLUSTER_FRAME_TYPE_H
 #define KLAMM_PROTO_CLUSTER_FRAME_TYPE_H
@@ -15,12 +15,12 @@
 #define CLUSTER_PROTOCOL_VERSION 1
 
 enum frame_type {
-	FRAME_PING = 0,            /* Ping */
-	FRAME_VIEW = 1,            /* View: controller -> broker */
-	FRAME_VIEW_GAP = 2,        /* ViewGap: broker -> controller */
-	FRAME_PARTITION_STATES = 3, /* PartitionStates: controller -> broker */
-	FRAME_STOP_REPLICAS = 4,   /* StopReplicas: controller -> broker */
-	FRAME_REPLICA_RESULTS = 5, /* ReplicaResults: broker -> controller */
+	FRAME_PING = 0,             /* Ping */
+	FRAME_VIEW = 1,             /* View as payload: controller -> broker */
+	FRAME_VIEW_GAP = 2,         /* ViewGap: broker -> controller */
+	FRAME_PARTITION_STATES = 3, /* PartitionStates as payload: controller -> broker */
+	FRAME_STOP_REPLICAS = 4,    /* StopReplicas as payload: controller -> broker */
+	FRAME_REPLICA_RESULTS = 5,  /* ReplicaResults as payload: broker -> controller */
 };
 
 #endif
