@@ -32,7 +32,9 @@
 	X(ERR_BUSY, -20, "in use")                                        \
 	X(ERR_CONFIG, -21, "configuration error")                         \
 	X(ERR_OUT_OF_RANGE, -22, "offset out of range")                   \
-	X(ERR_AUTH, -23, "not authorized")
+	X(ERR_AUTH, -23, "not authorized")                                \
+	X(ERR_ABORTED, -24, "not done, because another operation of the same batch failed") \
+	X(ERR_FENCED, -25, "fenced: somebody newer holds this office")
 
 enum error_code {
 #define X(name, value, text) name = value,
