@@ -1,0 +1,124 @@
+/*
+ * One entry of log.dirs: its lock, identity, checkpoints and the partitions that lie in it.
+ *
+ *     log_dir_open   makes the folder, takes .lock, reads meta.properties, klamm.run and the checkpoints, removes the clean marker
+ *     log_dir_scan   lists partition folders; .deleted and -delete leftovers are scheduled for removal
+ *     log_dir_load   opens each partition (recovery where the last stop was not clean), any number of threads
+ *     log_dir_tick   disk thread: background sync, durable marks, checkpoints, delayed removal; does nothing while nothing changed
+ *     log_dir_close  clean stop: closes every log, syncs, writes checkpoints, marks and last the clean marker
+ *
+ * Threads: open, scan, close: one thread while nobody else uses it. tick, sync: the dir's disk thread. Those marked "any
+ * thread" guard the registry with one mutex that never encloses another. A failed dir (fsync error, EIO, EROFS; D10) stays failed.
+ */
+#ifndef KLAMM_BROKER_LOG_LOG_DIR_H
+#define KLAMM_BROKER_LOG_LOG_DIR_H
+
+#include "broker/log/log.h"
+#include "common/error.h"
+#include "common/fs.h"
+#include "common/uuid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fd_cache;
+
+struct log_dir_args {
+	struct fs *fs;
+	struct fd_cache *fds;       /* shared by all dirs of the process */
+	const char *path;
+	int32_t broker_id;
+	struct slice cluster_id;    /* null: not known yet; see log_dir_set_cluster_id */
+	int64_t mark_interval_ms;   /* durable marks on disk; 0 = 5,000 */
+	int64_t checkpoint_ms;      /* recovery point and log start; 0 = 60,000 (log.flush.offset.checkpoint.interval.ms) */
+	int64_t high_watermark_ms;  /* 0 = 5,000 (replica.high.watermark.checkpoint.interval.ms) */
+	int64_t sync_ms;            /* background sync; 0 = 1,000 */
+	int64_t sync_bytes;         /* ... or after so many bytes; 0 = 64 MiB */
+};
+
+/* What the last stop was (D9). */
+enum log_dir_stop {
+	LOG_DIR_NEW,           /* no klamm.run and no partitions */
+	LOG_DIR_CLEAN,         /* clean marker (ours or Kafka's) */
+	LOG_DIR_PROCESS_CRASH, /* same boot, same file system: the page cache survived */
+	LOG_DIR_UNCLEAN,       /* power lost, or unknown */
+};
+
+/* ERR_BUSY: another process has the lock. ERR_CONFIG: meta.properties of another broker or cluster, or of a version we cannot
+ * read. The text of err names path and remedy. */
+int log_dir_open(const struct log_dir_args *args, struct log_dir **ret_dir, struct error *err);
+
+/* Writes meta.properties when there was none; ERR_CONFIG when it names another cluster. */
+int log_dir_set_cluster_id(struct log_dir *dir, struct slice cluster_id, struct error *err);
+
+/* Of meta.properties; null when there was none. Valid until log_dir_free. */
+struct slice log_dir_cluster_id(const struct log_dir *dir);
+
+/* Of meta.properties before this start; -1 when there was none. */
+int32_t log_dir_broker_id(const struct log_dir *dir);
+
+/* directory.id; made at the first open. */
+struct uuid log_dir_id(const struct log_dir *dir);
+const char *log_dir_path(const struct log_dir *dir);
+enum log_dir_stop log_dir_last_stop(const struct log_dir *dir);
+
+/* The broker epoch that klamm.run of the last run has; -1 unknown. */
+int64_t log_dir_last_broker_epoch(const struct log_dir *dir);
+
+/* Written to klamm.run at once, synced. */
+int log_dir_set_broker_epoch(struct log_dir *dir, int64_t epoch);
+
+/* A partition folder that the scan found. */
+struct log_dir_entry {
+	char *topic;
+	int32_t partition;
+	bool is_future; /* -future or -stray: kept, not opened */
+};
+
+/* ERR_INVALID: a folder whose name is no partition's (Kafka refuses it, too); err names it. */
+int log_dir_scan(struct log_dir *dir, struct error *err);
+int log_dir_n_entries(const struct log_dir *dir);
+const struct log_dir_entry *log_dir_entry(const struct log_dir *dir, int i);
+
+/*
+ * Opens the partition of an entry: a clean one by one listing and a few small reads, else with recovery. ERR_CORRUPT: damaged below
+ * the durable mark; nothing was changed, the caller marks the partition offline. Different entries may be opened by different
+ * threads at once. The observer may be replaced later (log_set_observer).
+ */
+int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, const struct log_observer *observer,
+		 struct log **ret_log, struct error *err);
+
+/* After all entries are loaded: syncs what recovery wrote, so that all that was found is durable, and writes the first marks. */
+int log_dir_load_done(struct log_dir *dir);
+
+/* Any thread. */
+bool log_dir_failed(const struct log_dir *dir);
+
+/* Marks the dir failed (the probe of the caller, or a call that hung). Any thread. */
+void log_dir_fail(struct log_dir *dir, int error, const char *what);
+
+/* wake(ctx) is called on any thread when the dir, idle before, has got something to do: post a tick to the disk thread. */
+void log_dir_set_wake(struct log_dir *dir, void (*wake)(void *ctx), void *ctx);
+
+/*
+ * Disk thread: does what is due. now_ms: monotonic clock. *ret_wait_ms: until the next thing is due, -1 when there is none (wait for
+ * wake). An error has failed the dir.
+ */
+int log_dir_tick(struct log_dir *dir, int64_t now_ms, int64_t *ret_wait_ms);
+
+/* Disk thread: syncs all that was appended and made so far; all durable ends move. */
+int log_dir_sync(struct log_dir *dir);
+
+/* Bytes appended since the last sync. Any thread. */
+int64_t log_dir_unsynced_bytes(const struct log_dir *dir);
+
+/* Removes at once what deletion has scheduled (clean stop, tests). Disk thread. */
+void log_dir_remove_all_due(struct log_dir *dir, int64_t now_ms);
+
+/* The clean stop. Logs are closed and freed. On an error the marker is not written: the next start recovers. Frees dir. */
+int log_dir_close(struct log_dir *dir);
+
+/* Ends without a clean stop: logs are freed, nothing is written. Frees dir. */
+void log_dir_free(struct log_dir *dir);
+
+#endif
