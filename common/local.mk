@@ -10,3 +10,6 @@ test_unit_common_memory_test_LDADD = $(unit_libs)
 unit_tests += test/unit/common/values_test
 test_unit_common_values_test_SOURCES = test/unit/common/values_test.c
 test_unit_common_values_test_LDADD = $(unit_libs)
+
+# Configuration: properties files, tables of keys.
+klamm_sources += common/config_table.h common/nearest.h common/properties.h
