@@ -1,1 +1,3 @@
-# Sources and unit tests of test/golden/ (see ../Makefile.am for the lists).
+# Bytes that Kafka made (see README.md) and the test that compares our codec with them.
+EXTRA_DIST += test/golden/README.md test/golden/api_versions.txt test/golden/headers.txt test/golden/znodes.txt \
+	test/golden/messages test/golden/batches test/golden/generator
