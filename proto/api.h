@@ -42,4 +42,10 @@ static inline bool api_is_flexible(const struct api *api, int version)
 int api_record_count(void);
 const struct message_schema *api_record_at(int index);
 
+/* What kgen makes, for api.c. */
+extern const struct api api_table[];
+extern const int api_table_n;
+extern const struct message_schema *const api_record_table[];
+extern const int api_record_table_n;
+
 #endif

@@ -1,3 +1,23 @@
 # Sources and unit tests of proto/ (see ../Makefile.am for the lists).
-klamm_sources += proto/api.h proto/frame.h proto/kafka_error.c proto/kafka_error.h proto/message.h proto/wire.c proto/wire.h
-EXTRA_DIST += proto/README.md
+klamm_sources += proto/api.c proto/api.h proto/frame.c proto/frame.h proto/kafka_error.c proto/kafka_error.h proto/message.c \
+	proto/message.h proto/message_decode.c proto/message_dump.c proto/message_encode.c proto/message_field.h proto/wire.c proto/wire.h
+
+# The schemas of Kafka's messages and what kgen makes of them, in the build tree. kgen leaves files alone that stay the same, so
+# the stamp, not the headers, tells whether it has run; the empty recipe lets make look at the headers' times again.
+include proto/kafka/files.mk
+EXTRA_DIST += proto/README.md $(kafka_schemas)
+kafka_headers = $(kafka_schemas:.api=.gen.h) proto/kafka/api_keys.gen.h
+
+noinst_PROGRAMS += proto/kgen
+proto_kgen_SOURCES = proto/kgen.c proto/kgen.h proto/kgen_check.c proto/kgen_read.c proto/kgen_write.c
+proto_kgen_LDADD =
+
+nodist_klamm_sources += proto/kafka/tables.gen.c
+BUILT_SOURCES += proto/kafka/tables.stamp $(kafka_headers)
+CLEANFILES += proto/kafka/tables.stamp proto/kafka/tables.gen.c $(kafka_headers)
+
+proto/kafka/tables.stamp: proto/kgen$(EXEEXT) $(kafka_schemas) proto/kafka/files.mk
+	$(AM_V_GEN)$(MKDIR_P) proto/kafka && ASAN_OPTIONS=detect_leaks=0 ./proto/kgen$(EXEEXT) proto/kafka $(filter %.api,$^) && touch $@
+
+proto/kafka/tables.gen.c $(kafka_headers): proto/kafka/tables.stamp
+	@:
