@@ -5,7 +5,7 @@ klamm_sources += proto/api.c proto/api.h proto/frame.c proto/frame.h proto/kafka
 # The schemas of Kafka's messages and what kgen makes of them, in the build tree. kgen leaves files alone that stay the same, so
 # the stamp, not the headers, tells whether it has run; the empty recipe lets make look at the headers' times again.
 include proto/kafka/files.mk
-EXTRA_DIST += proto/README.md $(kafka_schemas)
+EXTRA_DIST += proto/README.md
 kafka_headers = $(kafka_schemas:.api=.gen.h) proto/kafka/api_keys.gen.h
 
 noinst_PROGRAMS += proto/kgen
