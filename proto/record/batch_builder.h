@@ -25,7 +25,7 @@ struct batch_spec {
 	enum codec codec;
 	int32_t level;             /* CODEC_LEVEL_DEFAULT or one that codec_level_ok allows */
 	bool append_time;
-	int64_t append_time_ms;    /* max timestamp when append_time */
+	int64_t append_time_ms;    /* max timestamp when append_time, and of a batch without records */
 	bool transactional;
 	bool control;
 	bool has_delete_horizon;
@@ -36,7 +36,7 @@ struct batch_spec {
 	int32_t last_offset_delta; /* -1: that of the last record */
 };
 
-/* Base offset 0, leader epoch -1, not packed, create time, no producer. */
+/* Base offset 0, leader epoch -1, not packed, create time, no producer, no timestamp. */
 struct batch_spec batch_spec_default(void);
 
 /* The spec that makes a batch like the given one: all but the records, the length and the checksum. */
@@ -80,10 +80,11 @@ struct buf *batch_build_marker(enum control_type type, int32_t coordinator_epoch
 			       int64_t timestamp);
 
 /*
- * The same records under another codec: offsets count up from the base offset whatever the deltas were, upper attribute bits and
- * the leader epoch are those of a new batch, all else stays. The caller releases *ret_batch. Errors as record_iter_next.
+ * The records of a batch in a new one: spec is batch_spec_like of its header with what shall differ, another codec for one. Offsets
+ * count up from the base offset whatever the deltas were; unknown attribute bits are gone. The caller releases *ret_batch. 0, or errors
+ * as record_iter_next.
  */
-int batch_repack(struct codec_context *codecs, struct slice batch, enum codec codec, int32_t level, const struct codec_limits *limits,
+int batch_repack(struct codec_context *codecs, struct slice batch, const struct batch_spec *spec, const struct codec_limits *limits,
 		 struct buf **ret_batch);
 
 #endif

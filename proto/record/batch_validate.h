@@ -51,6 +51,7 @@ enum batch_record_fault {
 
 struct batch_record_error {
 	int32_t index;            /* batch_index of the answer */
+	int32_t offset_delta;
 	enum batch_record_fault fault;
 	int64_t timestamp;
 };
@@ -97,12 +98,12 @@ int16_t batch_validate_repack(struct slice bytes, const struct batch_rules *rule
 			      struct batch_verdict *verdict, struct buf **ret_batch);
 
 /*
- * The message of one record error and of the whole refusal as Kafka words them, cut to cap with an end 0; return the length.
- * now_ms and the bounds come from the same rules.
+ * The message of one record error, and of a whole refusal for records, as Kafka words them; cut to cap (> 0) with an end 0. The rules
+ * are those of the check. Without record errors the refusal is verdict->reason.
  */
-size_t batch_record_error_text(const struct batch_record_error *error, const struct batch_rules *rules, struct slice topic,
-			       int32_t partition, char *ret_text, size_t cap);
-size_t batch_refusal_text(int16_t code, const struct batch_verdict *verdict, const struct batch_rules *rules, struct slice topic,
-			  int32_t partition, char *ret_text, size_t cap);
+void batch_record_error_text(const struct batch_record_error *error, const struct batch_rules *rules, struct slice topic,
+				     int32_t partition, char *ret_text, size_t cap);
+void batch_refusal_text(const struct batch_verdict *verdict, const struct batch_rules *rules, struct slice topic,
+			int32_t partition, char *ret_text, size_t cap);
 
 #endif

@@ -1,3 +1,10 @@
 # Sources and unit tests of proto/record/ (see ../Makefile.am for the lists).
-klamm_sources += proto/record/batch.c proto/record/batch.h proto/record/batch_builder.h proto/record/batch_validate.h \
-	proto/record/codec.h proto/record/record_iter.h proto/record/varint.h
+klamm_sources += proto/record/batch.c proto/record/batch.h proto/record/batch_builder.c proto/record/batch_builder.h \
+	proto/record/batch_refusal.c proto/record/batch_validate.c proto/record/batch_validate.h \
+	proto/record/codec.c proto/record/codec.h proto/record/codec_context.h proto/record/codec_pack.c proto/record/codec_unpack.c \
+	proto/record/record_iter.c proto/record/record_iter.h proto/record/record_source.c proto/record/record_source.h \
+	proto/record/varint.c proto/record/varint.h
+
+unit_tests += test/unit/proto/record/golden_batches_test
+test_unit_proto_record_golden_batches_test_SOURCES = test/unit/proto/record/golden_batches_test.c
+test_unit_proto_record_golden_batches_test_LDADD = $(unit_libs)

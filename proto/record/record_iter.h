@@ -41,7 +41,7 @@ struct record_source {
 	struct codec_context *codecs;
 	const uint8_t *at;
 	const uint8_t *end;
-	size_t unpacked;        /* bytes that came out of the codec so far */
+	int codec_error;        /* what the codec said when it failed, else 0 */
 	bool streaming;
 	bool at_end;            /* the stream has no more than what is between at and end */
 };

@@ -11,7 +11,7 @@
 #define VARINT_BYTES_MAX 5
 #define VARLONG_BYTES_MAX 10
 
-/* The bytes beyond the first of a varint; private to this header. NULL when it is damaged. */
+/* Any varint, byte by byte; private to this header. NULL when it is cut short or longer than bytes_max. */
 const uint8_t *varint_read_rest(const uint8_t *at, const uint8_t *end, int bytes_max, uint64_t *ret_value);
 
 static inline int64_t varint_unzigzag(uint64_t value)
