@@ -68,21 +68,21 @@ static bool decode_slice(struct decoder *d, const struct message_field *field, i
 {
 	const uint8_t *at;
 
+	if (!decode_ok(d))
+		return false;
 	if (len < 0) {
-		if (!decode_ok(d) || field_may_be_null(field, d->version))
-			goto null;
-		return decode_fail(d, ERR_INVALID, "null is not allowed");
+		if (!field_may_be_null(field, d->version))
+			return decode_fail(d, ERR_INVALID, "null is not allowed");
+		*ret_slice = SLICE_NULL;
+		return true;
 	}
-	if (field->limit && len > field->limit && !d->in->error)
+	if (field->limit && len > field->limit)
 		return decode_fail(d, ERR_TOO_LARGE, "longer than allowed");
 	at = wire_take(d->in, (size_t)len);
 	if (!at)
 		return decode_ok(d);
 	*ret_slice = slice_of(at, (size_t)len);
 	return true;
-null:
-	*ret_slice = SLICE_NULL;
-	return !d->error;
 }
 
 static bool decode_records(struct decoder *d, const struct message_field *field, struct records *ret_records)
