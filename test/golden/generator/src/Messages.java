@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Iterator;
 import java.util.List;
 
 import org.apache.kafka.common.protocol.ApiKeys;
@@ -89,9 +90,23 @@ final class Messages {
 		if (copy.hasRemaining() || !back.equals(message))
 			throw new IllegalStateException(className + " v" + version + " " + variant + " is not read back as written");
 		JsonNode json = (JsonNode) converter.getMethod("write", type, short.class).invoke(null, back, version);
+		restoreRecords(json, values);
 		if (direction.equals("record"))
 			bytes = MessageUtil.toVersionPrefixedByteBuffer(version, message);
 		return direction + " " + version + " " + variant + " " + base64(bytes) + " " + MAPPER.writeValueAsString(json);
+	}
+
+	/** The converter writes nothing for record batches: their bytes are taken from what was read. */
+	private static void restoreRecords(JsonNode json, JsonNode values) {
+		if (json.isArray())
+			for (int i = 0; i < json.size(); i++)
+				restoreRecords(json.get(i), values.get(i));
+		if (json.isObject() && json.hasNonNull("records") && json.get("records").isBinary())
+			((ObjectNode) json).set("records", values.get("records"));
+		for (Iterator<String> names = json.fieldNames(); names.hasNext();) {
+			String name = names.next();
+			restoreRecords(json.get(name), values.get(name));
+		}
 	}
 
 	/** The two parts of a control record have no description: Kafka writes them by hand. */
