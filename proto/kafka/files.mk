@@ -72,4 +72,4 @@ kafka_schemas = \
 	proto/kafka/consumer_protocol_assignment.api \
 	proto/kafka/end_txn_marker_key.api \
 	proto/kafka/end_txn_marker_value.api
-EXTRA_DIST += $(kafka_schemas)
+EXTRA_DIST += $(kafka_schemas) proto/kafka/README.md

@@ -317,6 +317,55 @@ START_TEST(what_was_decoded_is_encoded_to_the_same_bytes)
 }
 END_TEST
 
+/* Our dump beside Kafka's JSON. Record batches are dumped as their size only. */
+static void compare_dump(const json_t *theirs, const json_t *ours)
+{
+	json_t *value;
+	const char *key;
+	size_t i;
+
+	ck_assert_msg(ours != NULL, "%s: a value is missing in the dump", where);
+	if (json_is_object(theirs)) {
+		json_object_foreach ((json_t *)(uintptr_t)theirs, key, value) {
+			if (strcmp(key, "records") != 0)
+				compare_dump(value, json_object_get(ours, our_name(key)));
+		}
+	} else if (json_is_array(theirs)) {
+		ck_assert_uint_eq(json_array_size(theirs), json_array_size(ours));
+		json_array_foreach (theirs, i, value)
+			compare_dump(value, json_array_get(ours, i));
+	} else if (json_is_real(theirs)) {
+		ck_assert_double_eq(json_real_value(theirs), json_number_value(ours));
+	} else {
+		ck_assert_msg(json_equal(theirs, ours), "%s: dumped %s, not %s", where, json_dumps(ours, JSON_ENCODE_ANY),
+			      json_dumps(theirs, JSON_ENCODE_ANY));
+	}
+}
+
+static void check_dump(const struct golden *golden)
+{
+	json_t *theirs = json_loads(golden->text, 0, NULL), *ours;
+	json_error_t error;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	message_dump_json(golden->schema, golden->version, decode(golden), out);
+	fclose(out);
+	ours = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	ck_assert_msg(ours != NULL, "%s: the dump is no JSON: %s: %s", where, error.text, text);
+	compare_dump(theirs, ours);
+	json_decref(ours);
+	json_decref(theirs);
+	free(text);
+}
+
+START_TEST(dumps_say_what_kafkas_own_json_says)
+{
+	each_message(check_dump);
+}
+END_TEST
+
 static int n_defaults;
 
 static void check_defaults(const struct golden *golden)
@@ -505,5 +554,5 @@ START_TEST(headers_are_those_of_kafka)
 END_TEST
 
 UNIT_MAIN("proto/golden", decoded_values_are_those_that_kafka_wrote, what_was_decoded_is_encoded_to_the_same_bytes,
-	  our_defaults_are_those_of_kafka, a_message_cut_anywhere_is_refused, every_version_has_golden_bytes,
+	  dumps_say_what_kafkas_own_json_says, our_defaults_are_those_of_kafka, a_message_cut_anywhere_is_refused, every_version_has_golden_bytes,
 	  the_table_of_apis_is_that_of_a_broker_in_zookeeper_mode, headers_are_those_of_kafka)
