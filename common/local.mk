@@ -12,4 +12,5 @@ test_unit_common_values_test_SOURCES = test/unit/common/values_test.c
 test_unit_common_values_test_LDADD = $(unit_libs)
 
 # Configuration: properties files, tables of keys.
-klamm_sources += common/config_table.h common/nearest.h common/properties.h
+klamm_sources += common/config_parse.c common/config_table.c common/config_table.h common/nearest.c common/nearest.h \
+	common/properties.c common/properties.h

@@ -80,6 +80,7 @@ struct view_broker_config {
 
 struct view {
 	struct refcount refs;
+	struct arena arena; /* of the arrays and the cluster id */
 	struct slice cluster_id;
 	int32_t office_broker;    /* the broker that clients are told as the controller; -1: none */
 	int32_t controller_epoch; /* -1 in an empty view */
