@@ -70,10 +70,18 @@ static int64_t integer_at(enum field_kind kind, const void *at)
 
 static size_t element_size(const struct message_field *field)
 {
-	static const size_t sizes[FIELD_KINDS] = {
-		[FIELD_BOOL] = sizeof(bool), [FIELD_I8] = 1, [FIELD_I16] = 2, [FIELD_I32] = 4, [FIELD_I64] = 8, [FIELD_U16] = 2,
-		[FIELD_U32] = 4, [FIELD_F64] = 8, [FIELD_UUID] = sizeof(struct uuid), [FIELD_STRING] = sizeof(struct slice),
-		[FIELD_BYTES] = sizeof(struct slice), [FIELD_RECORDS] = sizeof(struct records)};
+	static const size_t sizes[FIELD_KINDS] = {[FIELD_BOOL] = sizeof(bool),
+						  [FIELD_I8] = 1,
+						  [FIELD_I16] = 2,
+						  [FIELD_I32] = 4,
+						  [FIELD_I64] = 8,
+						  [FIELD_U16] = 2,
+						  [FIELD_U32] = 4,
+						  [FIELD_F64] = 8,
+						  [FIELD_UUID] = sizeof(struct uuid),
+						  [FIELD_STRING] = sizeof(struct slice),
+						  [FIELD_BYTES] = sizeof(struct slice),
+						  [FIELD_RECORDS] = sizeof(struct records)};
 
 	return field->kind == FIELD_STRUCT ? field->sub->size : sizes[field->kind];
 }
@@ -156,7 +164,8 @@ static void compare_array(const struct message_field *field, int version, const 
 		ck_assert_msg(n == -1, "%s: %s has %d elements, not null", where, field->name, n);
 		return;
 	}
-	ck_assert_msg(json_is_array(theirs) && json_array_size(theirs) == (size_t)n, "%s: %s has %d elements", where, field->name, n);
+	ck_assert_msg(json_is_array(theirs) && json_array_size(theirs) == (size_t)n, "%s: %s has %d elements", where,
+		      field->name, n);
 	for (int32_t i = 0; i < n; i++)
 		compare_value(field, version, json_array_get(theirs, (size_t)i), elements + (size_t)i * element_size(field));
 }
@@ -178,7 +187,8 @@ static void compare_struct(const struct message_struct *type, int version, const
 	const char *key;
 	int n_plain = 0;
 
-	json_object_foreach ((json_t *)(uintptr_t)theirs, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)theirs, key, value)
+	{
 		const struct message_field *field = field_named(type, version, our_name(key));
 		const char *base = ours;
 
@@ -225,8 +235,8 @@ static void expect_bytes(const struct golden *golden, const void *message)
 	else
 		r = message_encode(golden->schema, golden->version, message, &out, NULL);
 	ck_assert_msg(r == 0, "%s: encoding fails (%d)", where, r);
-	ck_assert_msg(slice_equal(buf_slice(buf), golden->bytes), "%s: encoded to %zu other bytes instead of %zu", where, buf->len,
-		      golden->bytes.len);
+	ck_assert_msg(slice_equal(buf_slice(buf), golden->bytes), "%s: encoded to %zu other bytes instead of %zu", where,
+		      buf->len, golden->bytes.len);
 	buf_release(buf);
 }
 
@@ -326,14 +336,14 @@ static void compare_dump(const json_t *theirs, const json_t *ours)
 
 	ck_assert_msg(ours != NULL, "%s: a value is missing in the dump", where);
 	if (json_is_object(theirs)) {
-		json_object_foreach ((json_t *)(uintptr_t)theirs, key, value) {
+		json_object_foreach((json_t *)(uintptr_t)theirs, key, value)
+		{
 			if (strcmp(key, "records") != 0)
 				compare_dump(value, json_object_get(ours, our_name(key)));
 		}
 	} else if (json_is_array(theirs)) {
 		ck_assert_uint_eq(json_array_size(theirs), json_array_size(ours));
-		json_array_foreach (theirs, i, value)
-			compare_dump(value, json_array_get(ours, i));
+		json_array_foreach(theirs, i, value) compare_dump(value, json_array_get(ours, i));
 	} else if (json_is_real(theirs)) {
 		ck_assert_double_eq(json_real_value(theirs), json_number_value(ours));
 	} else {
@@ -554,5 +564,5 @@ START_TEST(headers_are_those_of_kafka)
 END_TEST
 
 UNIT_MAIN("proto/golden", decoded_values_are_those_that_kafka_wrote, what_was_decoded_is_encoded_to_the_same_bytes,
-	  dumps_say_what_kafkas_own_json_says, our_defaults_are_those_of_kafka, a_message_cut_anywhere_is_refused, every_version_has_golden_bytes,
-	  the_table_of_apis_is_that_of_a_broker_in_zookeeper_mode, headers_are_those_of_kafka)
+	  dumps_say_what_kafkas_own_json_says, our_defaults_are_those_of_kafka, a_message_cut_anywhere_is_refused,
+	  every_version_has_golden_bytes, the_table_of_apis_is_that_of_a_broker_in_zookeeper_mode, headers_are_those_of_kafka)
