@@ -24,4 +24,11 @@
 /* Partitions of one topic: its znode must stay below ZooKeeper's 1 MiB (about 20 bytes a partition with three replicas). */
 #define LIMIT_TOPIC_PARTITIONS 20000
 
+/* One request to ZooKeeper, data and paths together: jute.maxbuffer is 1 MiB less one byte on its servers. */
+#define LIMIT_ZNODE_BYTES 1000000
+
+/* Operations a ZooKeeper session holds, waiting and under way: a takeover of 400,000 partitions asks for each state at once. */
+#define LIMIT_ZK_CALLS 500000
+#define LIMIT_ZK_CALL_BYTES (256 << 20)
+
 #endif

@@ -1,0 +1,127 @@
+/*
+ * What session.c (life of the handle), call.c (operations) and watch.c (watches) share. Nobody else includes this.
+ *
+ *     zk_get ... --> waiting --(connected, window)--> in flight --> answered: done, freed
+ *                      ^                                  |
+ *                      +------------- retry <-------------+ connection lost, reads only
+ *
+ * No function of the library is called from inside a callback of the library: callbacks only queue and set flags, session_turn
+ * acts on them. So owners may do anything in their callbacks.
+ */
+#ifndef KLAMM_ZK_SESSION_INTERNAL_H
+#define KLAMM_ZK_SESSION_INTERNAL_H
+
+#include "zk/connect.h"
+#include "zk/session.h"
+
+#include <pthread.h>
+#include <uthash.h>
+#include <zookeeper/zookeeper.h>
+
+enum call_kind { CALL_GET, CALL_CHILDREN, CALL_EXISTS, CALL_SYNC, CALL_CREATE, CALL_SET, CALL_DELETE, CALL_MULTI };
+
+struct zk_call {
+	struct zk_call *next, **link; /* in one list of the session; link = what points to us */
+	struct zk_session *session;   /* NULL: abandoned, the library's answer only frees it */
+	enum call_kind kind;
+	enum zk_create_mode mode;
+	int32_t version;
+	int code;        /* of a call that ends without having been sent */
+	int attempts;    /* times its connection was lost */
+	int64_t sent_ms;
+	size_t bytes;
+	char *path;      /* with the chroot; behind the struct, as data is */
+	struct slice data;
+	struct zk_watch_slot *slot;
+	struct call_multi *multi;
+	void (*done)(void *ctx, const struct zk_result *result);
+	void *ctx;
+};
+
+/* First in, first out; calls can leave from anywhere. */
+struct call_list {
+	struct zk_call *head;
+	struct zk_call **tail;
+	int n;
+};
+
+struct watched_path;
+
+struct zk_session {
+	struct zk_config config;
+	struct zk_connect connect;
+	size_t chroot_len;
+	struct zk_loop loop;
+	struct zk_listener listener;
+	struct lease lease;
+
+	zhandle_t *handle;
+	enum zk_state state;
+	bool linked;        /* the library is connected; state follows when the chroot is there */
+	bool chroot_ready;
+	size_t chroot_pos;  /* end of the level being created */
+	bool in_turn;       /* a turn or a callback is under way: whatever is queued is seen before it ends */
+	bool wake_set;      /* the loop was asked for an immediate turn */
+	bool close_asked;
+	bool reattach;      /* take a new handle for the same session at the next turn */
+	bool fire_all;      /* after such a change: no event can tell what was missed */
+	int64_t reattach_at_ms;
+	int64_t timeout_ms;
+	int64_t last_sent_ms;
+	clientid_t id;      /* zero = no session */
+	int64_t old_ids[8]; /* of sessions that were ours */
+	int n_old_ids;
+
+	int fd;             /* as last told to the loop */
+	bool fd_read, fd_write;
+	bool fd_stale;      /* the library may have opened another one */
+
+	struct call_list urgent;    /* our own: chroot, life signs; sent as soon as linked */
+	struct call_list retry;     /* reads to ask again, before waiting */
+	struct call_list waiting;
+	struct call_list in_flight;
+	struct call_list failed;    /* end at the next turn with call->code */
+	size_t call_bytes;          /* of all calls, against LIMIT_ZK_CALL_BYTES */
+	int n_calls;
+	int n_answers;              /* counts answers and events, to see progress */
+
+	struct watched_path *watched; /* uthash by path */
+	size_t watched_bytes;
+	struct zk_timer *timers;
+
+	pthread_t closer;
+	bool closer_runs;
+	int closed_fd;      /* eventfd, written by the closer */
+	zhandle_t *closing_handle;
+};
+
+/* session.c */
+void session_on_event(zhandle_t *handle, int type, int state, const char *path, void *ctx);
+void session_wake(struct zk_session *session);
+const char *session_relative(const struct zk_session *session, const char *path);
+
+/* call.c */
+void call_list_init(struct call_list *list);
+void call_list_splice(struct call_list *from, struct call_list *to);
+struct zk_call *call_new(struct zk_session *session, enum call_kind kind, const char *path, struct slice data, ZK_DONE);
+void call_push(struct call_list *list, struct zk_call *call);
+/* Sends what may be sent now. */
+void call_send_all(struct zk_session *session);
+/* Ends every call of the list with the code. */
+void call_end_all(struct call_list *list, int code);
+/* The library keeps them; their answers are ignored. done is told ERR_CLOSED when `tell`. */
+void call_abandon_all(struct zk_session *session, bool tell);
+/* Creates the node of the first len bytes of an absolute path, outside of the chroot, before all that waits. */
+void call_create_above(struct zk_session *session, const char *path, size_t len, ZK_DONE);
+/* Asks for the stat of an absolute path before all that waits; only on this connection, never again. Also the sign of life of the lease. */
+void call_ask_exists(struct zk_session *session, const char *path, ZK_DONE);
+
+/* watch.c */
+void watch_slot_release(struct zk_watch_slot *slot);
+struct zk_watch_slot *watch_slot_take(struct zk_watch *watch);
+void watch_arm(struct zk_session *session, struct zk_watch_slot *slot, const char *path, bool children);
+void watch_on_event(struct zk_session *session, int type, const char *path);
+/* Everything is forgotten; with `fire` each owner is told to look again. */
+void watch_drop_all(struct zk_session *session, bool fire);
+
+#endif
