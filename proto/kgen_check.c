@@ -131,17 +131,22 @@ static void ranges_resolve(const struct check *check, struct field *field, const
 	}
 }
 
+/* Whether the member for the count of an array would have the name of another field. */
+static bool is_count_of(const struct field *field, const struct field *array)
+{
+	return array->array && strncmp(field->name, "n_", 2) == 0 && strcmp(field->name + 2, array->name) == 0;
+}
+
 static void name_check(const struct check *check, const struct def *def, const struct field *field)
 {
 	for (size_t i = 0; i < sizeof c_words / sizeof c_words[0]; i++) {
 		if (strcmp(c_words[i], field->name) == 0)
 			refuse(check->unit, field->line, "`%s` is a word of C or of ours: name the field otherwise", field->name);
 	}
-	for (int i = 0; i < def->fields.n; i++) {
+	for (int i = 0; def->fields.items[i] != field; i++) {
 		const struct field *other = def->fields.items[i];
-		bool count = other->array && strncmp(field->name, "n_", 2) == 0 && strcmp(field->name + 2, other->name) == 0;
 
-		if (other != field && (strcmp(other->name, field->name) == 0 || count))
+		if (strcmp(other->name, field->name) == 0 || is_count_of(other, field) || is_count_of(field, other))
 			refuse(check->unit, field->line, "`%s` is taken by the field of line %d", field->name, other->line);
 	}
 }

@@ -97,11 +97,11 @@ static void line_split(const struct unit *unit, char *text, struct line *line)
 		if (line->n == TOKENS_MAX)
 			refuse(unit, line->number, "too many words");
 		line->tokens[line->n++] = start;
+		if (*at && *at != ' ')
+			refuse(unit, line->number, "words need a space between them");
 		start = at;
 		at += strspn(at, " ");
 		*start = 0;
-		if (at == start && *at)
-			refuse(unit, line->number, "words need a space between them");
 	}
 	line->tokens[line->n] = NULL;
 	if (line->n && (int)(line->tokens[0] - text) != line->level * 2)

@@ -21,3 +21,13 @@ proto/kafka/tables.stamp: proto/kgen$(EXEEXT) $(kafka_schemas) proto/kafka/files
 
 proto/kafka/tables.gen.c $(kafka_headers): proto/kafka/tables.stamp
 	@:
+
+unit_tests += test/unit/proto/wire_test test/unit/proto/frame_test test/unit/proto/message_test test/unit/proto/kgen_test
+test_unit_proto_wire_test_SOURCES = test/unit/proto/wire_test.c
+test_unit_proto_wire_test_LDADD = $(unit_libs)
+test_unit_proto_frame_test_SOURCES = test/unit/proto/frame_test.c
+test_unit_proto_frame_test_LDADD = $(unit_libs)
+test_unit_proto_message_test_SOURCES = test/unit/proto/message_test.c
+test_unit_proto_message_test_LDADD = $(unit_libs)
+test_unit_proto_kgen_test_SOURCES = test/unit/proto/kgen_test.c
+test_unit_proto_kgen_test_LDADD = $(unit_libs)

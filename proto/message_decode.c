@@ -71,12 +71,10 @@ static bool decode_slice(struct decoder *d, const struct message_field *field, i
 	if (!decode_ok(d))
 		return false;
 	if (len < 0) {
-		if (!field_may_be_null(field, d->version))
-			return decode_fail(d, ERR_INVALID, "null is not allowed");
 		*ret_slice = SLICE_NULL;
-		return true;
+		return field_may_be_null(field, d->version) || decode_fail(d, ERR_INVALID, "null is not allowed");
 	}
-	if (field->limit && len > field->limit)
+	if (field->limit && len > field->limit && !field->array)
 		return decode_fail(d, ERR_TOO_LARGE, "longer than allowed");
 	at = wire_take(d->in, (size_t)len);
 	if (!at)

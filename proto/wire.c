@@ -85,7 +85,7 @@ static struct slice take_slice(struct wire_reader *in, int32_t len)
 {
 	const uint8_t *at;
 
-	if (len < 0)
+	if (len < 0 || in->error)
 		return SLICE_NULL;
 	at = wire_take(in, (size_t)len);
 	return at ? slice_of(at, (size_t)len) : SLICE_NULL;
