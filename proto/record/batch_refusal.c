@@ -20,7 +20,7 @@ void batch_record_error_text(const struct batch_record_error *error, const struc
 {
 	switch (error->fault) {
 	case BATCH_RECORD_WITHOUT_KEY:
-		snprintf(ret_text, cap, "Compacted topic cannot accept message without key in topic partition %.*s-%" PRId32 ".",
+		snprintf(ret_text, cap, "Compacted topic cannot accept message without key in topic partition %.*s-%" PRId32,
 			 SLICE_ARGS(topic), partition);
 		return;
 	case BATCH_RECORD_TIMESTAMP_OUT_OF_RANGE:

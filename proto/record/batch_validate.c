@@ -15,7 +15,7 @@
 #include "proto/record/batch_builder.h"
 #include "proto/record/record_source.h"
 
-/* Produce versions from which the records are format 2 only, and zstd may be used. */
+/* Produce versions from which the records are format 2 only, and zstd may be used. Before the first one Kafka looks at neither. */
 #define VERSION_ONLY_V2 3
 #define VERSION_ZSTD 7
 
@@ -98,7 +98,8 @@ static int16_t check_version(struct slice bytes, const struct batch_rules *rules
 	if (legacy)
 		return refuse_early(verdict, KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT,
 				    "Messages of format 0 and 1 are not taken; use a client that writes record batches (format 2).");
-	if (rules->produce_version < VERSION_ZSTD && verdict->size > BATCH_POS_ATTRIBUTES + 1 &&
+	if (rules->produce_version >= VERSION_ONLY_V2 && rules->produce_version < VERSION_ZSTD &&
+	    verdict->size > BATCH_POS_ATTRIBUTES + 1 &&
 	    batch_codec(bytes_get_i16(bytes.data + BATCH_POS_ATTRIBUTES)) == CODEC_ZSTD)
 		return refuse_early(verdict, KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "Zstd needs Produce version 7 or above.");
 	return 0;
@@ -129,7 +130,9 @@ static int16_t check_framing(struct slice bytes, const struct batch_rules *rules
 	case FRAMING_WHOLE:
 		break;
 	}
-	return refuse_early(verdict, KAFKA_INVALID_RECORD, "The records of a partition must be exactly one batch.");
+	code = refuse_early(verdict, KAFKA_INVALID_RECORD, "The records of a partition must be exactly one batch.");
+	verdict->has_log_start = rules->produce_version < VERSION_ONLY_V2;
+	return code;
 }
 
 /* ---- the header ---- */
@@ -228,11 +231,12 @@ static int walk_records(struct record_walk *walk, struct record_source *source)
 /* What damage in the records is called. Kafka tells apart what its decompressors throw and what its record reader does. */
 static int16_t refuse_damage(struct batch_verdict *verdict, int rc, bool by_codec)
 {
+	verdict->n_record_errors = 0;
 	if (rc == ERR_TOO_LARGE)
 		return refuse_early(verdict, KAFKA_MESSAGE_TOO_LARGE, "The records unpack to more than this broker takes.");
 	if (rc == ERR_LIMIT)
 		return refuse(verdict, KAFKA_INVALID_RECORD, "The records unpack to more than 100 times their size.");
-	if (by_codec && rc == ERR_CORRUPT)
+	if (by_codec)
 		return refuse(verdict, KAFKA_UNKNOWN_SERVER_ERROR, "The records cannot be unpacked.");
 	return refuse(verdict, KAFKA_INVALID_RECORD, "The records are damaged, or not as many as the batch counts.");
 }

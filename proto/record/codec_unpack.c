@@ -123,6 +123,8 @@ static int snappy_open(struct codec_context *codecs)
 	codecs->framed = snappy_has_header(codecs);
 	if (codecs->framed)
 		codecs->in += SNAPPY_HEADER_BYTES;
+	/* A header without blocks is an empty stream. */
+	codecs->done = codecs->framed && codecs->in == codecs->in_end;
 	return 0;
 }
 
@@ -252,7 +254,9 @@ static int zstd_open(struct codec_context *codecs)
 	}
 	ZSTD_DCtx_reset(codecs->zstd_in, ZSTD_reset_session_only);
 	codecs->at_frame = true;
-	return codec_in_left(codecs) == 0 ? ERR_TRUNCATED : 0;
+	/* No frame at all is an empty stream. */
+	codecs->done = codec_in_left(codecs) == 0;
+	return 0;
 }
 
 /* Only frames of today's format: the library may also read the formats of its youth, which no Kafka client ever wrote. */

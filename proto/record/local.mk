@@ -8,3 +8,7 @@ klamm_sources += proto/record/batch.c proto/record/batch.h proto/record/batch_bu
 unit_tests += test/unit/proto/record/golden_batches_test
 test_unit_proto_record_golden_batches_test_SOURCES = test/unit/proto/record/golden_batches_test.c
 test_unit_proto_record_golden_batches_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/proto/record/verdicts_test
+test_unit_proto_record_verdicts_test_SOURCES = test/unit/proto/record/verdicts_test.c
+test_unit_proto_record_verdicts_test_LDADD = $(unit_libs)
