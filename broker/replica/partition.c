@@ -1,0 +1,431 @@
+/* Life and roles of one partition; see partition.h. Appends are in partition_append.c, reads in partition_read.c. */
+#include "broker/replica/partition_internal.h"
+
+#include "broker/log/log_dir.h"
+#include "broker/replica/shard.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/trace.h"
+#include "proto/kafka_error.h"
+#include "proto/record/record_iter.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+/* ---- the observer: a producer table follows its log ---- */
+
+static void observer_reset(void *ctx)
+{
+	producer_table_fini(ctx);
+}
+
+static void observer_load_snapshot(void *ctx, int64_t end_offset, const struct producer_snapshot_entry *entries, int32_t n)
+{
+	struct producer_table *table = ctx;
+
+	(void)end_offset;
+	for (int32_t i = 0; i < n; i++) {
+		const struct producer_snapshot_entry *entry = &entries[i];
+		struct producer *producer = producer_table_need(table, entry->producer_id);
+		struct producer_batch batch = {
+			.first_sequence = batch_sequence_add(entry->last_sequence, INT32_MAX - entry->offset_delta + 1),
+			.last_sequence = entry->last_sequence,
+			.first_offset = entry->last_offset - entry->offset_delta,
+			.last_offset = entry->last_offset,
+			.timestamp_ms = entry->timestamp,
+		};
+
+		producer->epoch = entry->producer_epoch;
+		producer->coordinator_epoch = entry->coordinator_epoch;
+		producer->txn_first_offset = entry->txn_first_offset;
+		producer->timestamp_ms = entry->timestamp;
+		/* A producer that only markers tell of has no batch: Kafka writes sequence -1 then. */
+		if (entry->last_sequence >= 0) {
+			producer->batches[0] = batch;
+			producer->n_batches = 1;
+		}
+	}
+}
+
+static bool apply_marker(struct producer_table *table, struct slice batch, const struct batch_header *header, struct aborted_txn *ret_aborted)
+{
+	struct producer *producer = producer_table_need(table, header->producer_id);
+	struct control_marker marker;
+	int64_t first;
+
+	if (!control_marker_parse(batch, &marker))
+		return false;
+	first = producer_apply_marker(producer, header->producer_epoch, marker.coordinator_epoch, header->max_timestamp);
+	if (marker.type != CONTROL_ABORT || first == PRODUCER_TXN_NONE)
+		return false;
+	*ret_aborted = (struct aborted_txn){
+		.producer_id = header->producer_id,
+		.first_offset = first,
+		.last_offset = batch_last_offset(header),
+		.last_stable_offset = producer_table_first_open_txn(table),
+	};
+	if (ret_aborted->last_stable_offset < 0)
+		ret_aborted->last_stable_offset = batch_next_offset(header);
+	return true;
+}
+
+static bool observer_on_batch(void *ctx, struct slice batch, struct aborted_txn *ret_aborted)
+{
+	struct producer_table *table = ctx;
+	struct batch_header header;
+	struct producer_batch facts;
+
+	if (batch_header_parse(batch, &header) || !batch_has_producer(&header))
+		return false;
+	if (batch_is_control(header.attributes))
+		return apply_marker(table, batch, &header, ret_aborted);
+	facts = (struct producer_batch){
+		.first_sequence = header.base_sequence,
+		.last_sequence = batch_last_sequence(&header),
+		.first_offset = header.base_offset,
+		.last_offset = batch_last_offset(&header),
+		.timestamp_ms = header.max_timestamp,
+	};
+	producer_apply(producer_table_need(table, header.producer_id), header.producer_epoch, &facts,
+		       batch_is_transactional(header.attributes));
+	return false;
+}
+
+static void snapshot_producer(void *ctx, const struct producer *producer)
+{
+	const struct producer_batch *last = producer->n_batches ? &producer->batches[producer->n_batches - 1] : NULL;
+	struct producer_snapshot_entry entry = {
+		.producer_id = producer->id,
+		.producer_epoch = producer->epoch,
+		.last_sequence = last ? last->last_sequence : PRODUCER_SEQUENCE_NONE,
+		.last_offset = last ? last->last_offset : -1,
+		.offset_delta = last ? (int32_t)(last->last_offset - last->first_offset) : 0,
+		.timestamp = producer->timestamp_ms,
+		.coordinator_epoch = producer->coordinator_epoch,
+		.txn_first_offset = producer->txn_first_offset,
+	};
+
+	producer_snapshot_add(ctx, &entry);
+}
+
+static void observer_take_snapshot(void *ctx, struct producer_snapshot *snapshot)
+{
+	producer_table_each(ctx, snapshot_producer, snapshot);
+}
+
+struct log_observer partition_observer(struct producer_table *table)
+{
+	return (struct log_observer){
+		.ctx = table,
+		.reset = observer_reset,
+		.load_snapshot = observer_load_snapshot,
+		.on_batch = observer_on_batch,
+		.take_snapshot = observer_take_snapshot,
+	};
+}
+
+/* ---- flush ---- */
+
+static void partition_free(struct partition *partition)
+{
+	producer_table_fini(&partition->producers);
+	free((void *)(uintptr_t)partition->topic.data);
+	free(partition);
+}
+
+static void flush_run(struct disk_job *job)
+{
+	log_flush_run(CONTAINER_OF(job, struct partition, flush)->log);
+}
+
+static void give_up_log(struct partition *partition, bool erase)
+{
+	static const struct log_observer nobody;
+	int r;
+
+	if (!partition->log)
+		return;
+	log_set_observer(partition->log, &nobody);
+	if (erase) {
+		r = log_delete(partition->log);
+		if (r)
+			trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic),
+				    partition->key.index, error_text(r));
+	}
+	partition->log = NULL;
+}
+
+static void flush_done(struct disk_job *job)
+{
+	struct partition *partition = CONTAINER_OF(job, struct partition, flush);
+	int r = log_flush_finish(partition->log);
+
+	partition->flushing = false;
+	if (partition->closing) {
+		give_up_log(partition, partition->erase);
+		partition_free(partition);
+		return;
+	}
+	if (r) {
+		partition_log_failed(partition, r, "sync");
+		return;
+	}
+	partition_log_moved(partition);
+	partition_flush_if_due(partition, clock_wall_ms());
+}
+
+void partition_flush_if_due(struct partition *partition, int64_t now_ms)
+{
+	if (partition->flushing || (!partition->core.durable_counts && !log_flush_due(partition->log, now_ms)))
+		return;
+	if (!log_flush_prepare(partition->log))
+		return;
+	partition->flushing = true;
+	partition->flush = (struct disk_job){.run = flush_run, .done = flush_done, .reply_to = &partition->shard->worker};
+	disk_post(partition->disk, &partition->flush);
+}
+
+/* ---- life ---- */
+
+struct partition *partition_open(struct shard *shard, const struct partition_key *key, struct slice topic, struct log *log,
+				 struct disk *disk, struct producer_table *producers)
+{
+	struct partition *partition = NEW(struct partition);
+	uint8_t *name = memory_alloc(topic.len + 1);
+	struct log_observer observer;
+
+	memcpy(name, topic.data, topic.len);
+	partition->key = *key;
+	partition->topic = slice_of(name, topic.len);
+	partition->shard = shard;
+	partition->log = log;
+	partition->disk = disk;
+	partition->rules = batch_rules_default(0);
+	partition->min_isr = 1;
+	partition->delete_allowed = true;
+	partition->state = log ? PARTITION_ONLINE : PARTITION_FAILED;
+	if (log) {
+		partition->producers = *producers;
+		producer_table_init(producers);
+		observer = partition_observer(&partition->producers);
+		log_set_observer(log, &observer);
+		replica_core_init(&partition->core, shard->config->broker_id, log_start_offset(log), log_end_offset(log),
+				  log_durable_end(log), log_high_watermark(log));
+	} else {
+		replica_core_init(&partition->core, shard->config->broker_id, 0, 0, 0, 0);
+	}
+	HASH_ADD(hh, shard->partitions, key, sizeof partition->key, partition);
+	return partition;
+}
+
+void partition_close(struct partition *partition, bool erase)
+{
+	partition_resign(partition);
+	HASH_DEL(partition->shard->partitions, partition);
+	/* The flush job reads the log on the disk thread: what it uses stays until it is back. */
+	if (partition->flushing) {
+		partition->closing = true;
+		partition->erase = erase;
+		return;
+	}
+	give_up_log(partition, erase);
+	partition_free(partition);
+}
+
+static void set_log_config(struct partition *partition, const struct topic_config *config)
+{
+	struct log_config log_config = {
+		.segment_bytes = config->segment_bytes,
+		.segment_ms = config->segment_ms,
+		.segment_jitter_ms = config->segment_jitter_ms,
+		.index_interval_bytes = config->index_interval_bytes,
+		.index_bytes_max = config->segment_index_bytes,
+		.retention_ms = config->retention_ms,
+		.retention_bytes = config->retention_bytes,
+		.cleanup_delete = config->cleanup_delete,
+		.cleanup_compact = config->cleanup_compact,
+		.file_delete_delay_ms = config->file_delete_delay_ms,
+		.flush_messages = config->flush_messages,
+		.flush_ms = config->flush_ms,
+		.preallocate = config->preallocate,
+		.durability = config->durability == TOPIC_FSYNC_ISR ? LOG_FSYNC_ISR : LOG_PAGE_CACHE,
+	};
+
+	log_configure(partition->log, &log_config);
+}
+
+static void set_batch_rules(struct batch_rules *rules, const struct topic_config *config)
+{
+	static const int codecs[] = {
+		[TOPIC_COMPRESSION_PRODUCER] = BATCH_KEEP_CODEC, [TOPIC_COMPRESSION_NONE] = CODEC_NONE,
+		[TOPIC_COMPRESSION_GZIP] = CODEC_GZIP,           [TOPIC_COMPRESSION_SNAPPY] = CODEC_SNAPPY,
+		[TOPIC_COMPRESSION_LZ4] = CODEC_LZ4,             [TOPIC_COMPRESSION_ZSTD] = CODEC_ZSTD,
+	};
+
+	rules->compacted = config->cleanup_compact;
+	rules->append_time = config->timestamp_log_append;
+	rules->timestamp_before_max_ms = config->message_timestamp_before_max_ms;
+	rules->timestamp_after_max_ms = config->message_timestamp_after_max_ms;
+	rules->message_bytes_max = (size_t)config->max_message_bytes;
+	rules->segment_bytes_max = (size_t)config->segment_bytes;
+	rules->codec = codecs[config->compression];
+	rules->level = CODEC_LEVEL_DEFAULT;
+	if (config->compression == TOPIC_COMPRESSION_GZIP)
+		rules->level = config->compression_gzip_level;
+	else if (config->compression == TOPIC_COMPRESSION_LZ4)
+		rules->level = config->compression_lz4_level;
+	else if (config->compression == TOPIC_COMPRESSION_ZSTD)
+		rules->level = config->compression_zstd_level;
+}
+
+static int32_t effective_min_isr(int32_t configured, int32_t n_replicas)
+{
+	return configured < n_replicas ? configured : n_replicas;
+}
+
+void partition_configure(struct partition *partition, const struct topic_config *config)
+{
+	if (partition->state == PARTITION_FAILED)
+		return;
+	set_log_config(partition, config);
+	set_batch_rules(&partition->rules, config);
+	partition->min_isr = config->min_insync_replicas;
+	partition->delete_allowed = config->cleanup_delete;
+	if (replica_core_configure(&partition->core, config->durability == TOPIC_FSYNC_ISR,
+				   effective_min_isr(partition->min_isr, partition->n_replicas)))
+		partition_log_moved(partition);
+	partition_flush_if_due(partition, clock_wall_ms());
+}
+
+/* A new leader: its epoch begins at the log end, with or without data (KIP-101, D4). */
+static void begin_leadership(struct partition *partition)
+{
+	log_begin_epoch(partition->log, partition->core.state.leader_epoch);
+	partition_log_moved(partition);
+}
+
+int16_t partition_become(struct partition *partition, const struct replica_state *state, int32_t n_replicas)
+{
+	enum replica_change change;
+
+	if (partition->state == PARTITION_FAILED)
+		return KAFKA_KAFKA_STORAGE_ERROR;
+	partition->n_replicas = n_replicas;
+	replica_core_configure(&partition->core, partition->core.durable_counts, effective_min_isr(partition->min_isr, n_replicas));
+	change = replica_core_become(&partition->core, state);
+	if (change == REPLICA_STALE)
+		return KAFKA_STALE_CONTROLLER_EPOCH;
+	if (change == REPLICA_UNCHANGED)
+		return 0;
+	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH)
+		begin_leadership(partition);
+	else if (partition->core.role != REPLICA_LEADER)
+		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partition_fire_watches(partition);
+	return 0;
+}
+
+void partition_resign(struct partition *partition)
+{
+	replica_core_resign(&partition->core);
+	partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partition_fire_watches(partition);
+}
+
+void partition_fail(struct partition *partition)
+{
+	if (partition->state == PARTITION_FAILED)
+		return;
+	partition->state = PARTITION_FAILED;
+	replica_core_resign(&partition->core);
+	partition_end_parked(partition, KAFKA_KAFKA_STORAGE_ERROR);
+	partition_fire_watches(partition);
+}
+
+int16_t partition_log_failed(struct partition *partition, int error, const char *what)
+{
+	trace_limited(TRACE_ERROR, "partition", "%.*s-%d: %s failed: %s", SLICE_ARGS(partition->topic), partition->key.index, what,
+		      error_text(error));
+	/* A full disk is no failed one: the log is as it was, and the next append may go well (D10). */
+	if (error != ERR_NO_SPACE && log_dir_failed(log_dir_of(partition->log)))
+		partition_fail(partition);
+	return KAFKA_KAFKA_STORAGE_ERROR;
+}
+
+void partition_log_moved(struct partition *partition)
+{
+	bool moved = replica_core_log_moved(&partition->core, log_start_offset(partition->log), log_end_offset(partition->log),
+					    log_durable_end(partition->log));
+
+	if (!moved && partition->core.high_watermark == log_high_watermark(partition->log))
+		return;
+	log_set_high_watermark(partition->log, partition->core.high_watermark);
+	partition_end_parked(partition, 0);
+	partition_fire_watches(partition);
+}
+
+void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t producer_expiration_ms)
+{
+	int r;
+
+	if (partition->state == PARTITION_FAILED)
+		return;
+	producer_table_expire(&partition->producers, now_ms, producer_expiration_ms);
+	r = log_delete_old_segments(partition->log, now_ms);
+	if (r < 0)
+		partition_log_failed(partition, r, "retention");
+	else if (r > 0)
+		partition_log_moved(partition);
+}
+
+/* ---- watches ---- */
+
+void partition_watch(struct partition *partition, struct partition_watch *watch)
+{
+	watch->partition = partition;
+	DL_APPEND(partition->watches, watch);
+}
+
+void partition_unwatch(struct partition_watch *watch)
+{
+	if (!watch->partition)
+		return;
+	DL_DELETE(watch->partition->watches, watch);
+	watch->partition = NULL;
+}
+
+void partition_fire_watches(struct partition *partition)
+{
+	struct partition_watch *watch;
+
+	/* A fired watch may take others out, so that the head is looked at anew each time. */
+	while ((watch = partition->watches) != NULL) {
+		partition_unwatch(watch);
+		watch->fired(watch);
+	}
+}
+
+/* ---- delete records ---- */
+
+int16_t partition_delete_records(struct partition *partition, int64_t offset, int64_t *ret_low_watermark)
+{
+	int16_t error = partition_may_read(partition, REPLICA_EPOCH_NONE);
+	int r;
+
+	if (error)
+		return error;
+	if (!partition->delete_allowed)
+		return KAFKA_POLICY_VIOLATION;
+	if (offset == -1)
+		offset = partition->core.high_watermark;
+	if (offset < 0 || offset > partition->core.high_watermark)
+		return KAFKA_OFFSET_OUT_OF_RANGE;
+	if (offset > log_start_offset(partition->log)) {
+		r = log_advance_start(partition->log, offset);
+		if (r)
+			return partition_log_failed(partition, r, "delete records");
+		partition_log_moved(partition);
+	}
+	*ret_low_watermark = log_start_offset(partition->log);
+	return 0;
+}

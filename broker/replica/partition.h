@@ -1,0 +1,168 @@
+/*
+ * One partition on its owner's worker: the replica's role and marks (replica_core), its log, its producers, and who waits for it.
+ *
+ *     partition_append  may_append? -> batch_validate -> producer_check -> stamp -> log_append -> replica_core_log_moved
+ *                       acks 0, 1: done; acks -1: done now when the high watermark has passed, else parked until it does
+ *     partition_read    may_read? -> diverging epoch? -> log_read: a slice of a segment, no bytes move
+ *     partition_moved   high watermark or role changed -> parked appends end, watches fire
+ *
+ * Owner's thread only. A part that is handed in (append, watch) is ended exactly once, by the owner (L7).
+ */
+#ifndef KLAMM_BROKER_REPLICA_PARTITION_H
+#define KLAMM_BROKER_REPLICA_PARTITION_H
+
+#include "broker/log/log.h"
+#include "broker/meta/topic_config.h"
+#include "broker/replica/producer_table.h"
+#include "broker/replica/replica_core.h"
+#include "broker/rt/disk.h"
+#include "broker/rt/loop.h"
+#include "proto/record/batch_validate.h"
+
+#include <uthash.h>
+
+struct shard;
+
+struct partition_key {
+	struct uuid topic_id;
+	int32_t index;
+};
+
+enum partition_state {
+	PARTITION_ONLINE,
+	PARTITION_FAILED, /* its log dir has failed or its log is damaged: KAFKA_STORAGE_ERROR */
+};
+
+struct partition {
+	struct partition_key key;
+	struct slice topic; /* its own copy */
+	struct shard *shard;
+	enum partition_state state;
+	struct log *log; /* NULL when PARTITION_FAILED */
+	struct disk *disk;
+	struct replica_core core;
+	struct producer_table producers;
+	struct batch_rules rules; /* of the topic's configuration; version and time are set per request */
+	int32_t min_isr;          /* as configured */
+	bool delete_allowed;      /* cleanup.policy has delete */
+	struct disk_job flush;
+	bool flushing;
+	bool closing;             /* ends when the flush under way is done */
+	bool erase;               /* and its folder is renamed for deletion then */
+	int32_t n_replicas;
+	struct partition_append *parked; /* acks -1, by required offset */
+	struct partition_watch *watches;
+	UT_hash_handle hh;
+};
+
+/* ---- life ---- */
+
+/*
+ * Takes a log and makes the partition part of its shard. log NULL: PARTITION_FAILED from the start. The observer of the log is set,
+ * and its producer state loaded from `producers` (what the load of the log has found; emptied).
+ */
+struct partition *partition_open(struct shard *shard, const struct partition_key *key, struct slice topic, struct log *log,
+				 struct disk *disk, struct producer_table *producers);
+
+/* The observer that fills a producer table while a log is loaded; also the one that partition_open sets. */
+struct log_observer partition_observer(struct producer_table *table);
+
+/*
+ * Ends all that waits with NOT_LEADER_OR_FOLLOWER and takes it out of its shard. erase: the log's folder is renamed for deletion, else the
+ * log is only given up to its dir. Freed at once, or when the flush under way is done.
+ */
+void partition_close(struct partition *partition, bool erase);
+
+/* The topic's effective configuration holds from now on. */
+void partition_configure(struct partition *partition, const struct topic_config *config);
+
+/* A controller's state. Kafka error: 0, STALE_CONTROLLER_EPOCH (an older leader epoch), KAFKA_STORAGE_ERROR. */
+int16_t partition_become(struct partition *partition, const struct replica_state *state, int32_t n_replicas);
+
+/* Leadership ends until a controller confirms it. */
+void partition_resign(struct partition *partition);
+
+/* Its log dir has failed (D10): nothing is acked any more. */
+void partition_fail(struct partition *partition);
+
+/* Retention and expiry of producers; from the shard's timer. now_ms: calendar. */
+void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t producer_expiration_ms);
+
+/* ---- append ---- */
+
+struct partition_append {
+	/* In. The records are stamped in place. */
+	uint8_t *records;
+	size_t records_len;
+	int16_t acks;
+	int16_t version; /* of the Produce request */
+	/* Out. */
+	int16_t error;
+	int64_t base_offset;     /* -1 on errors */
+	int64_t append_time_ms;  /* -1 with create time */
+	int64_t log_start_offset; /* -1 where Kafka does not tell it */
+	const char *message;      /* NULL, or why: a constant text */
+	int32_t n_record_errors;  /* all of them; the first BATCH_RECORD_ERRORS_MAX are told */
+	struct batch_record_error record_errors[BATCH_RECORD_ERRORS_MAX];
+	/* Called once, on the owner's thread: before partition_append returns, or later. */
+	void (*done)(struct partition_append *append);
+	/* Of the partition while parked. */
+	struct partition *partition;
+	struct partition_append *prev, *next; /* utlist */
+	int64_t required_offset;
+};
+
+void partition_append(struct partition *partition, struct partition_append *append);
+
+/* The time of a parked append is up: it ends with REQUEST_TIMED_OUT. */
+void partition_append_time_out(struct partition_append *append);
+
+/* ---- read ---- */
+
+struct partition_read {
+	/* In. */
+	int64_t offset;
+	int32_t bytes_max;
+	int32_t leader_epoch;       /* -1: not said */
+	int32_t last_fetched_epoch; /* -1: not said */
+	bool committed;             /* isolation level read_committed: up to the last stable offset */
+	/* Out. */
+	int16_t error;
+	bool end_now;               /* Kafka answers at once, whatever min_bytes (an offset above the high watermark) */
+	bool diverging;
+	struct log_epoch_end divergence;
+	int64_t high_watermark; /* -1 on errors, like the next two */
+	int64_t last_stable_offset;
+	int64_t log_start_offset;
+	struct log_slice slice;       /* the caller releases */
+	struct aborted_txn *aborted;  /* committed: the aborted transactions in reach; free() */
+	int32_t n_aborted;
+	bool zstd;                    /* the first batch is packed by zstd */
+};
+
+void partition_read(struct partition *partition, struct partition_read *read);
+
+/* First offset that is neither committed nor aborted yet, at most the high watermark. */
+int64_t partition_last_stable_offset(const struct partition *partition);
+
+/* One who waits for news of a partition. fired is called once; the watch is out of the partition by then. */
+struct partition_watch {
+	void (*fired)(struct partition_watch *watch);
+	struct partition *partition; /* NULL: not watching */
+	struct partition_watch *prev, *next; /* utlist */
+};
+
+void partition_watch(struct partition *partition, struct partition_watch *watch);
+void partition_unwatch(struct partition_watch *watch);
+
+/* ---- other questions ---- */
+
+/* Kafka error for a request to the leader; current_epoch -1: not said. Covers a failed log dir. */
+int16_t partition_may_read(const struct partition *partition, int32_t current_epoch);
+
+/*
+ * DeleteRecords: everything below offset (-1: the high watermark) goes. Kafka error; *ret_low_watermark is the new log start.
+ */
+int16_t partition_delete_records(struct partition *partition, int64_t offset, int64_t *ret_low_watermark);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * The life of a produced batch on its partition's worker; see partition.h.
+ *
+ *     partition_append
+ *       replica_may_append      leader? enough in sync? (S2)
+ *       batch_validate          magic, checksum, counts, keys, times; repack when compression.type asks for another codec
+ *       producer_check          epoch, sequence, a retry of a known batch?
+ *       batch_stamp, log_append one write; nothing else touches the bytes
+ *       partition_log_moved     the high watermark follows
+ *     acks -1 and the high watermark is not past it -> parked (partition_end_parked, partition_append_time_out end it)
+ */
+#include "broker/replica/partition_internal.h"
+
+#include "broker/replica/shard.h"
+#include "common/clock.h"
+#include "proto/kafka_error.h"
+
+#include <utlist.h>
+
+static void finish(struct partition_append *append)
+{
+	append->done(append);
+}
+
+static void refuse(struct partition_append *append, int16_t error)
+{
+	append->error = error;
+	append->base_offset = -1;
+	append->append_time_ms = -1;
+	finish(append);
+}
+
+static void tell_verdict(const struct partition *partition, struct partition_append *append, const struct batch_verdict *verdict)
+{
+	append->message = verdict->reason;
+	append->n_record_errors = verdict->n_record_errors;
+	memcpy(append->record_errors, verdict->record_errors, sizeof append->record_errors);
+	if (verdict->has_log_start)
+		append->log_start_offset = log_start_offset(partition->log);
+}
+
+static int16_t error_of(enum producer_verdict verdict)
+{
+	switch (verdict) {
+	case PRODUCER_INVALID_EPOCH:
+		return KAFKA_INVALID_PRODUCER_EPOCH;
+	case PRODUCER_OUT_OF_ORDER:
+		return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	case PRODUCER_INVALID_TXN:
+		return KAFKA_INVALID_TXN_STATE;
+	case PRODUCER_ACCEPT:
+	case PRODUCER_DUPLICATE:
+		break;
+	}
+	return 0;
+}
+
+/* The batch as the producer rules see it; offsets are those it will have. */
+static struct producer_batch producer_facts(const struct batch_verdict *verdict, int64_t base_offset)
+{
+	return (struct producer_batch){
+		.first_sequence = verdict->header.base_sequence,
+		.last_sequence = producer_last_sequence(verdict->header.base_sequence, verdict->header.last_offset_delta + 1),
+		.first_offset = base_offset,
+		.last_offset = base_offset + verdict->header.last_offset_delta,
+		.timestamp_ms = verdict->max_timestamp,
+	};
+}
+
+/* Ends the append now, or parks it until the high watermark is past its last record. */
+static void settle(struct partition *partition, struct partition_append *append, int64_t required_offset)
+{
+	append->error = 0;
+	if (append->acks != -1 || partition->core.high_watermark >= required_offset) {
+		finish(append);
+		return;
+	}
+	append->partition = partition;
+	append->required_offset = required_offset;
+	DL_APPEND(partition->parked, append);
+}
+
+/* A retry of a batch that is in the log: the answer it had, or would have had (5.6). */
+static void answer_duplicate(struct partition *partition, struct partition_append *append, const struct producer_batch *known)
+{
+	append->base_offset = known->first_offset;
+	append->append_time_ms = known->timestamp_ms;
+	append->log_start_offset = log_start_offset(partition->log);
+	settle(partition, append, known->last_offset + 1);
+}
+
+static int write_batch(struct partition *partition, uint8_t *batch, size_t size, int64_t now_ms)
+{
+	struct log_append_info info = {.now_ms = now_ms};
+
+	batch_stamp(batch, log_end_offset(partition->log), partition->core.state.leader_epoch);
+	return log_append(partition->log, batch, size, &info);
+}
+
+static void store(struct partition *partition, struct partition_append *append, const struct batch_verdict *verdict, uint8_t *batch,
+		  int64_t now_ms)
+{
+	int64_t base_offset = log_end_offset(partition->log);
+	struct producer_batch facts = producer_facts(verdict, base_offset);
+	int r = write_batch(partition, batch, verdict->size, now_ms);
+
+	if (r) {
+		append->log_start_offset = -1;
+		refuse(append, partition_log_failed(partition, r, "append"));
+		return;
+	}
+	if (batch_has_producer(&verdict->header))
+		producer_apply(producer_table_need(&partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
+			       &facts, verdict->transactional);
+	append->base_offset = base_offset;
+	append->append_time_ms = partition->rules.append_time ? now_ms : -1;
+	append->log_start_offset = log_start_offset(partition->log);
+	partition_log_moved(partition);
+	partition_flush_if_due(partition, now_ms);
+	settle(partition, append, facts.last_offset + 1);
+}
+
+/* True when the batch may be stored; else the append has ended. */
+static bool pass_producer(struct partition *partition, struct partition_append *append, const struct batch_verdict *verdict)
+{
+	const struct producer_batch *known = NULL;
+	struct producer_batch facts = producer_facts(verdict, 0);
+	enum producer_verdict judged;
+
+	if (verdict->transactional) {
+		append->message = "transactions are not served yet";
+		refuse(append, KAFKA_UNSUPPORTED_VERSION);
+		return false;
+	}
+	if (!batch_has_producer(&verdict->header))
+		return true;
+	judged = producer_check(producer_table_find(&partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
+				&facts, verdict->transactional, &known);
+	if (judged == PRODUCER_ACCEPT)
+		return true;
+	if (judged == PRODUCER_DUPLICATE) {
+		answer_duplicate(partition, append, known);
+		return false;
+	}
+	append->log_start_offset = log_start_offset(partition->log);
+	refuse(append, error_of(judged));
+	return false;
+}
+
+static void store_repacked(struct partition *partition, struct partition_append *append, const struct batch_rules *rules,
+			   struct batch_verdict *verdict)
+{
+	struct buf *batch;
+	int16_t error = batch_validate_repack(slice_of(append->records, append->records_len), rules, partition->shard->codecs, verdict,
+					      &batch);
+
+	if (error) {
+		tell_verdict(partition, append, verdict);
+		refuse(append, error);
+		return;
+	}
+	store(partition, append, verdict, batch->data, rules->now_ms);
+	buf_release(batch);
+}
+
+void partition_append(struct partition *partition, struct partition_append *append)
+{
+	struct batch_rules rules = partition->rules;
+	struct batch_verdict verdict;
+	int16_t error;
+
+	append->log_start_offset = -1;
+	error = partition->state == PARTITION_FAILED ? KAFKA_KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, append->acks);
+	if (error) {
+		refuse(append, error);
+		return;
+	}
+	rules.produce_version = append->version;
+	rules.now_ms = clock_wall_ms();
+	error = batch_validate(slice_of(append->records, append->records_len), &rules, partition->shard->codecs, &verdict);
+	if (error) {
+		tell_verdict(partition, append, &verdict);
+		refuse(append, error);
+		return;
+	}
+	if (verdict.empty) {
+		append->base_offset = append->append_time_ms = -1;
+		append->error = 0;
+		finish(append);
+		return;
+	}
+	if (!pass_producer(partition, append, &verdict))
+		return;
+	if (verdict.repack) {
+		store_repacked(partition, append, &rules, &verdict);
+		return;
+	}
+	batch_apply(append->records, &verdict);
+	store(partition, append, &verdict, append->records, rules.now_ms);
+}
+
+static void unpark(struct partition_append *append)
+{
+	DL_DELETE(append->partition->parked, append);
+	append->partition = NULL;
+}
+
+void partition_append_time_out(struct partition_append *append)
+{
+	unpark(append);
+	/* The data stays and the offset is told: only the promise is not kept in time. */
+	append->error = KAFKA_REQUEST_TIMED_OUT;
+	finish(append);
+}
+
+void partition_end_parked(struct partition *partition, int16_t error)
+{
+	struct partition_append *append, *next;
+
+	DL_FOREACH_SAFE(partition->parked, append, next) {
+		if (!error && append->required_offset > partition->core.high_watermark)
+			continue;
+		unpark(append);
+		append->error = error;
+		if (error)
+			append->base_offset = append->append_time_ms = append->log_start_offset = -1;
+		finish(append);
+	}
+}

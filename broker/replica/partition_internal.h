@@ -1,0 +1,22 @@
+/* Shared by partition.c, partition_append.c and partition_read.c; nobody else includes it. */
+#ifndef KLAMM_BROKER_REPLICA_PARTITION_INTERNAL_H
+#define KLAMM_BROKER_REPLICA_PARTITION_INTERNAL_H
+
+#include "broker/replica/partition.h"
+
+/* The log has new marks: takes them into the core, and ends what has waited for them. */
+void partition_log_moved(struct partition *partition);
+
+/* Ends parked appends that the high watermark has passed; with error != 0 all of them. */
+void partition_end_parked(struct partition *partition, int16_t error);
+
+/* Fires all watches. */
+void partition_fire_watches(struct partition *partition);
+
+/* Starts a flush when the mode or the config asks for one and none is under way. */
+void partition_flush_if_due(struct partition *partition, int64_t now_ms);
+
+/* A call to the log has failed: what becomes of the partition, and the Kafka error to answer. */
+int16_t partition_log_failed(struct partition *partition, int error, const char *what);
+
+#endif

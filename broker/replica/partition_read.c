@@ -1,0 +1,113 @@
+/* Reading a partition: what part of which segment an answer is made of; see partition.h. No bytes move here. */
+#include "broker/replica/partition_internal.h"
+
+#include "common/memory.h"
+#include "proto/kafka_error.h"
+
+int16_t partition_may_read(const struct partition *partition, int32_t current_epoch)
+{
+	if (partition->state == PARTITION_FAILED)
+		return KAFKA_KAFKA_STORAGE_ERROR;
+	return replica_may_read(&partition->core, current_epoch);
+}
+
+int64_t partition_last_stable_offset(const struct partition *partition)
+{
+	int64_t open = producer_table_first_open_txn(&partition->producers);
+
+	return open >= 0 && open < partition->core.high_watermark ? open : partition->core.high_watermark;
+}
+
+static int16_t refuse(struct partition_read *read, int16_t error)
+{
+	read->error = error;
+	read->high_watermark = read->last_stable_offset = read->log_start_offset = -1;
+	read->end_now = true;
+	return error;
+}
+
+/* True when the reader's log and ours part before its offset (KIP-320, 595): it must cut, and gets no records. */
+static bool diverges(struct partition *partition, struct partition_read *read)
+{
+	struct log_epoch_end end;
+
+	if (read->last_fetched_epoch < 0)
+		return false;
+	end = log_end_for_epoch(partition->log, read->last_fetched_epoch);
+	if (end.epoch < 0) {
+		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+		return true;
+	}
+	if (end.epoch >= read->last_fetched_epoch && end.end_offset >= read->offset)
+		return false;
+	read->diverging = true;
+	read->divergence = end;
+	read->end_now = true;
+	return true;
+}
+
+struct aborted_list {
+	struct aborted_txn *list;
+	int32_t n;
+};
+
+static void add_aborted(void *ctx, const struct aborted_txn *aborted)
+{
+	struct aborted_list *found = ctx;
+
+	found->list = memory_grow(found->list, (size_t)(found->n + 1) * sizeof *found->list);
+	found->list[found->n++] = *aborted;
+}
+
+/* The aborted transactions that overlap what may be read; clients drop their batches. */
+static int find_aborted(struct partition *partition, struct partition_read *read)
+{
+	struct aborted_list found = {0};
+	int r;
+
+	if (!read->committed || !read->slice.segment)
+		return 0;
+	r = log_aborted_between(partition->log, read->offset, read->last_stable_offset, add_aborted, &found);
+	read->aborted = found.list;
+	read->n_aborted = found.n;
+	return r;
+}
+
+static int read_log(struct partition *partition, struct partition_read *read)
+{
+	struct log_read_args args = {
+		.offset = read->offset,
+		.max_offset = read->committed ? read->last_stable_offset : read->high_watermark,
+		.max_bytes = read->bytes_max,
+		.min_one_batch = true,
+	};
+	int r = log_read(partition->log, &args, &read->slice);
+
+	return r ? r : find_aborted(partition, read);
+}
+
+void partition_read(struct partition *partition, struct partition_read *read)
+{
+	int16_t error = partition_may_read(partition, read->leader_epoch);
+	int r;
+
+	if (error) {
+		refuse(read, error);
+		return;
+	}
+	read->high_watermark = partition->core.high_watermark;
+	read->last_stable_offset = partition_last_stable_offset(partition);
+	read->log_start_offset = log_start_offset(partition->log);
+	if (read->offset < read->log_start_offset || read->offset > log_end_offset(partition->log)) {
+		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+		return;
+	}
+	if (diverges(partition, read))
+		return;
+	read->end_now = read->offset > read->high_watermark;
+	r = read_log(partition, read);
+	if (r == ERR_OUT_OF_RANGE)
+		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+	else if (r)
+		refuse(read, partition_log_failed(partition, r, "read"));
+}
