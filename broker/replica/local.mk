@@ -1,7 +1,18 @@
 # Sources and unit tests of broker/replica/ (see ../../Makefile.am for the lists).
-klamm_sources += broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
-	broker/replica/producer_table.h
+klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h broker/replica/partition.c broker/replica/partition.h \
+	broker/replica/partition_append.c broker/replica/partition_internal.h broker/replica/partition_read.c \
+	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
+	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h broker/replica/shard.c \
+	broker/replica/shard.h
+
+unit_tests += test/unit/broker/replica/fetch_session_test
+test_unit_broker_replica_fetch_session_test_SOURCES = test/unit/broker/replica/fetch_session_test.c
+test_unit_broker_replica_fetch_session_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/replica/producer_test
 test_unit_broker_replica_producer_test_SOURCES = test/unit/broker/replica/producer_test.c
 test_unit_broker_replica_producer_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/replica_core_test
+test_unit_broker_replica_replica_core_test_SOURCES = test/unit/broker/replica/replica_core_test.c
+test_unit_broker_replica_replica_core_test_LDADD = $(unit_libs)

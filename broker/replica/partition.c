@@ -47,25 +47,40 @@ static void observer_load_snapshot(void *ctx, int64_t end_offset, const struct p
 	}
 }
 
+/* The type and coordinator epoch of a marker; false for what is none. */
+static bool read_marker(struct slice batch, int16_t *ret_type, int32_t *ret_coordinator_epoch)
+{
+	struct codec_limits limits = codec_limits_for_log();
+	struct record_iter iter;
+	struct record record;
+	bool is_marker;
+
+	if (record_iter_init(&iter, NULL, batch, &limits))
+		return false;
+	is_marker = record_iter_next(&iter, &record) == 1 && record_control_parse(&record, ret_type, ret_coordinator_epoch);
+	record_iter_fini(&iter);
+	return is_marker;
+}
+
 static bool apply_marker(struct producer_table *table, struct slice batch, const struct batch_header *header, struct aborted_txn *ret_aborted)
 {
 	struct producer *producer = producer_table_need(table, header->producer_id);
-	struct control_marker marker;
-	int64_t first;
+	int32_t coordinator_epoch;
+	int16_t type;
+	int64_t first, stable;
 
-	if (!control_marker_parse(batch, &marker))
+	if (!read_marker(batch, &type, &coordinator_epoch))
 		return false;
-	first = producer_apply_marker(producer, header->producer_epoch, marker.coordinator_epoch, header->max_timestamp);
-	if (marker.type != CONTROL_ABORT || first == PRODUCER_TXN_NONE)
+	first = producer_apply_marker(producer, header->producer_epoch, coordinator_epoch, header->max_timestamp);
+	if (type != CONTROL_ABORT || first == PRODUCER_TXN_NONE)
 		return false;
+	stable = producer_table_first_open_txn(table);
 	*ret_aborted = (struct aborted_txn){
 		.producer_id = header->producer_id,
 		.first_offset = first,
 		.last_offset = batch_last_offset(header),
-		.last_stable_offset = producer_table_first_open_txn(table),
+		.last_stable_offset = stable < 0 ? batch_next_offset(header) : stable,
 	};
-	if (ret_aborted->last_stable_offset < 0)
-		ret_aborted->last_stable_offset = batch_next_offset(header);
 	return true;
 }
 
@@ -309,7 +324,7 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	enum replica_change change;
 
 	if (partition->state == PARTITION_FAILED)
-		return KAFKA_KAFKA_STORAGE_ERROR;
+		return KAFKA_STORAGE_ERROR;
 	partition->n_replicas = n_replicas;
 	replica_core_configure(&partition->core, partition->core.durable_counts, effective_min_isr(partition->min_isr, n_replicas));
 	change = replica_core_become(&partition->core, state);
@@ -338,7 +353,7 @@ void partition_fail(struct partition *partition)
 		return;
 	partition->state = PARTITION_FAILED;
 	replica_core_resign(&partition->core);
-	partition_end_parked(partition, KAFKA_KAFKA_STORAGE_ERROR);
+	partition_end_parked(partition, KAFKA_STORAGE_ERROR);
 	partition_fire_watches(partition);
 }
 
@@ -349,7 +364,7 @@ int16_t partition_log_failed(struct partition *partition, int error, const char 
 	/* A full disk is no failed one: the log is as it was, and the next append may go well (D10). */
 	if (error != ERR_NO_SPACE && log_dir_failed(log_dir_of(partition->log)))
 		partition_fail(partition);
-	return KAFKA_KAFKA_STORAGE_ERROR;
+	return KAFKA_STORAGE_ERROR;
 }
 
 void partition_log_moved(struct partition *partition)

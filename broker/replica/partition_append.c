@@ -170,7 +170,7 @@ void partition_append(struct partition *partition, struct partition_append *appe
 	int16_t error;
 
 	append->log_start_offset = -1;
-	error = partition->state == PARTITION_FAILED ? KAFKA_KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, append->acks);
+	error = partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, append->acks);
 	if (error) {
 		refuse(append, error);
 		return;

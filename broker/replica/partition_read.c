@@ -7,7 +7,7 @@
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch)
 {
 	if (partition->state == PARTITION_FAILED)
-		return KAFKA_KAFKA_STORAGE_ERROR;
+		return KAFKA_STORAGE_ERROR;
 	return replica_may_read(&partition->core, current_epoch);
 }
 

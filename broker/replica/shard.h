@@ -13,9 +13,12 @@
 #define KLAMM_BROKER_REPLICA_SHARD_H
 
 #include "broker/meta/broker_config.h"
+#include "broker/meta/topic_config.h"
 #include "broker/meta/view.h"
 #include "broker/replica/fetch_session.h"
+#include "broker/rt/loop.h"
 #include "broker/rt/worker.h"
+#include "common/memory.h"
 #include "common/uuid.h"
 #include "proto/record/codec.h"
 
@@ -29,8 +32,7 @@ struct shard {
 	struct shard **all;                  /* by index; constant while workers run */
 	struct worker *hub;
 	struct admin *admin;                 /* the hub's: only messages to hub may use it (broker/meta/admin.h) */
-	const struct broker_config *config;  /* what server.properties says; constant */
-	struct broker_config_shared *dynamic; /* the same with /config/brokers laid over it, as of this view */
+	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */
 	struct partition *partitions;        /* uthash by (topic id, index) */
 	struct fetch_sessions fetch_sessions;
@@ -38,26 +40,14 @@ struct shard {
 	struct timer retention;
 };
 
-/* An effective broker configuration with the arena that holds its text; counted, since each shard keeps its own reference. */
-struct broker_config_shared {
-	struct refcount refs;
-	struct arena arena;
-	struct broker_config config;
-};
+/* Sets up a shard whose worker is not started, with a view of nothing. References of its own are taken. 0 or ERR_LIMIT. */
+int shard_init(struct shard *shard, int index, int n_shards, struct shard **all, const struct broker_config *config);
 
-/* Takes a reference. */
-struct broker_config_shared *broker_config_shared_retain(struct broker_config_shared *shared);
-void broker_config_shared_release(struct broker_config_shared *shared);
+/* On its worker, before it stops: gives up all partitions; their logs are left to their dirs. */
+void shard_close_all(struct shard *shard);
 
-/* Sets up a shard whose worker is not started; view and dynamic: a reference of each goes to it. */
-int shard_init(struct shard *shard, int index, int n_shards, struct shard **all, const struct broker_config *config,
-	       struct broker_config_shared *dynamic, struct view *view);
-
-/* Frees partitions and what else it holds; logs are left to their dirs. After worker_join. */
+/* After worker_join and worker_drain. */
 void shard_fini(struct shard *shard);
-
-/* The shard of the worker that runs this thread; CHECKs that it is one. */
-struct shard *shard_current(void);
 
 /* The shard of a request's worker. */
 static inline struct shard *shard_of(struct worker *worker)
@@ -74,7 +64,10 @@ struct partition *shard_find(struct shard *shard, const struct uuid *topic_id, i
 /*
  * On the owner: takes a new view and configuration (a reference of each) and tells partitions whose topic's configuration changed.
  */
-void shard_set_view(struct shard *shard, struct view *view, struct broker_config_shared *dynamic);
+void shard_set_view(struct shard *shard, struct view *view, const struct broker_config *config);
+
+/* On the owner: the effective configuration of a topic by the shard's view; its text lies in the arena and the view. */
+void shard_topic_config(const struct shard *shard, const struct uuid *topic_id, struct arena *arena, struct topic_config *ret_config);
 
 /* On the owner: every leadership ends until a controller confirms it (session lost). */
 void shard_resign_all(struct shard *shard);
