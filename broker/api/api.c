@@ -1,0 +1,34 @@
+/* The table of what is served; see api.h. */
+#include "broker/api/api.h"
+
+#include "common/memory.h"
+#include "proto/cluster/frame_type.h"
+
+/*
+ * Produce and Fetch begin at version 0 because old clients read features from that (KAFKA-18659); requests below the first version
+ * that speaks record format 2 are answered with an error for each partition unless they carry it.
+ */
+static const struct net_api rows[] = {
+	{API_PRODUCE, 0, 11, NET_API_PIPELINED, produce_handle},
+	{API_FETCH, 0, 17, NET_API_PIPELINED, fetch_handle},
+	{API_LIST_OFFSETS, 0, 9, 0, list_offsets_handle},
+	{API_METADATA, 0, 12, 0, metadata_handle},
+	{API_API_VERSIONS, 0, 4, NET_API_BEFORE_AUTH, api_versions_handle},
+	{API_CREATE_TOPICS, 0, 7, 0, create_topics_handle},
+	{API_DELETE_TOPICS, 0, 6, 0, delete_topics_handle},
+	{API_DELETE_RECORDS, 0, 2, 0, delete_records_handle},
+	{API_INIT_PRODUCER_ID, 0, 5, 0, init_producer_id_handle},
+	{API_OFFSET_FOR_LEADER_EPOCH, 0, 4, 0, offset_for_leader_epoch_handle},
+	{API_DESCRIBE_CONFIGS, 0, 4, 0, describe_configs_handle},
+	{API_ALTER_CONFIGS, 0, 2, 0, alter_configs_handle},
+	{API_CREATE_PARTITIONS, 0, 3, 0, create_partitions_handle},
+	{API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, incremental_alter_configs_handle},
+	{API_DESCRIBE_CLUSTER, 0, 1, 0, describe_cluster_handle},
+	{HELLO_API_KEY, HELLO_API_VERSION, HELLO_API_VERSION, NET_API_RAW | NET_API_INTER_BROKER | NET_API_CLUSTER_ACTION, hello_handle},
+};
+
+const struct net_api *api_table(int *ret_n)
+{
+	*ret_n = (int)ARRAY_LEN(rows);
+	return rows;
+}

@@ -1,0 +1,35 @@
+/*
+ * What this broker serves: one handler a file, one row an API. ApiVersions is computed from the rows.
+ *
+ * A handler is called on the worker of the request's connection (broker/net/request.h) and ends the request exactly once.
+ */
+#ifndef KLAMM_BROKER_API_API_H
+#define KLAMM_BROKER_API_API_H
+
+#include "broker/net/net.h"
+#include "broker/net/request.h"
+
+/* Keys from here on are Klamm's own and told to nobody. */
+#define API_PRIVATE_KEY_FIRST 20000
+
+/* The rows, by ascending key. */
+const struct net_api *api_table(int *ret_n);
+
+void alter_configs_handle(struct request *request);
+void api_versions_handle(struct request *request);
+void create_partitions_handle(struct request *request);
+void create_topics_handle(struct request *request);
+void delete_records_handle(struct request *request);
+void delete_topics_handle(struct request *request);
+void describe_cluster_handle(struct request *request);
+void describe_configs_handle(struct request *request);
+void fetch_handle(struct request *request);
+void hello_handle(struct request *request);
+void incremental_alter_configs_handle(struct request *request);
+void init_producer_id_handle(struct request *request);
+void list_offsets_handle(struct request *request);
+void metadata_handle(struct request *request);
+void offset_for_leader_epoch_handle(struct request *request);
+void produce_handle(struct request *request);
+
+#endif
