@@ -87,36 +87,24 @@ static bool partition_of(const Klamm__Partition *from, struct view_partition *re
 
 static bool add_partitions(struct delta_builder *builder, struct view_topic_delta *topic, const Klamm__Topic *from)
 {
-	size_t n_before = (size_t)topic->n_partitions;
-	struct view_partition *partitions = arena_zalloc(&builder->arena, n_before + from->n_partitions, sizeof *partitions);
+	struct view_partition *partitions = arena_zalloc(&builder->arena, from->n_partitions, sizeof *partitions);
 
-	if (n_before)
-		memcpy(partitions, topic->partitions, n_before * sizeof *partitions);
 	for (size_t i = 0; i < from->n_partitions; i++)
-		if (!partition_of(from->partitions[i], &partitions[n_before + i]))
+		if (!partition_of(from->partitions[i], &partitions[i]))
 			return false;
 	topic->partitions = partitions;
-	topic->n_partitions = (int32_t)(n_before + from->n_partitions);
+	topic->n_partitions = (int32_t)from->n_partitions;
 	return true;
 }
 
 static bool add_topic(struct delta_builder *builder, const Klamm__Topic *from)
 {
-	struct view_delta *delta = &builder->delta;
-	struct view_topic_delta *topic = delta->n_topics ? &builder->topics[delta->n_topics - 1] : NULL;
-	struct uuid id;
+	struct view_topic_delta *topic = &builder->topics[builder->delta.n_topics++];
 
-	if (from->id.len != sizeof id.bytes)
+	if (from->id.len != sizeof topic->id.bytes)
 		return false;
-	memcpy(id.bytes, from->id.data, sizeof id.bytes);
-	/* A large topic is continued at the head of the next frame. */
-	if (!topic || !uuid_equal(&topic->id, &id)) {
-		topic = &builder->topics[delta->n_topics++];
-		topic->name = slice_of_text(from->name);
-		topic->id = id;
-		topic->whole = delta->snapshot || !view_topic_by_id(builder->view, &id);
-		topic->config_version = -1;
-	}
+	memcpy(topic->id.bytes, from->id.data, sizeof topic->id.bytes);
+	topic->name = slice_of_text(from->name);
 	if (from->has_configs) {
 		topic->has_config = true;
 		topic->config_version = from->config_version;
@@ -154,6 +142,7 @@ static bool add_frame(struct delta_builder *builder, const Klamm__View *from)
 	for (size_t i = 0; i < from->n_broker_configs; i++)
 		builder->configs[builder->delta.n_broker_configs++] = (struct view_broker_config_delta){
 			.id = from->broker_configs[i]->broker,
+			.version = from->broker_configs[i]->version,
 			.config = pairs_of(&builder->arena, from->broker_configs[i]->n_configs, from->broker_configs[i]->configs),
 			.n_config = (int)from->broker_configs[i]->n_configs,
 		};
@@ -190,6 +179,7 @@ static int apply(const struct view_messages *messages, const struct view *view, 
 	builder.delta.controller_epoch = first->controller_epoch;
 	builder.delta.number = first->number;
 	builder.delta.cluster_id = cluster_id;
+	builder.delta.office_broker = first->office_broker;
 	for (int i = 0; i < messages->n && r == 0; i++)
 		if (!add_frame(&builder, messages->frames[i]))
 			r = ERR_INVALID;
@@ -223,7 +213,7 @@ int view_message_take(struct view_messages *messages, const struct view *view, s
 		view_messages_fini(messages);
 		return r;
 	}
-	messages->frames = memory_grow(messages->frames, (size_t)(messages->n + 1) * sizeof(struct _Klamm__View *));
+	messages->frames = memory_grow(messages->frames, (size_t)(messages->n + 1) * sizeof(struct Klamm__View *));
 	messages->frames[messages->n++] = frame;
 	if (frame->more)
 		return 0;

@@ -18,7 +18,7 @@
 #define VIEW_MESSAGE_FRAMES_MAX 4096
 
 struct view_messages {
-	struct _Klamm__View **frames; /* gathered, all with `more` */
+	struct Klamm__View **frames; /* gathered, all with `more` */
 	int n;
 };
 

@@ -27,7 +27,7 @@ static const struct net_api rows[] = {
 	{HELLO_API_KEY, HELLO_API_VERSION, HELLO_API_VERSION, NET_API_RAW | NET_API_INTER_BROKER | NET_API_CLUSTER_ACTION, hello_handle},
 };
 
-const struct net_api *api_table(int *ret_n)
+const struct net_api *served_apis(int *ret_n)
 {
 	*ret_n = (int)ARRAY_LEN(rows);
 	return rows;

@@ -13,7 +13,7 @@
 #define API_PRIVATE_KEY_FIRST 20000
 
 /* The rows, by ascending key. */
-const struct net_api *api_table(int *ret_n);
+const struct net_api *served_apis(int *ret_n);
 
 void alter_configs_handle(struct request *request);
 void api_versions_handle(struct request *request);

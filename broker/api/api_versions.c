@@ -37,7 +37,7 @@ void api_versions_handle(struct request *request)
 	const struct api_versions_request *body = request->body;
 	struct api_versions_response response = api_versions_response_default;
 	int n;
-	const struct net_api *rows = api_table(&n);
+	const struct net_api *rows = served_apis(&n);
 
 	response.api_keys = message_array(&request->arena, &api_versions_response_api_version_struct, (size_t)n);
 	response.n_api_keys = 0;

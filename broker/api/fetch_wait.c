@@ -16,11 +16,6 @@
 #include "common/clock.h"
 #include "proto/kafka_error.h"
 
-static bool part_reads(const struct fetch_part *part)
-{
-	return part->part.group != NULL;
-}
-
 static struct fetch *fetch_of(struct scatter *scatter)
 {
 	return CONTAINER_OF(scatter, struct fetch, scatter);
