@@ -1,1 +1,14 @@
-# Sources and unit tests of test/fuzz/ (see ../Makefile.am for the lists).
+# Fuzz targets: <name>_replay in every build as a test, <name>_fuzz with libFuzzer under --enable-fuzz. See README.md here.
+EXTRA_DIST += test/fuzz/README.md test/fuzz/corpus
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_replay_sources = test/fuzz/fuzz.h test/fuzz/replay.c
+
+unit_tests += test/fuzz/request_replay
+test_fuzz_request_replay_SOURCES = test/fuzz/request_fuzz.c $(fuzz_replay_sources)
+test_fuzz_request_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/request_fuzz
+test_fuzz_request_fuzz_SOURCES = test/fuzz/request_fuzz.c
+test_fuzz_request_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_request_fuzz_LDADD = $(unit_libs)
+endif
