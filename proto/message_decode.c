@@ -155,7 +155,7 @@ static inline bool decode_value(struct decoder *d, const struct message_field *f
 	case FIELD_STRUCT:
 		return field_is_pointer(field) && !field->array ? decode_nullable_struct(d, field, at) : decode_struct(d, field->sub, at);
 	default:
-		CHECK(!"a kind of field");
+		check_failed("a kind of field", __FILE__, __LINE__);
 	}
 	return decode_ok(d);
 }

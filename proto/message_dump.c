@@ -168,7 +168,7 @@ static void dump_value(struct dumper *d, const struct message_field *field, cons
 		dump_struct(d, field->sub, at);
 		break;
 	default:
-		CHECK(!"a kind of field");
+		check_failed("a kind of field", __FILE__, __LINE__);
 	}
 }
 

@@ -103,7 +103,7 @@ static inline void encode_value(struct encoder *e, const struct message_field *f
 			encode_struct(e, field->sub, at);
 		break;
 	default:
-		CHECK(!"a kind of field");
+		check_failed("a kind of field", __FILE__, __LINE__);
 	}
 }
 
