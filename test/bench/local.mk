@@ -1,0 +1,4 @@
+# Measurements; not part of make check.
+noinst_PROGRAMS += test/bench/codec_bench
+test_bench_codec_bench_SOURCES = test/bench/codec_bench.c
+test_bench_codec_bench_LDADD = $(klamm_libs)
