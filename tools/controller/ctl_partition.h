@@ -1,0 +1,53 @@
+/*
+ * Partitions: from nothing to a leader, and what every change does to leader and ISR. One write of a partition's state is under
+ * way at most; what happens meanwhile is decided when ZooKeeper has answered.
+ *
+ *     (absent)                              (state says a leader)
+ *        NEW ----- first state written ----------> ONLINE <----------+
+ *                                                  |    ^            | elected
+ *                                    nobody to lead|    +--ISR, leader written
+ *                                                  v                 |
+ *                                               OFFLINE -------------+
+ *
+ * Writes name the version they replace; one that misses is read again and decided anew (S11, S13).
+ */
+#ifndef KLAMM_TOOLS_CONTROLLER_CTL_PARTITION_H
+#define KLAMM_TOOLS_CONTROLLER_CTL_PARTITION_H
+
+#include "tools/controller/ctl_elect.h"
+#include "tools/controller/ctl_state.h"
+
+enum ctl_partition_event {
+	CTL_ON_CHECK,         /* who is alive changed, or a write ended: is the state still right? */
+	CTL_ON_ABSENT,        /* read: there is no state znode */
+	CTL_ON_STATE,         /* read: the state that partition->now holds */
+	CTL_ON_WRITTEN,       /* the write under way was done */
+	CTL_ON_MISSED,        /* it met something unexpected, or its outcome is unknown */
+	CTL_ON_FAILED,        /* ZooKeeper refused it */
+	CTL_PARTITION_EVENTS,
+};
+
+/* One step of the state machine; partition->now holds what was read before CTL_ON_ABSENT and CTL_ON_STATE. */
+void ctl_partition_step(struct ctl *ctl, struct ctl_topic *topic, int32_t index, enum ctl_partition_event event);
+
+/* Decides about one partition, all of a topic, all. Nothing happens while loading or while the topic is being deleted. */
+void ctl_partition_check(struct ctl *ctl, struct ctl_topic *topic, int32_t index);
+void ctl_partition_check_topic(struct ctl *ctl, struct ctl_topic *topic);
+void ctl_partition_check_all(struct ctl *ctl);
+
+/* A state znode was read. */
+void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_state_read *read);
+
+/* A state write ended. */
+void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_written *written);
+
+/* A broker says that the log dir of its replica failed. */
+void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker);
+
+/* Has a state that can be told to anyone. */
+static inline bool ctl_partition_has_state(const struct ctl_partition *partition)
+{
+	return !partition->odd && partition->version >= 0;
+}
+
+#endif

@@ -1,0 +1,337 @@
+/* Upkeep of the controller's picture; see ctl_state.h. */
+#include "tools/controller/ctl_state.h"
+
+#include "common/check.h"
+#include "common/limits.h"
+
+#include <string.h>
+
+#define FIRST_BUCKETS 256
+
+void ctl_init(struct ctl *ctl, const struct ctl_settings *settings)
+{
+	*ctl = (struct ctl){.settings = *settings, .office = -1, .epoch = -1, .epoch_version = -1, .epoch_seen = -1};
+	ctl_pool_init(&ctl->pool);
+	ctl->n_buckets = FIRST_BUCKETS;
+	ctl->by_name = ctl_pool_get(&ctl->pool, ctl->n_buckets, sizeof *ctl->by_name);
+	ctl->by_id = ctl_pool_get(&ctl->pool, ctl->n_buckets, sizeof *ctl->by_id);
+}
+
+void ctl_fini(struct ctl *ctl)
+{
+	ctl_pool_fini(&ctl->pool);
+	*ctl = (struct ctl){0};
+}
+
+/* ---- brokers ---- */
+
+struct ctl_broker *ctl_broker_find(struct ctl *ctl, int32_t id)
+{
+	int low = 0;
+	int high = ctl->n_brokers;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (ctl->brokers[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ctl->n_brokers && ctl->brokers[low].id == id ? &ctl->brokers[low] : NULL;
+}
+
+/* ---- topics by name and id ---- */
+
+static uint64_t hash_bytes(const uint8_t *data, size_t len)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ data[i]) * 0x100000001b3u;
+	return hash ^ (hash >> 29);
+}
+
+static struct ctl_topic **bucket_of_name(const struct ctl *ctl, struct slice name)
+{
+	return &ctl->by_name[hash_bytes(name.data, name.len) & (ctl->n_buckets - 1)];
+}
+
+static struct ctl_topic **bucket_of_id(const struct ctl *ctl, const struct uuid *id)
+{
+	return &ctl->by_id[hash_bytes(id->bytes, sizeof id->bytes) & (ctl->n_buckets - 1)];
+}
+
+struct ctl_topic *ctl_topic_find(struct ctl *ctl, struct slice name)
+{
+	struct ctl_topic *topic = *bucket_of_name(ctl, name);
+
+	while (topic && !slice_equal(topic->name, name))
+		topic = topic->next_by_name;
+	return topic;
+}
+
+struct ctl_topic *ctl_topic_find_id(struct ctl *ctl, const struct uuid *id)
+{
+	struct ctl_topic *topic = *bucket_of_id(ctl, id);
+
+	while (topic && !uuid_equal(&topic->id, id))
+		topic = topic->next_by_id;
+	return topic;
+}
+
+static void link_by_name(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **bucket = bucket_of_name(ctl, topic->name);
+
+	topic->next_by_name = *bucket;
+	*bucket = topic;
+}
+
+static void link_by_id(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **bucket = bucket_of_id(ctl, &topic->id);
+
+	topic->next_by_id = *bucket;
+	*bucket = topic;
+}
+
+static void unlink_by_name(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **at = bucket_of_name(ctl, topic->name);
+
+	while (*at != topic)
+		at = &(*at)->next_by_name;
+	*at = topic->next_by_name;
+}
+
+static void unlink_by_id(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **at = bucket_of_id(ctl, &topic->id);
+
+	if (uuid_is_zero(&topic->id))
+		return;
+	while (*at != topic)
+		at = &(*at)->next_by_id;
+	*at = topic->next_by_id;
+}
+
+static void grow_tables(struct ctl *ctl)
+{
+	ctl_pool_put(&ctl->pool, ctl->by_name, ctl->n_buckets, sizeof *ctl->by_name);
+	ctl_pool_put(&ctl->pool, ctl->by_id, ctl->n_buckets, sizeof *ctl->by_id);
+	ctl->n_buckets *= 2;
+	ctl->by_name = ctl_pool_get(&ctl->pool, ctl->n_buckets, sizeof *ctl->by_name);
+	ctl->by_id = ctl_pool_get(&ctl->pool, ctl->n_buckets, sizeof *ctl->by_id);
+	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next) {
+		link_by_name(ctl, topic);
+		if (!uuid_is_zero(&topic->id))
+			link_by_id(ctl, topic);
+	}
+}
+
+struct ctl_topic *ctl_topic_add(struct ctl *ctl, struct slice name)
+{
+	struct ctl_topic *topic = ctl_pool_get(&ctl->pool, 1, sizeof *topic);
+
+	if ((size_t)ctl->n_topics >= ctl->n_buckets)
+		grow_tables(ctl);
+	topic->name = ctl_pool_copy(&ctl->pool, name);
+	topic->configs.version = -1;
+	topic->prev = ctl->topics_last;
+	if (ctl->topics_last)
+		ctl->topics_last->next = topic;
+	else
+		ctl->topics = topic;
+	ctl->topics_last = topic;
+	ctl->n_topics++;
+	link_by_name(ctl, topic);
+	return topic;
+}
+
+void ctl_topic_set_id(struct ctl *ctl, struct ctl_topic *topic, const struct uuid *id)
+{
+	unlink_by_id(ctl, topic);
+	topic->id = *id;
+	if (!uuid_is_zero(id))
+		link_by_id(ctl, topic);
+}
+
+static void remember_removed(struct ctl *ctl, const struct uuid *id)
+{
+	if (ctl->n_removed == ctl->removed_room) {
+		int room = ctl->removed_room ? 2 * ctl->removed_room : 16;
+		struct uuid *removed = ctl_pool_get(&ctl->pool, (size_t)room, sizeof *removed);
+
+		if (ctl->n_removed > 0)
+			memcpy(removed, ctl->removed, (size_t)ctl->n_removed * sizeof *removed);
+		ctl_pool_put(&ctl->pool, ctl->removed, (size_t)ctl->removed_room, sizeof *removed);
+		ctl->removed = removed;
+		ctl->removed_room = room;
+	}
+	ctl->removed[ctl->n_removed++] = *id;
+}
+
+void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic)
+{
+	if (topic->seen)
+		remember_removed(ctl, &topic->id);
+	topic->seen = false;
+}
+
+static void lead_free(struct ctl *ctl, struct ctl_lead *lead)
+{
+	ctl_pool_put(&ctl->pool, lead->isr, (size_t)lead->isr_room, sizeof *lead->isr);
+	*lead = (struct ctl_lead){.leader = -1, .leader_epoch = -1};
+}
+
+static void replicas_free(struct ctl *ctl, struct ctl_partition *p)
+{
+	size_t n = (size_t)p->n_replicas + (size_t)p->n_adding + (size_t)p->n_removing;
+
+	ctl_pool_put(&ctl->pool, p->replicas, n, sizeof *p->replicas);
+	p->replicas = NULL;
+}
+
+static void unlink_dirty(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **at = &ctl->dirty;
+
+	if (!topic->is_dirty)
+		return;
+	while (*at != topic)
+		at = &(*at)->next_dirty;
+	*at = topic->next_dirty;
+	topic->is_dirty = false;
+}
+
+void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
+{
+	ctl_topic_hide(ctl, topic);
+	unlink_dirty(ctl, topic);
+	unlink_by_name(ctl, topic);
+	unlink_by_id(ctl, topic);
+	*(topic->prev ? &topic->prev->next : &ctl->topics) = topic->next;
+	*(topic->next ? &topic->next->prev : &ctl->topics_last) = topic->prev;
+	ctl->n_topics--;
+	for (int32_t i = 0; i < topic->n_partitions; i++) {
+		lead_free(ctl, &topic->partitions[i].now);
+		lead_free(ctl, &topic->partitions[i].next);
+		replicas_free(ctl, &topic->partitions[i]);
+	}
+	ctl_pool_put(&ctl->pool, topic->partitions, (size_t)topic->n_partitions, sizeof *topic->partitions);
+	ctl_pool_put(&ctl->pool, topic->stops, (size_t)topic->n_stops, sizeof *topic->stops);
+	ctl_pool_put(&ctl->pool, topic->configs.pairs, topic->configs.size, 1);
+	ctl_pool_put(&ctl->pool, (void *)(uintptr_t)topic->name.data, topic->name.len + 1, 1);
+	ctl_pool_put(&ctl->pool, topic, 1, sizeof *topic);
+}
+
+void ctl_topic_grow(struct ctl *ctl, struct ctl_topic *topic, int32_t n)
+{
+	struct ctl_partition *partitions;
+
+	CHECK(n >= topic->n_partitions);
+	if (n == topic->n_partitions)
+		return;
+	partitions = ctl_pool_get(&ctl->pool, (size_t)n, sizeof *partitions);
+	if (topic->n_partitions > 0)
+		memcpy(partitions, topic->partitions, (size_t)topic->n_partitions * sizeof *partitions);
+	ctl_pool_put(&ctl->pool, topic->partitions, (size_t)topic->n_partitions, sizeof *partitions);
+	for (int32_t i = topic->n_partitions; i < n; i++) {
+		partitions[i].state = CTL_NON_EXISTENT;
+		partitions[i].version = -1;
+		partitions[i].now = (struct ctl_lead){.leader = -1, .leader_epoch = -1};
+		partitions[i].next = partitions[i].now;
+		partitions[i].unseen = true;
+	}
+	topic->partitions = partitions;
+	topic->n_partitions = n;
+}
+
+void ctl_topic_touch(struct ctl *ctl, struct ctl_topic *topic)
+{
+	if (topic->is_dirty)
+		return;
+	topic->is_dirty = true;
+	topic->next_dirty = ctl->dirty;
+	ctl->dirty = topic;
+}
+
+/* ---- partitions ---- */
+
+static void copy_ids(int32_t *to, const int32_t *from, int32_t n)
+{
+	if (n > 0)
+		memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *p, const struct ctl_assignment *assignment)
+{
+	size_t n = (size_t)assignment->n_replicas + (size_t)assignment->n_adding + (size_t)assignment->n_removing;
+
+	replicas_free(ctl, p);
+	p->replicas = ctl_pool_get(&ctl->pool, n, sizeof *p->replicas);
+	p->n_replicas = (int16_t)assignment->n_replicas;
+	p->n_adding = (int16_t)assignment->n_adding;
+	p->n_removing = (int16_t)assignment->n_removing;
+	copy_ids(p->replicas, assignment->replicas, p->n_replicas);
+	copy_ids(p->replicas + p->n_replicas, assignment->adding, p->n_adding);
+	copy_ids(p->replicas + p->n_replicas + p->n_adding, assignment->removing, p->n_removing);
+}
+
+void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, int n_isr)
+{
+	CHECK(n_isr <= LIMIT_REPLICAS);
+	if (n_isr > lead->isr_room) {
+		ctl_pool_put(&ctl->pool, lead->isr, (size_t)lead->isr_room, sizeof *lead->isr);
+		lead->isr = ctl_pool_get(&ctl->pool, (size_t)n_isr, sizeof *lead->isr);
+		lead->isr_room = (int16_t)n_isr;
+	}
+	copy_ids(lead->isr, isr, n_isr);
+	lead->n_isr = (int16_t)n_isr;
+}
+
+/* ---- configs ---- */
+
+static struct slice append(char **at, struct slice text)
+{
+	struct slice copy = slice_of(*at, text.len);
+
+	if (text.len > 0)
+		memcpy(*at, text.data, text.len);
+	*at += text.len;
+	return copy;
+}
+
+void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version)
+{
+	size_t size = (size_t)n_pairs * sizeof *pairs;
+	struct ctl_configs made = {.n_pairs = n_pairs, .version = version};
+	char *at;
+
+	for (int i = 0; i < n_pairs; i++)
+		size += pairs[i].name.len + pairs[i].value.len;
+	made.size = size;
+	made.pairs = ctl_pool_get(&ctl->pool, size, 1);
+	at = (char *)(made.pairs + n_pairs);
+	for (int i = 0; i < n_pairs; i++)
+		made.pairs[i] = (struct ctl_pair){.name = append(&at, pairs[i].name), .value = append(&at, pairs[i].value)};
+	ctl_pool_put(&ctl->pool, configs->pairs, configs->size, 1);
+	*configs = made;
+}
+
+struct slice ctl_configs_get(const struct ctl_configs *configs, const char *name)
+{
+	for (int i = 0; i < configs->n_pairs; i++)
+		if (slice_is_text(configs->pairs[i].name, name))
+			return configs->pairs[i].value;
+	return SLICE_NULL;
+}
+
+struct ctl_broker_config *ctl_broker_config_find(struct ctl *ctl, int32_t broker)
+{
+	for (int i = 0; i < ctl->n_broker_configs; i++)
+		if (ctl->broker_configs[i].broker == broker)
+			return &ctl->broker_configs[i];
+	return NULL;
+}

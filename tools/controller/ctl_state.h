@@ -1,0 +1,265 @@
+/*
+ * The controller's picture of the cluster: brokers, topics, partitions, deletions, configs. Only what ZooKeeper said is in it;
+ * what is being written stands beside it (`next`) until ZooKeeper has answered.
+ *
+ *     znodes --> events --> ctl_step --> picture
+ *                               |
+ *                               +--> actions: reads, fenced writes, messages to brokers
+ *
+ * Memory: about 100 bytes a partition and 12 bytes a replica, all from one pool, so that losing the office drops everything at
+ * once. There is no index from brokers to partitions: a broker that comes or goes costs one walk over all (1 ms for
+ * 100,000), and nothing at all is done for a partition while nothing happens.
+ */
+#ifndef KLAMM_TOOLS_CONTROLLER_CTL_STATE_H
+#define KLAMM_TOOLS_CONTROLLER_CTL_STATE_H
+
+#include "common/slice.h"
+#include "common/uuid.h"
+#include "tools/controller/ctl_action.h"
+#include "tools/controller/ctl_event.h"
+#include "tools/controller/ctl_pool.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- brokers ---- */
+
+struct ctl_broker {
+	int32_t id;
+	int64_t epoch;                /* czxid of its znode: its incarnation */
+	int64_t seen;                 /* ctl.clock when this incarnation was taken up */
+	struct slice rack;            /* null: none */
+	struct ctl_endpoint *endpoints;
+	int n_endpoints;
+	bool ignored;                 /* foreign or nonsense: as if it were not there */
+	bool leaving;                 /* in controlled shutdown */
+
+	/* The channel to it. */
+	bool reached;                 /* connected, Hello accepted */
+	bool unreachable;             /* not reached for a session time-out: counts as dead */
+	int64_t deadline_ms;          /* when it becomes unreachable unless reached before; 0: none set */
+	int64_t request;              /* number of the last request sent on this connection */
+	int64_t full_request;         /* the request that carried all its states; 0: not sent yet */
+	bool settled;                 /* it has answered that one */
+	bool view_sent;               /* a snapshot went out on this connection */
+	bool view_wanted;             /* it saw a gap: send another one */
+	bool states_wanted;           /* send all its states again */
+};
+
+/* ---- partitions ---- */
+
+enum ctl_partition_state {
+	CTL_NON_EXISTENT, /* its states have not been read */
+	CTL_NEW,          /* no state znode yet */
+	CTL_ONLINE,       /* its state names a leader */
+	CTL_OFFLINE,      /* its state names none */
+	CTL_PARTITION_STATES,
+};
+
+/* Leader and ISR: what a state znode holds. The eligible leader replicas (KIP-966) are to stand here too. */
+struct ctl_lead {
+	int32_t leader;       /* -1: none */
+	int32_t leader_epoch; /* -1: never written */
+	int32_t *isr;
+	int16_t n_isr;
+	int16_t isr_room;
+	bool recovering;
+};
+
+struct ctl_partition {
+	int32_t *replicas; /* n_replicas, then n_adding, then n_removing */
+	int16_t n_replicas;
+	int16_t n_adding;
+	int16_t n_removing;
+	uint8_t state;     /* enum ctl_partition_state */
+	bool odd : 1;      /* its znode is nonsense: reported, left alone until read again */
+	bool reading : 1;  /* its state is being read again */
+	bool again : 1;    /* something happened while it was being written or read: decide again afterwards */
+	bool fresh : 1;    /* its first state was written and nobody has been told yet */
+	bool tell_replicas : 1; /* the brokers of its replicas are to be told */
+	bool tell_view : 1;     /* the next view is to hold it */
+	bool unseen : 1;   /* no view that went out holds it yet */
+	int32_t version;   /* of the state znode, the partition epoch; -1: none */
+	int32_t controller_epoch; /* in the znode */
+	uint32_t ticket;   /* of the write under way; 0: none */
+	uint64_t failed;   /* bit i: the log dir of replicas[i] failed */
+
+	/*
+	 * Which incarnations the state knows: those taken up (broker.seen) before ctl.clock showed `settled`, when it was decided
+	 * here; when it was read, `settled` is minus its mzxid and it knows those with a smaller czxid.
+	 */
+	int64_t settled;
+	int64_t settling; /* the same of the write under way */
+	struct ctl_lead now;
+	struct ctl_lead next;
+};
+
+/* ---- topics ---- */
+
+enum ctl_topic_phase {
+	CTL_TOPIC_ASKED,   /* seen in the list; its node is being read */
+	CTL_TOPIC_LOADING, /* its states are being read */
+	CTL_TOPIC_LIVE,
+	CTL_TOPIC_ODD,     /* its node is nonsense or lacks what is needed: it waits, the others live */
+};
+
+enum ctl_deletion_phase {
+	CTL_DELETION_NONE,
+	CTL_DELETION_QUEUED,   /* asked for; waits until all its brokers are alive */
+	CTL_DELETION_STOPPING, /* brokers erase their replicas */
+	CTL_DELETION_ERASING,  /* its znodes are being deleted */
+};
+
+/* One broker that has to erase its replicas of a topic. */
+struct ctl_stop {
+	int32_t broker;
+	bool done;
+	bool failed;     /* it said no; asked again when it comes back or after a while */
+	int64_t request; /* the request it was asked by on its present connection; 0: to be asked */
+	int64_t epoch;   /* the incarnation that was asked */
+};
+
+struct ctl_configs {
+	struct ctl_pair *pairs; /* one piece of memory with the texts behind */
+	int n_pairs;
+	size_t size;
+	int32_t version;        /* of the config znode; -1: there is none */
+};
+
+struct ctl_topic {
+	struct ctl_topic *next, *prev;          /* all topics, oldest first */
+	struct ctl_topic *next_by_name, *next_by_id;
+	struct ctl_topic *next_dirty;
+	struct slice name;
+	struct uuid id;                         /* zero until its node has been read */
+	int64_t created;                        /* czxid of its node */
+	int32_t version;                        /* of its node */
+	uint32_t ticket;                        /* of the write of its node or of its erasure under way; 0: none */
+	uint32_t listed;                        /* the last list of topics it was in */
+	uint8_t phase;                          /* enum ctl_topic_phase */
+	uint8_t deletion;                       /* enum ctl_deletion_phase */
+	bool is_dirty : 1;                      /* in the list of dirty ones */
+	bool seen : 1;                          /* a view that went out holds it */
+	bool configs_dirty : 1;
+	bool configs_known : 1;
+	bool waits_reported : 1;
+	bool has_parents : 1;                   /* its `partitions` znode exists */
+	bool reread : 1;                        /* its node changed while a write of it was under way */
+	int32_t n_partitions;
+	int32_t n_writing;                      /* partitions with a write under way */
+	int32_t n_creating;                     /* those among them whose first state it is */
+	struct ctl_partition *partitions;
+	struct ctl_stop *stops;
+	int32_t n_stops;
+	struct ctl_configs configs;
+};
+
+struct ctl_broker_config {
+	int32_t broker; /* -1: the defaults of all */
+	bool dirty;
+	struct ctl_configs configs;
+};
+
+/* ---- all of it ---- */
+
+struct ctl_settings {
+	int32_t session_timeout_ms;   /* a broker not reached for so long counts as down */
+	bool unclean_leader_election; /* default of topics that do not say */
+	bool delete_topic_enable;
+};
+
+struct ctl {
+	struct ctl_settings settings;
+	struct ctl_pool pool;
+	bool active;                  /* holds the office */
+	bool loading;                 /* first reads are under way: nothing is decided yet */
+	struct ctl_actions *out;      /* of the step under way */
+	int64_t now_ms;               /* of the step under way */
+	int32_t n_asked;              /* reads under way while loading */
+	bool topics_wanted;           /* the list of topics is to be read again */
+	uint32_t listing;             /* counts the lists of topics read */
+	int64_t retry_ms;             /* when what failed is tried again; 0: nothing failed */
+	int32_t n_stopping;           /* topics whose replicas are being erased */
+	int32_t epoch;                /* controller epoch */
+	int32_t epoch_version;        /* zkVersion of /controller_epoch: the fencing token of every write */
+	int32_t epoch_seen;           /* largest controller epoch in any state znode */
+	bool raising;                 /* /controller_epoch is being raised above epoch_seen */
+	int64_t clock;                /* counts changes of who is alive; orders decisions and incarnations */
+	uint32_t tickets;
+	int64_t timer_ms;             /* what the shell was last asked for; 0: nothing */
+
+	struct ctl_broker *brokers;   /* by id */
+	int n_brokers;
+	int brokers_room;
+	bool brokers_dirty;
+	int32_t office;               /* the broker named in /controller; -1: none */
+	bool office_known;            /* what stands in /controller is `office` */
+
+	struct ctl_topic *topics, *topics_last;
+	int32_t n_topics;
+	struct ctl_topic **by_name, **by_id;
+	size_t n_buckets;
+	struct ctl_topic *dirty;
+
+	struct slice *deletions;      /* names in /admin/delete_topics */
+	int n_deletions;
+	int deletions_room;
+
+	struct ctl_broker_config *broker_configs;
+	int n_broker_configs;
+
+	/* The view: numbered by (epoch, view_number). */
+	int64_t view_number;
+	struct uuid *removed;         /* topics that went since the last view */
+	int n_removed;
+	int removed_room;
+	bool office_dirty;
+};
+
+void ctl_init(struct ctl *ctl, const struct ctl_settings *settings);
+void ctl_fini(struct ctl *ctl);
+
+/* ---- look-up and upkeep; used by the ctl_ files only ---- */
+
+struct ctl_broker *ctl_broker_find(struct ctl *ctl, int32_t id);
+struct ctl_topic *ctl_topic_find(struct ctl *ctl, struct slice name);
+struct ctl_topic *ctl_topic_find_id(struct ctl *ctl, const struct uuid *id);
+
+/* A new topic of which only the name is known. */
+struct ctl_topic *ctl_topic_add(struct ctl *ctl, struct slice name);
+void ctl_topic_set_id(struct ctl *ctl, struct ctl_topic *topic, const struct uuid *id);
+
+/* Forgets the topic; views tell brokers that it is gone. The pointer is dead afterwards. */
+void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic);
+
+/* No longer part of the view: the next one says that it is gone. */
+void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic);
+
+/* Room for n partitions; those beyond the present ones are CTL_NON_EXISTENT. */
+void ctl_topic_grow(struct ctl *ctl, struct ctl_topic *topic, int32_t n);
+
+void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *partition, const struct ctl_assignment *assignment);
+void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, int n_isr);
+
+void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version);
+
+/* The value of a key, or null. */
+struct slice ctl_configs_get(const struct ctl_configs *configs, const char *name);
+
+/* The config of a broker (-1: of all); NULL when there is none. */
+struct ctl_broker_config *ctl_broker_config_find(struct ctl *ctl, int32_t broker);
+
+/* Puts the topic on the list of those that the next flush looks at. */
+void ctl_topic_touch(struct ctl *ctl, struct ctl_topic *topic);
+
+static inline bool ctl_configs_same(const struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs)
+{
+	if (configs->n_pairs != n_pairs)
+		return false;
+	for (int i = 0; i < n_pairs; i++)
+		if (!slice_equal(configs->pairs[i].name, pairs[i].name) || !slice_equal(configs->pairs[i].value, pairs[i].value))
+			return false;
+	return true;
+}
+
+#endif
