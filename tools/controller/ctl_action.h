@@ -59,6 +59,8 @@ struct ctl_part {
 	bool has_configs;
 	const int32_t *partitions;
 	int32_t n_partitions;
+	const int32_t *fresh; /* those of them whose first state this is (states only) */
+	int32_t n_fresh;
 };
 
 /* What VIEW holds (proto/cluster/cluster.proto). Its bytes are the same for every receiver of it. */

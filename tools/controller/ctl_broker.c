@@ -3,6 +3,7 @@
 
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_partition.h"
+#include "tools/controller/ctl_step.h"
 
 #include <string.h>
 
@@ -327,7 +328,7 @@ int64_t ctl_broker_deadline_ms(const struct ctl *ctl)
 
 /* ---- what partitions want to know ---- */
 
-static bool knows(const struct ctl_partition *p, const struct ctl_broker *broker)
+bool ctl_broker_is_known(const struct ctl_partition *p, const struct ctl_broker *broker)
 {
 	if (p->version < 0)
 		return true;
@@ -348,7 +349,7 @@ enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_partition *p
 
 	if (!ctl_broker_is_live(broker) || log_dir_failed(p, broker_id))
 		return CTL_MEMBER_DEAD;
-	if (!knows(p, broker))
+	if (!ctl_broker_is_known(p, broker))
 		return CTL_MEMBER_BOUNCED;
 	return broker->leaving ? CTL_MEMBER_LEAVING : CTL_MEMBER_LIVE;
 }
@@ -357,7 +358,7 @@ void ctl_broker_choose_office(struct ctl *ctl)
 {
 	int32_t office = -1;
 
-	if (ctl->loading)
+	if (!ctl_may_decide(ctl))
 		return;
 	for (int i = ctl->n_brokers - 1; i >= 0; i--)
 		if (ctl_broker_is_live(&ctl->brokers[i]))

@@ -43,6 +43,9 @@ void ctl_broker_reconnect_all(struct ctl *ctl);
 /* How the replica on that broker is doing, as the partition's state sees it (ctl_elect.h). */
 enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_partition *partition, int32_t broker_id);
 
+/* Was this incarnation there when the partition's state was decided? */
+bool ctl_broker_is_known(const struct ctl_partition *partition, const struct ctl_broker *broker);
+
 /* Sees to it that /controller names the lowest broker that is alive. */
 void ctl_broker_choose_office(struct ctl *ctl);
 

@@ -44,7 +44,10 @@ static void write_state(struct ctl *ctl, struct ctl_topic *topic, struct ctl_par
 	p->settling = ctl->clock;
 	p->ticket = ctl_next_ticket(ctl);
 	topic->n_writing++;
-	topic->n_creating += kind == CTL_WRITE_FIRST_STATE;
+	if (kind == CTL_WRITE_FIRST_STATE && !p->creating) {
+		p->creating = true;
+		topic->n_creating++;
+	}
 	action->write = (struct ctl_write){
 		.kind = kind,
 		.ticket = p->ticket,
@@ -68,8 +71,12 @@ static void create(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 	struct ctl_elected elected;
 
 	fill_members(ctl, p, replicas, isr, &election);
-	if (ctl_elect_new(&election, &elected) == CTL_CHANGE)
-		write_state(ctl, topic, p, &elected, CTL_WRITE_FIRST_STATE);
+	/* A state that was there and is gone was removed by hand: its ISR still says who has the records. */
+	if (p->now.leader_epoch >= 0)
+		ctl_elect_offline(&election, &elected);
+	else if (ctl_elect_new(&election, &elected) != CTL_CHANGE)
+		return;
+	write_state(ctl, topic, p, &elected, CTL_WRITE_FIRST_STATE);
 }
 
 static void report_unclean(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, int32_t leader)
@@ -229,6 +236,15 @@ static void check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_pa
 	ctl_partition_check(ctl, topic, (int32_t)(p - topic->partitions));
 }
 
+/* Its first state is there, or nothing is under way any more. */
+static void settle_creating(struct ctl_topic *topic, struct ctl_partition *p)
+{
+	if (!p->creating || (p->version < 0 && (p->ticket != 0 || p->reading)))
+		return;
+	p->creating = false;
+	topic->n_creating--;
+}
+
 /* ---- reading ---- */
 
 static const char *find_fault(const struct ctl_state_read *read)
@@ -308,6 +324,7 @@ void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struc
 		p->again |= topic->phase == CTL_TOPIC_LIVE;
 	}
 	check_if_due(ctl, topic, p);
+	settle_creating(topic, p);
 }
 
 /* ---- answers to writes ---- */
@@ -325,13 +342,13 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 		return;
 	p->ticket = 0;
 	topic->n_writing--;
-	topic->n_creating -= p->version < 0;
 	if (written->outcome == CTL_DONE) {
 		p->fresh = p->version < 0;
 		p->version = written->version;
 	}
 	ctl_partition_step(ctl, topic, written->partition, events[written->outcome]);
 	check_if_due(ctl, topic, p);
+	settle_creating(topic, p);
 	if (topic->deletion == CTL_DELETION_QUEUED && topic->n_writing == 0)
 		ctl_delete_check(ctl, topic);
 }

@@ -75,6 +75,7 @@ struct ctl_partition {
 	bool odd : 1;      /* its znode is nonsense: reported, left alone until read again */
 	bool reading : 1;  /* its state is being read again */
 	bool again : 1;    /* something happened while it was being written or read: decide again afterwards */
+	bool creating : 1; /* its first state is being written, or read after that failed */
 	bool fresh : 1;    /* its first state was written and nobody has been told yet */
 	bool tell_replicas : 1; /* the brokers of its replicas are to be told */
 	bool tell_view : 1;     /* the next view is to hold it */
@@ -147,7 +148,7 @@ struct ctl_topic {
 	bool reread : 1;                        /* its node changed while a write of it was under way */
 	int32_t n_partitions;
 	int32_t n_writing;                      /* partitions with a write under way */
-	int32_t n_creating;                     /* those among them whose first state it is */
+	int32_t n_creating;                     /* partitions that are `creating` */
 	struct ctl_partition *partitions;
 	struct ctl_stop *stops;
 	int32_t n_stops;

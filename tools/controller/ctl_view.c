@@ -26,10 +26,15 @@ static bool in_delta(const struct ctl_topic *topic, const struct ctl_partition *
 	return p->tell_view && is_visible(topic, p);
 }
 
+static bool holds(const struct ctl_partition *p, int32_t broker)
+{
+	return ctl_contains(p->replicas, p->n_replicas + p->n_adding, broker);
+}
+
 static bool is_replica(const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker)
 {
 	(void)topic;
-	return ctl_partition_has_state(p) && ctl_contains(p->replicas, p->n_replicas + p->n_adding, broker);
+	return ctl_partition_has_state(p) && holds(p, broker);
 }
 
 static bool is_news_for_replica(const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker)
@@ -53,6 +58,33 @@ static struct ctl_part list_partitions(struct ctl *ctl, const struct ctl_topic *
 			list[part.n_partitions++] = i;
 	part.partitions = list;
 	part.has_partitions = true;
+	return part;
+}
+
+/*
+ * The states of a broker's replicas. One that names the broker itself as leader under an epoch of its earlier incarnation is held
+ * back: the election that gives it a new epoch is under way (S7).
+ */
+static struct ctl_part list_states(struct ctl *ctl, const struct ctl_topic *topic, wanted *is_wanted, const struct ctl_broker *broker)
+{
+	struct ctl_part part = list_partitions(ctl, topic, is_wanted, broker->id);
+	int32_t *list = arena_alloc(ctl->out->arena, (size_t)part.n_partitions * sizeof *list);
+	int32_t *fresh = arena_alloc(ctl->out->arena, (size_t)part.n_partitions * sizeof *fresh);
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < part.n_partitions; i++) {
+		const struct ctl_partition *p = &topic->partitions[part.partitions[i]];
+
+		if (p->now.leader == broker->id && !ctl_broker_is_known(p, broker))
+			continue;
+		list[n++] = part.partitions[i];
+		if (p->fresh)
+			fresh[part.n_fresh++] = part.partitions[i];
+	}
+	part.partitions = list;
+	part.n_partitions = n;
+	part.fresh = fresh;
+	part.has_partitions = n > 0;
 	return part;
 }
 
@@ -152,7 +184,7 @@ static void send_all_states(struct ctl *ctl, struct ctl_broker *broker)
 	for (const struct ctl_topic *topic = ctl->topics; topic; topic = topic->next) {
 		if (!is_served(topic))
 			continue;
-		parts[n] = list_partitions(ctl, topic, is_replica, broker->id);
+		parts[n] = list_states(ctl, topic, is_replica, broker);
 		n += parts[n].has_partitions;
 	}
 	send_states(ctl, broker, parts, n);
@@ -236,7 +268,7 @@ static void send_news(struct ctl *ctl, struct ctl_broker *broker)
 	for (const struct ctl_topic *topic = ctl->dirty; topic; topic = topic->next_dirty) {
 		if (!is_served(topic))
 			continue;
-		parts[n] = list_partitions(ctl, topic, is_news_for_replica, broker->id);
+		parts[n] = list_states(ctl, topic, is_news_for_replica, broker);
 		n += parts[n].has_partitions;
 	}
 	if (n > 0)
@@ -258,7 +290,7 @@ static int32_t *list_replicas(struct ctl *ctl, const struct ctl_topic *topic, in
 
 	*ret_n = 0;
 	for (int32_t i = 0; i < topic->n_partitions; i++)
-		if (ctl_contains(topic->partitions[i].replicas, topic->partitions[i].n_replicas + topic->partitions[i].n_adding, broker))
+		if (holds(&topic->partitions[i], broker))
 			list[(*ret_n)++] = i;
 	return list;
 }

@@ -5,3 +5,16 @@ klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h too
 	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_state.c \
 	tools/controller/ctl_state.h tools/controller/ctl_step.c tools/controller/ctl_step.h tools/controller/ctl_topic.c \
 	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h
+
+unit_tests += test/unit/tools/controller/ctl_elect_test
+test_unit_tools_controller_ctl_elect_test_SOURCES = test/unit/tools/controller/ctl_elect_test.c
+test_unit_tools_controller_ctl_elect_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/tools/controller/ctl_step_test
+test_unit_tools_controller_ctl_step_test_SOURCES = test/unit/tools/controller/ctl_step_test.c \
+	test/unit/tools/controller/ctl_script.c test/unit/tools/controller/ctl_script.h
+test_unit_tools_controller_ctl_step_test_LDADD = $(unit_libs)
+EXTRA_DIST += test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
+	test/golden/controller/delete.txt test/golden/controller/epoch.txt test/golden/controller/failover.txt \
+	test/golden/controller/logdir.txt test/golden/controller/missed.txt test/golden/controller/nonsense.txt \
+	test/golden/controller/takeover.txt test/golden/controller/unreachable.txt

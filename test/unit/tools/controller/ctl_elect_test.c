@@ -1,0 +1,136 @@
+/* Election strategies. */
+#include "test/lib/unit.h"
+
+#include "tools/controller/ctl_elect.h"
+
+#include <string.h>
+
+#define D CTL_MEMBER_DEAD
+#define B CTL_MEMBER_BOUNCED
+#define S CTL_MEMBER_LEAVING
+#define L CTL_MEMBER_LIVE
+
+typedef enum ctl_verdict strategy(const struct ctl_election *election, struct ctl_elected *ret_elected);
+
+/* Replicas are 1, 2, 3; `how` tells how each is doing; isr is a text such as "12". */
+static enum ctl_verdict run(strategy *elect, int32_t leader, const char *isr, const enum ctl_member how[3], bool unclean,
+			    struct ctl_elected *ret_elected)
+{
+	static const int32_t replicas[] = {1, 2, 3};
+	int32_t isr_ids[3];
+	enum ctl_member isr_members[3];
+	struct ctl_election election = {.replicas = replicas, .replica_members = how, .n_replicas = 3, .isr = isr_ids,
+					.isr_members = isr_members, .leader = leader, .unclean = unclean};
+
+	for (; isr[election.n_isr]; election.n_isr++) {
+		isr_ids[election.n_isr] = isr[election.n_isr] - '0';
+		isr_members[election.n_isr] = how[isr_ids[election.n_isr] - 1];
+	}
+	memset(ret_elected, 0, sizeof *ret_elected);
+	return elect(&election, ret_elected);
+}
+
+static void check(strategy *elect, int32_t leader, const char *isr, const enum ctl_member how[3], bool unclean,
+		  enum ctl_verdict verdict, int32_t want_leader, const char *want_isr)
+{
+	struct ctl_elected elected;
+	char got[4] = "";
+
+	ck_assert_int_eq(run(elect, leader, isr, how, unclean, &elected), verdict);
+	if (verdict == CTL_NOBODY)
+		return;
+	for (int i = 0; i < elected.n_isr; i++)
+		got[i] = (char)('0' + elected.isr[i]);
+	ck_assert_int_eq(elected.leader, want_leader);
+	ck_assert_str_eq(got, want_isr);
+}
+
+#define HOW(a, b, c) ((const enum ctl_member[]){a, b, c})
+
+START_TEST(a_live_leader_stays_and_the_dead_leave_the_isr)
+{
+	check(ctl_elect_offline, 2, "123", HOW(L, L, L), false, CTL_KEEP, 2, "123");
+	check(ctl_elect_offline, 2, "123", HOW(D, L, L), false, CTL_CHANGE, 2, "23");
+	check(ctl_elect_offline, 2, "123", HOW(L, L, B), false, CTL_CHANGE, 2, "12");
+	check(ctl_elect_offline, 2, "123", HOW(L, S, S), false, CTL_KEEP, 2, "123");
+	check(ctl_elect_offline, 2, "2", HOW(L, L, L), true, CTL_KEEP, 2, "2");
+}
+END_TEST
+
+START_TEST(a_dead_leader_is_followed_by_the_first_of_the_assignment_in_the_isr)
+{
+	check(ctl_elect_offline, 1, "123", HOW(D, L, L), false, CTL_CHANGE, 2, "23");
+	check(ctl_elect_offline, 1, "321", HOW(D, L, L), false, CTL_CHANGE, 2, "32");
+	check(ctl_elect_offline, 1, "13", HOW(D, L, L), true, CTL_CHANGE, 3, "3");
+	check(ctl_elect_offline, 1, "123", HOW(D, S, L), false, CTL_CHANGE, 3, "3");
+	check(ctl_elect_offline, 1, "12", HOW(D, S, L), false, CTL_CHANGE, 2, "2");
+	check(ctl_elect_offline, -1, "2", HOW(D, L, L), false, CTL_CHANGE, 2, "2");
+}
+END_TEST
+
+START_TEST(a_bounced_leader_is_elected_anew_only_when_nobody_else_can)
+{
+	check(ctl_elect_offline, 1, "123", HOW(B, L, L), false, CTL_CHANGE, 2, "23");
+	check(ctl_elect_offline, 1, "1", HOW(B, L, L), false, CTL_CHANGE, 1, "1");
+	check(ctl_elect_offline, 1, "12", HOW(B, B, L), true, CTL_CHANGE, 1, "12");
+	check(ctl_elect_offline, 1, "12", HOW(D, B, L), false, CTL_CHANGE, 2, "2");
+}
+END_TEST
+
+START_TEST(without_a_live_isr_nobody_leads_unless_unclean_is_allowed)
+{
+	check(ctl_elect_offline, 1, "12", HOW(D, D, L), false, CTL_CHANGE, -1, "12");
+	check(ctl_elect_offline, -1, "12", HOW(D, D, L), false, CTL_KEEP, -1, "12");
+	check(ctl_elect_offline, 1, "12", HOW(D, D, L), true, CTL_CHANGE, 3, "3");
+	check(ctl_elect_offline, 1, "12", HOW(D, D, D), true, CTL_CHANGE, -1, "12");
+	check(ctl_elect_offline, -1, "", HOW(L, L, L), false, CTL_KEEP, -1, "");
+	check(ctl_elect_offline, -1, "", HOW(L, L, L), true, CTL_CHANGE, 1, "1");
+}
+END_TEST
+
+START_TEST(a_leader_that_is_not_in_the_isr_is_no_leader)
+{
+	check(ctl_elect_offline, 3, "12", HOW(L, L, L), false, CTL_CHANGE, 1, "12");
+}
+END_TEST
+
+START_TEST(preferred_election_takes_the_first_replica_or_nobody)
+{
+	check(ctl_elect_preferred, 2, "123", HOW(L, L, L), false, CTL_CHANGE, 1, "123");
+	check(ctl_elect_preferred, 1, "123", HOW(L, L, L), false, CTL_KEEP, 1, "123");
+	check(ctl_elect_preferred, 2, "23", HOW(L, L, L), false, CTL_NOBODY, -1, "");
+	check(ctl_elect_preferred, 2, "123", HOW(D, L, L), true, CTL_NOBODY, -1, "");
+}
+END_TEST
+
+START_TEST(reassignment_takes_the_first_target_in_the_isr)
+{
+	check(ctl_elect_reassign, 1, "321", HOW(D, D, L), false, CTL_CHANGE, 3, "321");
+	check(ctl_elect_reassign, 1, "1", HOW(D, L, L), false, CTL_NOBODY, -1, "");
+}
+END_TEST
+
+START_TEST(controlled_shutdown_moves_leaders_away_from_those_who_leave)
+{
+	check(ctl_elect_controlled_shutdown, 1, "123", HOW(S, L, L), false, CTL_CHANGE, 2, "23");
+	check(ctl_elect_controlled_shutdown, 2, "123", HOW(S, L, L), false, CTL_CHANGE, 2, "23");
+	check(ctl_elect_controlled_shutdown, 1, "12", HOW(S, S, L), false, CTL_NOBODY, -1, "");
+	check(ctl_elect_controlled_shutdown, 2, "23", HOW(S, L, L), false, CTL_KEEP, 2, "23");
+}
+END_TEST
+
+START_TEST(a_new_partition_begins_with_all_that_are_alive)
+{
+	check(ctl_elect_new, -1, "", HOW(L, L, L), false, CTL_CHANGE, 1, "123");
+	check(ctl_elect_new, -1, "", HOW(D, L, S), false, CTL_CHANGE, 2, "2");
+	check(ctl_elect_new, -1, "", HOW(D, S, D), false, CTL_CHANGE, 2, "2");
+	check(ctl_elect_new, -1, "", HOW(D, D, D), true, CTL_NOBODY, -1, "");
+}
+END_TEST
+
+UNIT_MAIN("tools/controller/ctl_elect", a_live_leader_stays_and_the_dead_leave_the_isr,
+	  a_dead_leader_is_followed_by_the_first_of_the_assignment_in_the_isr,
+	  a_bounced_leader_is_elected_anew_only_when_nobody_else_can, without_a_live_isr_nobody_leads_unless_unclean_is_allowed,
+	  a_leader_that_is_not_in_the_isr_is_no_leader, preferred_election_takes_the_first_replica_or_nobody,
+	  reassignment_takes_the_first_target_in_the_isr, controlled_shutdown_moves_leaders_away_from_those_who_leave,
+	  a_new_partition_begins_with_all_that_are_alive)

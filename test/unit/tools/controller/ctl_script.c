@@ -1,0 +1,603 @@
+/* Dialogues as text; see ctl_script.h. */
+#include "test/unit/tools/controller/ctl_script.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX 64
+
+struct words {
+	char *at[WORDS_MAX];
+	int n;
+};
+
+void ctl_script_init(struct ctl_script *script, FILE *out)
+{
+	static const struct ctl_settings settings = {
+		.session_timeout_ms = 6000, .unclean_leader_election = false, .delete_topic_enable = true};
+
+	*script = (struct ctl_script){.out = out, .now_ms = 1000};
+	arena_init(&script->arena);
+	ctl_init(&script->ctl, &settings);
+}
+
+void ctl_script_fini(struct ctl_script *script)
+{
+	ctl_fini(&script->ctl);
+	arena_fini(&script->arena);
+}
+
+struct uuid ctl_script_id(int n)
+{
+	struct uuid id = UUID_ZERO;
+
+	id.bytes[15] = (uint8_t)n;
+	id.bytes[0] = n ? 0x40 : 0;
+	return id;
+}
+
+/* ---- parsing ---- */
+
+static struct words split(char *text, const char *at)
+{
+	struct words words = {.n = 0};
+	char *rest = NULL;
+
+	for (char *word = strtok_r(text, at, &rest); word && words.n < WORDS_MAX; word = strtok_r(NULL, at, &rest))
+		words.at[words.n++] = word;
+	return words;
+}
+
+static int32_t *parse_ids(struct arena *arena, char *text, const char *at, int32_t *ret_n)
+{
+	struct words words = split(text, at);
+	int32_t *ids = arena_zalloc(arena, (size_t)words.n, sizeof *ids);
+
+	for (int i = 0; i < words.n; i++)
+		ids[i] = atoi(words.at[i]);
+	*ret_n = words.n;
+	return ids;
+}
+
+static void parse_brokers(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_broker_read *brokers = arena_zalloc(arena, (size_t)words->n, sizeof *brokers);
+
+	for (int i = 0; i < words->n; i++) {
+		char *rack = strchr(words->at[i], '/');
+		char *mark = strchr(words->at[i], '!');
+		struct ctl_endpoint *endpoint = arena_zalloc(arena, 1, sizeof *endpoint);
+
+		brokers[i].id = atoi(words->at[i]);
+		brokers[i].epoch = atoll(strchr(words->at[i], '@') + 1);
+		brokers[i].foreign = mark && strcmp(mark, "!foreign") == 0;
+		brokers[i].odd = mark && strcmp(mark, "!odd") == 0;
+		brokers[i].rack = rack ? slice_of_text(rack + 1) : SLICE_NULL;
+		*endpoint = (struct ctl_endpoint){SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("localhost"),
+						  9090 + brokers[i].id};
+		brokers[i].endpoints = endpoint;
+		brokers[i].n_endpoints = 1;
+	}
+	event->brokers = brokers;
+	event->n_brokers = words->n;
+}
+
+static void parse_names(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct slice *names = arena_zalloc(arena, (size_t)words->n, sizeof *names);
+
+	for (int i = 0; i < words->n; i++)
+		names[i] = slice_of_text(words->at[i]);
+	event->names = names;
+	event->n_names = words->n;
+}
+
+static void parse_assignment(struct arena *arena, char *word, struct ctl_topic_read *node, struct ctl_assignment *partitions)
+{
+	struct ctl_assignment *assignment = &partitions[node->n_partitions++];
+
+	assignment->replicas = parse_ids(arena, strchr(word, ':') + 1, ",", &assignment->n_replicas);
+}
+
+static void parse_topic(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_topic_read *node = arena_zalloc(arena, 1, sizeof *node);
+	struct ctl_assignment *partitions = arena_zalloc(arena, WORDS_MAX, sizeof *partitions);
+
+	node->spare_id = ctl_script_id(99);
+	node->partitions = partitions;
+	event->node = node;
+	for (int i = 0; i < words->n; i++) {
+		char *word = words->at[i];
+
+		if (strcmp(word, "absent") == 0)
+			node->found = CTL_ABSENT;
+		else if (strcmp(word, "nonsense") == 0)
+			node->found = CTL_NONSENSE;
+		else if (word[0] == 'c')
+			node->created = atoll(word + 1);
+		else if (word[0] == 'v')
+			node->version = atoi(word + 1);
+		else if (word[0] == 'i')
+			node->id = ctl_script_id(atoi(word + 2));
+		else
+			parse_assignment(arena, word, node, partitions);
+	}
+}
+
+static void parse_state_field(struct arena *arena, char *field, struct ctl_state_read *state)
+{
+	switch (field[0]) {
+	case 'v':
+		state->version = atoi(field + 1);
+		break;
+	case 'z':
+		state->mzxid = atoll(field + 1);
+		break;
+	case 'l':
+		state->leader = atoi(field + 1);
+		break;
+	case 'e':
+		state->leader_epoch = atoi(field + 1);
+		break;
+	case 'c':
+		state->controller_epoch = atoi(field + 1);
+		break;
+	case 'r':
+		state->recovering = true;
+		break;
+	default:
+		state->isr = parse_ids(arena, field + 1, ".", &state->n_isr);
+	}
+}
+
+static void parse_states(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_state_read *states = arena_zalloc(arena, (size_t)words->n, sizeof *states);
+
+	event->states = states;
+	event->n_states = words->n;
+	for (int i = 0; i < words->n; i++) {
+		char *rest = strchr(words->at[i], ':') + 1;
+
+		states[i].partition = atoi(words->at[i]);
+		if (strcmp(rest, "absent") == 0) {
+			states[i].found = CTL_ABSENT;
+		} else if (strcmp(rest, "nonsense") == 0) {
+			states[i].found = CTL_NONSENSE;
+		} else {
+			struct words fields = split(rest, ",");
+
+			for (int k = 0; k < fields.n; k++)
+				parse_state_field(arena, fields.at[k], &states[i]);
+		}
+	}
+}
+
+static void parse_config(struct arena *arena, const struct words *words, struct ctl_config_read *config)
+{
+	struct ctl_pair *pairs = arena_zalloc(arena, (size_t)words->n, sizeof *pairs);
+
+	config->pairs = pairs;
+	for (int i = 0; i < words->n; i++) {
+		char *equals = strchr(words->at[i], '=');
+
+		if (!equals) {
+			config->version = atoi(words->at[i] + 1);
+			continue;
+		}
+		pairs[config->n_pairs].name = slice_of(words->at[i], (size_t)(equals - words->at[i]));
+		pairs[config->n_pairs++].value = slice_of_text(equals + 1);
+	}
+}
+
+static void parse_broker_configs(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_config_read *configs = arena_zalloc(arena, (size_t)words->n, sizeof *configs);
+
+	event->configs = configs;
+	event->n_configs = words->n;
+	for (int i = 0; i < words->n; i++) {
+		struct words fields = split(strchr(words->at[i], ':') + 1, ",");
+
+		configs[i].broker = words->at[i][0] == 'd' ? -1 : atoi(words->at[i]);
+		parse_config(arena, &fields, &configs[i]);
+	}
+}
+
+static bool parse_incarnation(const char *word, struct ctl_event *event)
+{
+	const char *at = word ? strchr(word, '@') : NULL;
+
+	if (!at)
+		return false;
+	event->broker = atoi(word);
+	event->broker_epoch = atoll(at + 1);
+	return true;
+}
+
+static void parse_results(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_replica_error *errors = arena_zalloc(arena, (size_t)words->n, sizeof *errors);
+
+	event->request = atoll(words->at[1]);
+	event->errors = errors;
+	for (int i = 2; i < words->n; i++) {
+		int id;
+		int partition;
+		int error;
+
+		if (strcmp(words->at[i], "error") == 0)
+			event->error = atoi(words->at[++i]);
+		else if (sscanf(words->at[i], "id%d/%d=%d", &id, &partition, &error) == 3)
+			errors[event->n_errors++] = (struct ctl_replica_error){ctl_script_id(id), partition, error};
+	}
+}
+
+/* ---- printing ---- */
+
+static void print_id(FILE *out, const struct uuid *id)
+{
+	fprintf(out, "id%d", id->bytes[15]);
+}
+
+static void print_ids(FILE *out, const int32_t *ids, int n, const char *between)
+{
+	for (int i = 0; i < n; i++)
+		fprintf(out, "%s%d", i ? between : "", ids[i]);
+}
+
+static void print_lead(FILE *out, const struct ctl_lead *lead)
+{
+	fprintf(out, "leader %d epoch %d isr [", lead->leader, lead->leader_epoch);
+	print_ids(out, lead->isr, lead->n_isr, ",");
+	fprintf(out, "]%s", lead->recovering ? " recovering" : "");
+}
+
+static void print_pairs(FILE *out, const struct ctl_configs *configs)
+{
+	fprintf(out, " configs v%d {", configs->version);
+	for (int i = 0; i < configs->n_pairs; i++)
+		fprintf(out, "%s%.*s=%.*s", i ? " " : "", SLICE_ARGS(configs->pairs[i].name), SLICE_ARGS(configs->pairs[i].value));
+	fprintf(out, "}");
+}
+
+static bool is_fresh(const struct ctl_part *part, int32_t partition)
+{
+	for (int32_t i = 0; i < part->n_fresh; i++)
+		if (part->fresh[i] == partition)
+			return true;
+	return false;
+}
+
+static void print_part(FILE *out, const struct ctl_part *part)
+{
+	fprintf(out, "\n        %.*s ", SLICE_ARGS(part->topic->name));
+	print_id(out, &part->topic->id);
+	if (part->has_configs)
+		print_pairs(out, &part->topic->configs);
+	for (int32_t i = 0; i < part->n_partitions; i++) {
+		const struct ctl_partition *p = &part->topic->partitions[part->partitions[i]];
+
+		fprintf(out, "\n        %.*s-%d replicas [", SLICE_ARGS(part->topic->name), part->partitions[i]);
+		print_ids(out, p->replicas, p->n_replicas, ",");
+		fprintf(out, "] ");
+		print_lead(out, &p->now);
+		fprintf(out, " partition epoch %d%s", p->version, is_fresh(part, part->partitions[i]) ? " fresh" : "");
+	}
+}
+
+static void print_view(FILE *out, const struct ctl_view *view)
+{
+	fprintf(out, "view %d/%lld%s office %d", view->controller_epoch, (long long)view->number, view->snapshot ? " snapshot" : "",
+		view->office);
+	if (view->has_brokers) {
+		fprintf(out, " brokers [");
+		for (int i = 0; i < view->n_brokers; i++)
+			fprintf(out, "%s%d@%lld", i ? "," : "", view->brokers[i].id, (long long)view->brokers[i].epoch);
+		fprintf(out, "]");
+	}
+	for (int i = 0; i < view->n_removed; i++) {
+		fprintf(out, " removed ");
+		print_id(out, &view->removed[i]);
+	}
+	for (int i = 0; i < view->n_broker_configs; i++) {
+		fprintf(out, "\n        broker %d", view->broker_configs[i]->broker);
+		print_pairs(out, &view->broker_configs[i]->configs);
+	}
+	for (int32_t i = 0; i < view->n_topics; i++)
+		print_part(out, &view->topics[i]);
+}
+
+static void print_stops(FILE *out, const struct ctl_stops *stops)
+{
+	for (int32_t i = 0; i < stops->n_topics; i++) {
+		const struct ctl_stop_topic *topic = &stops->topics[i];
+
+		fprintf(out, "%s%s %.*s ", i ? ", " : "", topic->erase ? "erase" : "stop", SLICE_ARGS(topic->name));
+		print_id(out, &topic->id);
+		fprintf(out, " [");
+		print_ids(out, topic->partitions, topic->n_partitions, ",");
+		fprintf(out, "]");
+	}
+}
+
+static void print_write(FILE *out, const struct ctl_write *write)
+{
+	static const char *const names[] = {"first-state", "state", "topic", "erase-topic", "erase-request", "office"};
+
+	fprintf(out, "write %s", names[write->kind]);
+	if (write->topic_name.len > 0)
+		fprintf(out, " %.*s", SLICE_ARGS(write->topic_name));
+	if (write->partition >= 0)
+		fprintf(out, "-%d", write->partition);
+	if (write->kind == CTL_WRITE_OFFICE)
+		fprintf(out, " %d", write->broker);
+	if (write->kind == CTL_WRITE_STATE || write->kind == CTL_WRITE_TOPIC)
+		fprintf(out, " at v%d", write->version);
+	if (write->kind == CTL_WRITE_TOPIC) {
+		fprintf(out, " ");
+		print_id(out, &write->topic->id);
+	}
+	if (write->lead) {
+		fprintf(out, " ");
+		print_lead(out, write->lead);
+		fprintf(out, " ce %d", write->controller_epoch);
+	}
+	fprintf(out, "%s fence v%d", write->with_parent ? " with parent" : "", write->epoch_version);
+}
+
+static void print_read(FILE *out, const struct ctl_action *action)
+{
+	static const char *const names[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs"};
+
+	fprintf(out, "read %s", names[action->read]);
+	if (action->topic.len > 0)
+		fprintf(out, " %.*s", SLICE_ARGS(action->topic));
+	if (action->read == CTL_READ_STATES)
+		fprintf(out, " %d..%d%s", action->first_partition, action->first_partition + action->n_partitions - 1,
+			action->likely_absent ? " likely absent" : "");
+}
+
+static void print_send(FILE *out, const struct ctl_action *action)
+{
+	fprintf(out, "send %d@%lld ", action->broker, (long long)action->broker_epoch);
+	if (action->message == CTL_SEND_VIEW) {
+		print_view(out, action->view);
+	} else if (action->message == CTL_SEND_STATES) {
+		fprintf(out, "states request %lld ce %d", (long long)action->request, action->states->controller_epoch);
+		for (int32_t i = 0; i < action->states->n_parts; i++)
+			print_part(out, &action->states->parts[i]);
+	} else {
+		fprintf(out, "request %lld ce %d ", (long long)action->request, action->stops->controller_epoch);
+		print_stops(out, action->stops);
+	}
+}
+
+void ctl_script_print(FILE *out, const struct ctl *ctl, const struct ctl_action *action)
+{
+	(void)ctl;
+	fprintf(out, "    ");
+	switch (action->kind) {
+	case CTL_DO_READ:
+		print_read(out, action);
+		break;
+	case CTL_DO_WRITE:
+		print_write(out, &action->write);
+		break;
+	case CTL_DO_CONNECT:
+	case CTL_DO_DISCONNECT:
+		fprintf(out, "%s %d@%lld", action->kind == CTL_DO_CONNECT ? "connect" : "disconnect", action->broker,
+			(long long)action->broker_epoch);
+		break;
+	case CTL_DO_SEND:
+		print_send(out, action);
+		break;
+	case CTL_DO_RAISE_EPOCH:
+		fprintf(out, "raise epoch to %d", action->epoch);
+		break;
+	case CTL_DO_TIMER:
+		fprintf(out, "timer at %lld", (long long)action->at_ms);
+		break;
+	case CTL_DO_REPORT:
+		fprintf(out, "%s: %s", action->warning ? "warn" : "info", action->text);
+		break;
+	}
+	fprintf(out, "\n");
+}
+
+/* ---- running ---- */
+
+static void remember_write(struct ctl_script *script, const struct ctl_write *write)
+{
+	int at = script->n_writes;
+
+	if (write->ticket == 0 || at == CTL_SCRIPT_WRITES)
+		return;
+	script->writes[at].ticket = write->ticket;
+	snprintf(script->writes[at].topic, sizeof script->writes[at].topic, "%.*s", SLICE_ARGS(write->topic_name));
+	script->writes[at].partition = write->partition;
+	script->writes[at].version = write->kind == CTL_WRITE_FIRST_STATE ? 0 : write->version + 1;
+	script->n_writes++;
+}
+
+static void run(struct ctl_script *script, const struct ctl_event *event)
+{
+	struct ctl_actions actions;
+
+	ctl_actions_init(&actions, &script->arena);
+	ctl_step(&script->ctl, event, script->now_ms, &actions);
+	ctl_flush(&script->ctl, script->now_ms, &actions);
+	for (int32_t i = 0; i < actions.n_items; i++) {
+		ctl_script_print(script->out, &script->ctl, &actions.items[i]);
+		if (actions.items[i].kind == CTL_DO_WRITE)
+			remember_write(script, &actions.items[i].write);
+		if (actions.items[i].kind == CTL_DO_TIMER)
+			script->timer_ms = actions.items[i].at_ms;
+	}
+}
+
+static void forget_write(struct ctl_script *script, int at)
+{
+	script->writes[at] = script->writes[--script->n_writes];
+}
+
+static bool run_written(struct ctl_script *script, const struct words *words)
+{
+	struct ctl_written written = {.topic = slice_of_text(words->at[1]), .partition = atoi(words->at[2])};
+	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = &written, .n_written = 1};
+
+	for (int i = 0; i < script->n_writes; i++) {
+		if (strcmp(script->writes[i].topic, words->at[1]) != 0 || script->writes[i].partition != written.partition)
+			continue;
+		written.ticket = script->writes[i].ticket;
+		written.version = script->writes[i].version;
+		forget_write(script, i);
+		break;
+	}
+	written.outcome = words->at[3][0] == 'd' ? CTL_DONE : words->at[3][0] == 'm' ? CTL_MISSED : CTL_FAILED;
+	if (words->n > 4)
+		written.version = atoi(words->at[4]);
+	run(script, &event);
+	return true;
+}
+
+static bool run_all_written(struct ctl_script *script)
+{
+	struct ctl_written *written = arena_zalloc(&script->arena, (size_t)script->n_writes, sizeof *written);
+	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = written, .n_written = script->n_writes};
+
+	for (int i = 0; i < script->n_writes; i++)
+		written[i] = (struct ctl_written){.ticket = script->writes[i].ticket,
+						  .outcome = CTL_DONE,
+						  .topic = arena_copy(&script->arena, slice_of_text(script->writes[i].topic)),
+						  .partition = script->writes[i].partition,
+						  .version = script->writes[i].version};
+	script->n_writes = 0;
+	run(script, &event);
+	return true;
+}
+
+static bool run_wait(struct ctl_script *script, const struct words *words)
+{
+	struct ctl_event event = {.kind = CTL_TIMER};
+
+	script->now_ms += atoll(words->at[1]);
+	if (script->timer_ms != 0 && script->timer_ms <= script->now_ms) {
+		script->timer_ms = 0;
+		run(script, &event);
+	}
+	return true;
+}
+
+static bool run_reading(struct ctl_script *script, enum ctl_read read, bool asked, struct words words)
+{
+	struct ctl_event event = {.kind = CTL_READ_DONE, .read = read, .asked = asked};
+	struct ctl_config_read config = {.version = -1};
+
+	memmove(words.at, words.at + 1, sizeof words.at - sizeof words.at[0]);
+	words.n--;
+	if (read == CTL_READ_TOPIC || read == CTL_READ_STATES || read == CTL_READ_TOPIC_CONFIG) {
+		event.topic = slice_of_text(words.at[0]);
+		memmove(words.at, words.at + 1, sizeof words.at - sizeof words.at[0]);
+		words.n--;
+	}
+	switch (read) {
+	case CTL_READ_BROKERS:
+		parse_brokers(&script->arena, &words, &event);
+		break;
+	case CTL_READ_TOPIC:
+		parse_topic(&script->arena, &words, &event);
+		break;
+	case CTL_READ_STATES:
+		parse_states(&script->arena, &words, &event);
+		break;
+	case CTL_READ_TOPIC_CONFIG:
+		parse_config(&script->arena, &words, &config);
+		event.configs = &config;
+		event.n_configs = 1;
+		break;
+	case CTL_READ_BROKER_CONFIGS:
+		parse_broker_configs(&script->arena, &words, &event);
+		break;
+	default:
+		parse_names(&script->arena, &words, &event);
+	}
+	run(script, &event);
+	return true;
+}
+
+static bool run_simple(struct ctl_script *script, const char *verb, const struct words *words)
+{
+	static const struct {
+		const char *verb;
+		enum ctl_event_kind kind;
+	} kinds[] = {
+		{"elected", CTL_ELECTED}, {"raised", CTL_RAISED}, {"reached", CTL_REACHED}, {"lost", CTL_LOST},
+		{"gap", CTL_GAP}, {"results", CTL_RESULTS}, {"log-dir-failed", CTL_LOG_DIR_FAILED}, {"states-changed", CTL_STATES_CHANGED},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct ctl_event event = {.kind = kinds[i].kind};
+
+		if (strcmp(verb, kinds[i].verb) != 0 || words->n < 2)
+			continue;
+		if (event.kind == CTL_ELECTED || event.kind == CTL_RAISED) {
+			event.epoch = atoi(words->at[1]);
+			event.epoch_version = words->n > 2 ? atoi(words->at[2]) : 0;
+		} else if (event.kind == CTL_LOG_DIR_FAILED) {
+			event.broker = atoi(words->at[1]);
+		} else if (event.kind == CTL_STATES_CHANGED) {
+			event.topic = slice_of_text(words->at[1]);
+		} else if (!parse_incarnation(words->at[1], &event)) {
+			return false;
+		}
+		if (event.kind == CTL_RESULTS) {
+			struct words rest = *words;
+
+			memmove(rest.at, rest.at + 1, sizeof rest.at - sizeof rest.at[0]);
+			rest.n--;
+			parse_results(&script->arena, &rest, &event);
+		}
+		run(script, &event);
+		return true;
+	}
+	return false;
+}
+
+static bool run_words(struct ctl_script *script, const struct words *words)
+{
+	static const char *const readings[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs"};
+	char *verb = words->at[0];
+	size_t len = strlen(verb);
+	bool asked = verb[len - 1] == '*';
+
+	if (asked)
+		verb[len - 1] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(readings); i++)
+		if (strcmp(verb, readings[i]) == 0)
+			return run_reading(script, (enum ctl_read)i, asked, *words);
+	if (strcmp(verb, "written") == 0 && words->n >= 4)
+		return run_written(script, words);
+	if (strcmp(verb, "all-written") == 0)
+		return run_all_written(script);
+	if (strcmp(verb, "wait") == 0 && words->n == 2)
+		return run_wait(script, words);
+	return run_simple(script, verb, words);
+}
+
+void ctl_script_line(struct ctl_script *script, const char *line)
+{
+	char *text = arena_printf(&script->arena, "%s", line);
+	struct words words;
+
+	fprintf(script->out, "%s\n", line);
+	if (line[0] == 0 || line[0] == '#')
+		return;
+	words = split(text, " ");
+	if (words.n == 0 || !run_words(script, &words))
+		fprintf(script->out, "    ???\n");
+	arena_fini(&script->arena);
+}

@@ -1,0 +1,57 @@
+/*
+ * Dialogues with the controller's decisions as text: one event a line in, the actions out, four blanks before each.
+ *
+ *     elected 1 1                              epoch, version of /controller_epoch
+ *     raised 8 2
+ *     brokers 1@100 2@110/rack-a 3@120!foreign 4@130!odd
+ *     topics a b
+ *     topic a absent | a nonsense | a c5 v0 id7 0:1,2 1:2,1        czxid, version, topic id (id0: none)
+ *     states a 0:absent 1:v0,z50,l1,e0,c1,i1.2 2:nonsense          version, mzxid, leader, leader epoch, controller epoch, ISR
+ *     deletions a
+ *     config a v0 k=v
+ *     broker-configs default:v0,k=v 1:v2
+ *     written a 0 done 3 | missed | failed     the outcome of the write under way; -1: of the topic itself
+ *     all-written                              all writes asked for so far are done
+ *     reached 1@100 / lost 1@100 / gap 1@100 / log-dir-failed 1 / states-changed a
+ *     results 1@100 2 [id7/0=56 ...] | results 1@100 2 error 11
+ *     wait 6000                                time goes on; a timer that is due fires
+ *
+ * A `*` after the first word of a reading marks it as the answer to a read that was asked for. # begins a comment.
+ */
+#ifndef KLAMM_TEST_UNIT_TOOLS_CONTROLLER_CTL_SCRIPT_H
+#define KLAMM_TEST_UNIT_TOOLS_CONTROLLER_CTL_SCRIPT_H
+
+#include "tools/controller/ctl_step.h"
+
+#include <stdio.h>
+
+#define CTL_SCRIPT_WRITES 256
+
+struct ctl_script {
+	struct ctl ctl;
+	struct arena arena;  /* of the line under way */
+	int64_t now_ms;
+	int64_t timer_ms;
+	FILE *out;
+	struct {
+		uint32_t ticket;
+		char topic[64];
+		int32_t partition;
+		int32_t version; /* that the node has when it is done */
+	} writes[CTL_SCRIPT_WRITES];
+	int n_writes;
+};
+
+void ctl_script_init(struct ctl_script *script, FILE *out);
+void ctl_script_fini(struct ctl_script *script);
+
+/* Runs one line and prints it and its actions. An ill-formed line is printed as "???". */
+void ctl_script_line(struct ctl_script *script, const char *line);
+
+/* One action as a line of text. */
+void ctl_script_print(FILE *out, const struct ctl *ctl, const struct ctl_action *action);
+
+/* The topic id that scripts call id<n>. */
+struct uuid ctl_script_id(int n);
+
+#endif

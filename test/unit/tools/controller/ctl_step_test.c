@@ -1,0 +1,91 @@
+/*
+ * The controller's decisions: recorded dialogues of test/golden/controller (rewritten when KLAMM_GOLDEN_REWRITE is set: read the
+ * difference before committing it).
+ */
+#include "test/lib/unit.h"
+#include "test/unit/tools/controller/ctl_script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *golden_path(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof path, "%s/test/golden/controller/%s.txt", unit_source_dir(), name);
+	return path;
+}
+
+static char *read_all(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t len = 0;
+
+	ck_assert_msg(file, "%s", path);
+	if (getdelim(&text, &len, 0, file) < 0)
+		text[0] = 0;
+	fclose(file);
+	return text;
+}
+
+static char *run_dialogue(const char *recorded)
+{
+	char *copy = strdup(recorded);
+	char *rest = copy;
+	char *made = NULL;
+	size_t len = 0;
+	struct ctl_script script;
+
+	ctl_script_init(&script, open_memstream(&made, &len));
+	for (char *line = strsep(&rest, "\n"); line && (rest || line[0]); line = strsep(&rest, "\n"))
+		if (strncmp(line, "    ", 4) != 0)
+			ctl_script_line(&script, line);
+	fclose(script.out);
+	ctl_script_fini(&script);
+	free(copy);
+	return made;
+}
+
+static void check_dialogue(const char *name)
+{
+	char *recorded = read_all(golden_path(name));
+	char *made = run_dialogue(recorded);
+
+	if (getenv("KLAMM_GOLDEN_REWRITE")) {
+		FILE *file = fopen(golden_path(name), "w");
+
+		ck_assert_ptr_nonnull(file);
+		fputs(made, file);
+		fclose(file);
+	} else {
+		ck_assert_str_eq(made, recorded);
+	}
+	free(made);
+	free(recorded);
+}
+
+#define DIALOGUE(name, file)          \
+	START_TEST(name)              \
+	{                             \
+		check_dialogue(file); \
+	}                             \
+	END_TEST
+
+DIALOGUE(an_empty_cluster_is_taken_and_a_topic_made, "create")
+DIALOGUE(a_cluster_is_taken_over, "takeover")
+DIALOGUE(leaders_move_when_brokers_die_and_come_back, "failover")
+DIALOGUE(a_broker_that_bounced_leads_under_a_new_epoch_only, "bounce")
+DIALOGUE(topics_are_deleted_when_all_their_brokers_can_erase, "delete")
+DIALOGUE(a_broker_that_cannot_be_reached_counts_as_down, "unreachable")
+DIALOGUE(nonsense_in_znodes_makes_its_owner_wait, "nonsense")
+DIALOGUE(writes_that_miss_are_read_again, "missed")
+DIALOGUE(a_controller_epoch_above_ours_is_overtaken_first, "epoch")
+DIALOGUE(configs_reach_the_view, "configs")
+DIALOGUE(a_failed_log_dir_moves_leaders, "logdir")
+
+UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_made, a_cluster_is_taken_over,
+	  leaders_move_when_brokers_die_and_come_back, a_broker_that_bounced_leads_under_a_new_epoch_only,
+	  topics_are_deleted_when_all_their_brokers_can_erase, a_broker_that_cannot_be_reached_counts_as_down,
+	  nonsense_in_znodes_makes_its_owner_wait, writes_that_miss_are_read_again,
+	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders)
