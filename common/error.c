@@ -75,14 +75,18 @@ int error_set(struct error *err, int code, const char *format, ...)
 
 void error_context(struct error *err, const char *format, ...)
 {
-	char context[sizeof err->text];
+	char context[sizeof err->text - 2];
 	char text[sizeof err->text];
 	va_list args;
+	size_t at, len;
 
 	va_start(args, format);
 	vsnprintf(context, sizeof context, format, args);
 	va_end(args);
 	memcpy(text, err->text, sizeof text);
-	if ((size_t)snprintf(err->text, sizeof err->text, "%s: ", context) < sizeof err->text - 1)
-		strncat(err->text, text, sizeof err->text - strlen(err->text) - 1);
+	snprintf(err->text, sizeof err->text, "%s: ", context);
+	at = strlen(err->text);
+	len = strnlen(text, sizeof err->text - 1 - at);
+	memcpy(err->text + at, text, len);
+	err->text[at + len] = 0;
 }

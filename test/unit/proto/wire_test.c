@@ -68,13 +68,13 @@ START_TEST(varints_round_trip_at_every_length)
 			wire_put_uvarlong(&out, value);
 			ck_assert_uint_eq(buf->len, wire_uvarlong_len(value));
 			wire_put_varlong(&out, (int64_t)value);
-			wire_put_varlong(&out, -(int64_t)value);
+			wire_put_varlong(&out, (int64_t)(0 - value));
 			wire_put_uvarint(&out, (uint32_t)value);
 			wire_put_varint(&out, (int32_t)value);
 			in = reader_of(buf->data, buf->len);
 			ck_assert_uint_eq(wire_get_uvarlong(&in), value);
 			ck_assert_int_eq(wire_get_varlong(&in), (int64_t)value);
-			ck_assert_int_eq(wire_get_varlong(&in), -(int64_t)value);
+			ck_assert_int_eq(wire_get_varlong(&in), (int64_t)(0 - value));
 			ck_assert_uint_eq(wire_get_uvarint(&in), (uint32_t)value);
 			ck_assert_int_eq(wire_get_varint(&in), (int32_t)value);
 			ck_assert_int_eq(in.error, 0);
