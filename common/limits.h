@@ -15,6 +15,13 @@
 /* Requests of one connection that are decoded and not yet answered. The order of answers is kept, so this bounds what waits. */
 #define LIMIT_CONN_REQUESTS 64
 
+/*
+ * The protobuf header of a frame between brokers; what grows with the cluster travels as payload. And the answer to Hello, which
+ * is read before anything is known of the other end.
+ */
+#define LIMIT_PEER_HEADER_BYTES 32768
+#define LIMIT_PEER_HELLO_BYTES 65536
+
 /* Decompressed size of one batch: the larger of ten times max.message.bytes and this; ratio at most 100 beyond 1 MiB. */
 #define LIMIT_DECOMPRESS_BYTES (64 << 20)
 

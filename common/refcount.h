@@ -34,6 +34,12 @@ static inline bool refcount_release(struct refcount *refs)
 	return before == 1;
 }
 
+/* True when the caller's reference is the only one: nobody else can read or write the object. */
+static inline bool refcount_is_one(const struct refcount *refs)
+{
+	return atomic_load_explicit(&refs->count, memory_order_acquire) == 1;
+}
+
 /* A number that one thread writes and any reads (the lease deadline, gauges). */
 struct shared_i64 {
 	_Atomic int64_t value;
@@ -52,6 +58,20 @@ static inline void shared_i64_set(struct shared_i64 *shared, int64_t value)
 static inline int64_t shared_i64_add(struct shared_i64 *shared, int64_t more)
 {
 	return atomic_fetch_add_explicit(&shared->value, more, memory_order_acq_rel) + more;
+}
+
+/*
+ * The same in one total order of all threads: where two of them each write one number and then read the other's (a resource is
+ * given back, somebody begins to wait for it), at least one sees what the other wrote.
+ */
+static inline int64_t shared_i64_get_ordered(const struct shared_i64 *shared)
+{
+	return atomic_load_explicit(&shared->value, memory_order_seq_cst);
+}
+
+static inline int64_t shared_i64_add_ordered(struct shared_i64 *shared, int64_t more)
+{
+	return atomic_fetch_add_explicit(&shared->value, more, memory_order_seq_cst) + more;
 }
 
 #endif

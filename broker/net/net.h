@@ -52,12 +52,19 @@ struct net_counters {
 	int64_t n_budget_waits;
 };
 
+#define NET_KEYS_DIRECT 128
+#define NET_SPARE_REQUESTS 64
+
 struct net {
 	struct worker *worker;
 	const struct net_setup *setup;
-	const struct net_api *rows[128]; /* by key, for keys below 128; others by search */
+	const struct net_api *rows[NET_KEYS_DIRECT]; /* by key; keys beyond are searched for */
 	struct receive_pool pool;
-	struct conn *conns;
+	struct buf *scratch;                         /* answers are encoded here */
+	struct request *spare;                       /* freed ones, for the next */
+	int n_spare;
+	struct conn *conns;                          /* open */
+	int64_t n_alive;                             /* open, or closed with requests that are not ended */
 	struct net_counters counters;
 	bool closing;
 	void (*on_empty)(void *ctx);

@@ -9,9 +9,8 @@
  * Lengths are bounded before anything is done with them: the header by LIMIT_PEER_HEADER_BYTES, the payload by what the owner gave
  * (payload_bytes_max). A frame that breaks them closes the connection.
  *
- * A peer belongs to the worker it was made on. It ends once, by peer_close or by itself; then on_closed is called (not for
- * peer_close), and the struct is freed by peer_free, which may be called in any callback of the same peer. Dialling again is the
- * owner's business.
+ * A peer belongs to the worker it was made on. It ends once: by itself (then on_closed is called) or by peer_close. The struct is freed
+ * by peer_free, which may be called in any callback of the same peer, on_closed included. Dialling again is the owner's business.
  */
 #ifndef KLAMM_BROKER_NET_PEER_H
 #define KLAMM_BROKER_NET_PEER_H
@@ -33,7 +32,7 @@ struct peer_frame {
 	uint8_t type;
 	struct slice header;
 	struct slice payload;
-	struct buf *buf; /* where header and payload lie, for buf_retain; NULL when the frame was small: copy then */
+	struct buf *buf; /* where header and payload lie, for buf_retain; NULL when the frame was small: copy what is kept */
 };
 
 /* What the owner is told, on the worker's thread. */
@@ -64,11 +63,12 @@ struct peer_setup {
 	struct worker *worker;
 	struct receive_pool *pool;  /* of the worker; NULL: the peer makes its own */
 	struct budget *budget;      /* NULL: not counted */
+	uint8_t version;            /* in the head of each frame sent */
 	struct peer_limits limits;
 	struct peer_port port;
 };
 
-/* Where to dial and what to say first. */
+/* Where to dial (broker/net/address.h makes addresses) and what to say first. */
 struct peer_target {
 	struct sockaddr_storage address;
 	struct sockaddr_storage source; /* ss_family 0 = the system chooses; a port of 0 in it is right */
@@ -110,8 +110,5 @@ const char *peer_address(const struct peer *peer);
 
 /* clock_ms when the last byte came in. */
 int64_t peer_heard_ms(const struct peer *peer);
-
-/* Parses "1.2.3.4" or "::1" with a port; ERR_INVALID for anything else (names are resolved elsewhere). */
-int peer_address_parse(const char *host, uint16_t port, struct sockaddr_storage *ret_address);
 
 #endif

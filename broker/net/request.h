@@ -18,6 +18,7 @@
 #define KLAMM_BROKER_NET_REQUEST_H
 
 #include "broker/net/client.h"
+#include "broker/net/send_list.h"
 #include "broker/rt/worker.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 struct conn;
+struct net;
 struct request;
 
 enum net_api_flag {
@@ -53,11 +55,12 @@ struct net_api {
 struct request {
 	/* What the handler reads. */
 	struct worker *worker;
+	struct net *net;
 	const struct client *client;   /* who asks: address, listener, principal; lives as long as the request */
 	const struct net_api *api;
 	struct request_header header;  /* client_id is good as long as the frame */
 	void *body;                    /* the schema's struct, decoded; NULL with NET_API_RAW */
-	struct slice raw_body;         /* the undecoded body */
+	struct slice raw_body;         /* the undecoded body, good as long as the frame */
 	struct arena arena;
 	int64_t arrived_ns;            /* clock_ns when the frame was complete */
 
@@ -71,7 +74,12 @@ struct request {
 	struct request *next;
 	struct buf *frame;     /* NULL when the frame was small and lies in the arena */
 	size_t charged;        /* bytes taken from the budget */
+	bool rescued;          /* and beyond it */
 	unsigned phase;
+	int64_t mute_until_ms;
+	struct send_item *items, **items_tail; /* the answer, in the arena or with references */
+	struct send_item end;                  /* behind it: when this is sent the request is over */
+	struct buf *output;                    /* a large answer's bytes */
 };
 
 /* Encodes the response (a struct of the api's response schema, for the version asked) and queues it. */

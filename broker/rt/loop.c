@@ -102,6 +102,8 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
 void loop_run(struct loop *loop)
 {
 	loop->stopping = false;
+	/* What was put off before the loop ran, at set-up. */
+	loop_run_deferred(loop);
 	while (!loop->stopping) {
 		event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
 		loop_leave(loop);

@@ -105,7 +105,7 @@ static inline bool timer_is_set(const struct timer *timer)
 	return timer->due_ms >= 0;
 }
 
-/* Runs it once at the end of the present turn; again calls until then change nothing. From a callback of the loop only. */
+/* Runs it once at the end of the present turn; again calls until then change nothing. From the loop's thread. */
 void loop_defer(struct loop *loop, struct deferred *deferred);
 
 /* Takes it out again when it still waits. */

@@ -101,15 +101,25 @@ void worker_join(struct worker *worker)
 	worker->started = false;
 }
 
+void worker_turn(struct worker *worker, int64_t wait_ms)
+{
+	struct worker *before = current;
+
+	CHECK(!worker->started);
+	current = worker;
+	loop_turn(&worker->loop, wait_ms);
+	current = before;
+}
+
 void worker_drain(struct worker *worker)
 {
 	struct worker *before = current;
 
 	CHECK(!worker->started);
 	current = worker;
-	do
+	while (run_messages(worker))
 		loop_turn(&worker->loop, 0);
-	while (run_messages(worker));
+	loop_turn(&worker->loop, 0);
 	current = before;
 }
 
