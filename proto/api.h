@@ -10,10 +10,10 @@
 
 struct api {
 	int16_t key;
-	const char *name;                   /* "Fetch" */
-	const char *snake_name;             /* "fetch", the name of its schema and handler files */
-	int16_t since, until;               /* versions on the wire */
-	int16_t flexible_since;             /* INT16_MAX = none */
+	const char *name;       /* "Fetch" */
+	const char *snake_name; /* "fetch", the name of its schema and handler files */
+	int16_t since, until;   /* versions on the wire */
+	int16_t flexible_since; /* INT16_MAX = none */
 	const struct message_schema *request;
 	const struct message_schema *response;
 };

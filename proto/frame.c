@@ -96,7 +96,8 @@ void frame_end(struct wire_writer *out, size_t start, int64_t external_bytes)
 	if (out->error)
 		return;
 	CHECK(out->buf->len >= start + FRAME_SIZE_BYTES && external_bytes >= 0);
-	if (external_bytes > INT32_MAX || (size = (int64_t)(out->buf->len - start - FRAME_SIZE_BYTES) + external_bytes) > INT32_MAX) {
+	if (external_bytes > INT32_MAX ||
+	    (size = (int64_t)(out->buf->len - start - FRAME_SIZE_BYTES) + external_bytes) > INT32_MAX) {
 		out->error = ERR_TOO_LARGE;
 		return;
 	}

@@ -24,50 +24,50 @@ enum shape { SHAPE_BOOL, SHAPE_INT, SHAPE_F64, SHAPE_UUID, SHAPE_SLICE, SHAPE_RE
 /* A type of the language that is not a struct. */
 struct builtin {
 	const char *name;
-	const char *kind;    /* FIELD_... without the prefix */
+	const char *kind; /* FIELD_... without the prefix */
 	const char *c_type;
 	const char *meaning; /* MEANING_... without the prefix */
 	enum shape shape;
-	int wire_bytes;      /* of numbers; 0 for what has a length */
-	long long min, max;  /* of SHAPE_INT */
+	int wire_bytes;     /* of numbers; 0 for what has a length */
+	long long min, max; /* of SHAPE_INT */
 };
 
 struct field {
 	const char *name;
-	const char *type;       /* as written, without [] */
+	const char *type; /* as written, without [] */
 	bool array;
 	const struct builtin *builtin; /* NULL for structs */
-	struct def *sub;        /* NULL for builtins */
-	bool declares;          /* sub stands below this line */
+	struct def *sub;               /* NULL for builtins */
+	bool declares;                 /* sub stands below this line */
 	struct range versions;
-	bool has_versions;      /* of its own, in the file */
+	bool has_versions; /* of its own, in the file */
 	struct range nullable;
 	bool is_nullable;
-	int tag;                /* -1 = none */
+	int tag; /* -1 = none */
 	struct range tag_versions;
-	const char *value;      /* the default as written, NULL = none; texts keep their quotes */
+	const char *value; /* the default as written, NULL = none; texts keep their quotes */
 	bool lossy;
 	int limit;
-	const char *comment;    /* "" = none */
+	const char *comment; /* "" = none */
 	int line;
 };
 
 /* A struct: of a whole message, or one declared within it. */
 struct def {
-	const char *name;       /* as written; NULL for the message itself */
-	const char *c_name;     /* fetch_request_topic */
-	struct list fields;     /* in the order of the file */
-	struct list tagged;     /* by tag; filled by the check */
+	const char *name;   /* as written; NULL for the message itself */
+	const char *c_name; /* fetch_request_topic */
+	struct list fields; /* in the order of the file */
+	struct list tagged; /* by tag; filled by the check */
 	int line;
-	int state;              /* 1 while the check is in it, 2 after */
-	struct range parent;    /* versions of the field that declares it */
+	int state;           /* 1 while the check is in it, 2 after */
+	struct range parent; /* versions of the field that declares it */
 };
 
 struct section {
 	const char *schema_name; /* FetchRequest */
 	const char *c_name;      /* fetch_request */
 	struct def *root;
-	struct list defs;        /* all declared ones, the root last after the check (children before parents) */
+	struct list defs; /* all declared ones, the root last after the check (children before parents) */
 };
 
 /* One file. */
@@ -80,7 +80,7 @@ struct unit {
 	int key;
 	int line;
 	struct range versions;
-	int flexible;      /* first version, NONE_SINCE = none */
+	int flexible; /* first version, NONE_SINCE = none */
 	struct section sections[2];
 	int n_sections;
 };

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INT_TYPE(type_name, kind, c_type, meaning, bytes, min, max) {type_name, kind, c_type, meaning, SHAPE_INT, bytes, min, max}
+#define INT_TYPE(type_name, kind, c_type, meaning, bytes, min, max)                                                            \
+	{                                                                                                                      \
+		type_name, kind, c_type, meaning, SHAPE_INT, bytes, min, max                                                   \
+	}
 #define I16(type_name, meaning) INT_TYPE(type_name, "I16", "int16_t", meaning, 2, INT16_MIN_, 32767)
 #define I32(type_name, meaning) INT_TYPE(type_name, "I32", "int32_t", meaning, 4, INT_MIN, INT_MAX)
 #define I64(type_name, meaning) INT_TYPE(type_name, "I64", "int64_t", meaning, 8, LLONG_MIN, LLONG_MAX)
@@ -41,10 +44,10 @@ static const struct builtin builtins[] = {
 };
 
 static const char *const c_words[] = {
-	"auto",	 "bool",  "break",  "case",	"char",	    "const",  "continue", "default", "do",	"double",   "else",	"enum",
-	"false", "float",  "for",	"goto",	    "if",     "inline",	  "int",     "long",	"register", "restrict", "return",
-	"short", "signed", "sizeof", "static",	"struct",   "switch", "true",	  "typedef", "typeof",	"asm",	    "union",	"unsigned",
-	"void",	 "volatile", "while", "extern",
+	"auto",     "bool",     "break",  "case",  "char",     "const",  "continue", "default", "do",     "double",
+	"else",     "enum",     "false",  "float", "for",      "goto",   "if",       "inline",  "int",    "long",
+	"register", "restrict", "return", "short", "signed",   "sizeof", "static",   "struct",  "switch", "true",
+	"typedef",  "typeof",   "asm",    "union", "unsigned", "void",   "volatile", "while",   "extern",
 };
 
 /* The encoder notes the tags of a struct in one word. */
@@ -86,12 +89,15 @@ static void type_resolve(const struct check *check, struct field *field)
 	if (!field->builtin)
 		field->sub = declared;
 	if (!field->builtin && !declared)
-		refuse(check->unit, field->line, "unknown type `%s`: not of the language, and no struct with children has this name", field->type);
+		refuse(check->unit, field->line,
+		       "unknown type `%s`: not of the language, and no struct with children has this name", field->type);
 	if (field->builtin && declared && field->array)
-		refuse(check->unit, field->line, "`[]%s` may mean the type or the struct of line %d: give the struct another name",
-		       field->type, declared->line);
+		refuse(check->unit, field->line,
+		       "`[]%s` may mean the type or the struct of line %d: give the struct another name", field->type,
+		       declared->line);
 	if (declared && !field->builtin && declared->line > field->line)
-		refuse(check->unit, field->line, "struct `%s` is declared only below, in line %d: put its children here", field->type, declared->line);
+		refuse(check->unit, field->line, "struct `%s` is declared only below, in line %d: put its children here",
+		       field->type, declared->line);
 }
 
 static struct range range_resolve(const struct check *check, const struct field *field, struct range range, struct range outer,
@@ -104,19 +110,20 @@ static struct range range_resolve(const struct check *check, const struct field 
 	if (open)
 		range.until = check->unit->versions.until;
 	if (range.since < outer.since || (range.until > outer.until && !open) || range.since > outer.until)
-		refuse(check->unit, field->line, "%s %d-%d of `%s` are not within %d-%d", what, range.since, range.until, field->name,
-		       outer.since, outer.until);
+		refuse(check->unit, field->line, "%s %d-%d of `%s` are not within %d-%d", what, range.since, range.until,
+		       field->name, outer.since, outer.until);
 	return range;
 }
 
 static void ranges_resolve(const struct check *check, struct field *field, const struct def *def)
 {
 	if (field->tag >= 0 && field->tag_versions.given) {
-		if (field->versions.given && (field->versions.since != field->tag_versions.since || field->versions.until != field->tag_versions.until))
+		if (field->versions.given &&
+		    (field->versions.since != field->tag_versions.since || field->versions.until != field->tag_versions.until))
 			refuse(check->unit, field->line, "the versions of `%s` and of its tag differ", field->name);
 		field->versions = field->tag_versions;
 	}
-	/* What has no range of its own is there whenever its struct is, wherever that is used; a tag only from where the struct is. */
+	/* What has no range of its own is there whenever its struct is, wherever that is used; a tag only from its struct on. */
 	field->has_versions = field->versions.given;
 	if (field->versions.given)
 		field->versions = range_resolve(check, field, field->versions, def->parent, "versions");
@@ -126,7 +133,8 @@ static void ranges_resolve(const struct check *check, struct field *field, const
 		field->versions.since = def->parent.since;
 	if (field->is_nullable) {
 		field->nullable = range_resolve(check, field, field->nullable, field->versions, "nullable versions");
-		if (!field->array && !field->sub && field->builtin->shape != SHAPE_SLICE && field->builtin->shape != SHAPE_RECORDS)
+		if (!field->array && !field->sub && field->builtin->shape != SHAPE_SLICE &&
+		    field->builtin->shape != SHAPE_RECORDS)
 			refuse(check->unit, field->line, "type `%s` has no null", field->type);
 	}
 }
@@ -141,7 +149,8 @@ static void name_check(const struct check *check, const struct def *def, const s
 {
 	for (size_t i = 0; i < sizeof c_words / sizeof c_words[0]; i++) {
 		if (strcmp(c_words[i], field->name) == 0)
-			refuse(check->unit, field->line, "`%s` is a word of C or of ours: name the field otherwise", field->name);
+			refuse(check->unit, field->line, "`%s` is a word of C or of ours: name the field otherwise",
+			       field->name);
 	}
 	for (int i = 0; def->fields.items[i] != field; i++) {
 		const struct field *other = def->fields.items[i];
@@ -183,8 +192,8 @@ static void tag_check(const struct check *check, const struct field *field)
 	if (field->tag < 0)
 		return;
 	if (field->versions.since < check->unit->flexible)
-		refuse(check->unit, field->line, "`%s` is tagged from version %d on, but only versions from %d on are flexible", field->name,
-		       field->versions.since, check->unit->flexible);
+		refuse(check->unit, field->line, "`%s` is tagged from version %d on, but only versions from %d on are flexible",
+		       field->name, field->versions.since, check->unit->flexible);
 	if (field->tag > TAG_MAX)
 		refuse(check->unit, field->line, "a tag beyond %d", TAG_MAX);
 }
@@ -210,7 +219,8 @@ static void tags_sort(const struct check *check, struct def *def)
 			list_add(&def->tagged, field);
 		}
 		if (def->tagged.n != tag + 1)
-			refuse(check->unit, def->line, "the tags of this struct are not 0 to %d: %d is missing", n_tagged - 1, tag);
+			refuse(check->unit, def->line, "the tags of this struct are not 0 to %d: %d is missing", n_tagged - 1,
+			       tag);
 	}
 }
 
@@ -225,8 +235,8 @@ static void field_check(struct check *check, struct def *def, struct field *fiel
 	name_check(check, def, field);
 	tag_check(check, field);
 	if (field->value && !value_fits(field))
-		refuse(check->unit, field->line, "the default %s does not fit type `%s%s`%s", field->value, field->array ? "[]" : "", field->type,
-		       strcmp(field->value, "null") == 0 ? " that is not nullable" : "");
+		refuse(check->unit, field->line, "the default %s does not fit type `%s%s`%s", field->value,
+		       field->array ? "[]" : "", field->type, strcmp(field->value, "null") == 0 ? " that is not nullable" : "");
 	if (field->limit && !field->array && (field->sub || field->builtin->shape != SHAPE_SLICE))
 		refuse(check->unit, field->line, "limit is for arrays, strings and bytes");
 	check->in_tagged = outer_tagged || field->tag >= 0;

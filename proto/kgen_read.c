@@ -12,19 +12,19 @@
 
 struct line {
 	int number;
-	int level;              /* two spaces each */
+	int level; /* two spaces each */
 	int n;
 	const char *tokens[TOKENS_MAX + 1]; /* NULL behind the last */
-	const char *comment;    /* "" = none */
+	const char *comment;                /* "" = none */
 };
 
 struct reader {
 	struct unit *unit;
 	struct section *section;
-	struct def *open[DEPTH_MAX + 2];    /* by level: the struct that lines of this level belong to */
-	struct field *last[DEPTH_MAX + 2];  /* by level: the field read last, NULL = none */
-	int level;                          /* of the line before */
-	char *comment;                      /* whole-line comments that wait for what they are about */
+	struct def *open[DEPTH_MAX + 2];   /* by level: the struct that lines of this level belong to */
+	struct field *last[DEPTH_MAX + 2]; /* by level: the field read last, NULL = none */
+	int level;                         /* of the line before */
+	char *comment;                     /* whole-line comments that wait for what they are about */
 };
 
 static bool is_name(const char *text)
@@ -79,6 +79,8 @@ static void line_split(const struct unit *unit, char *text, struct line *line)
 	line->level = (int)(at - text) / 2;
 	if (strchr(text, '\t'))
 		refuse(unit, line->number, "a tab: indent by two spaces and separate words by spaces");
+	if (strstr(text, "*/"))
+		refuse(unit, line->number, "*/ would end a comment of the generated header");
 	while (*at) {
 		char *start = at;
 
@@ -131,14 +133,16 @@ static void head_read(struct reader *reader, const struct line *line)
 	unit->snake = snake_of(unit->name);
 	if (!unit->record)
 		unit->key = number_of(reader, line, line->tokens[at++], "the api key");
-	if (line->n != at + 4 || strcmp(line->tokens[at], "versions") != 0 || !range_parse(line->tokens[at + 1], &unit->versions) ||
-	    unit->versions.until < 0 || strcmp(line->tokens[at + 2], "flexible") != 0)
+	if (line->n != at + 4 || strcmp(line->tokens[at], "versions") != 0 ||
+	    !range_parse(line->tokens[at + 1], &unit->versions) || unit->versions.until < 0 ||
+	    strcmp(line->tokens[at + 2], "flexible") != 0)
 		refuse(unit, line->number, "the head goes on with `versions FROM-TO  flexible FROM+` or `flexible none`");
 	unit->flexible = NONE_SINCE;
 	if (strcmp(line->tokens[at + 3], "none") != 0) {
 		struct range flexible;
 
-		if (!range_parse(line->tokens[at + 3], &flexible) || flexible.until >= 0 || flexible.since > unit->versions.until)
+		if (!range_parse(line->tokens[at + 3], &flexible) || flexible.until >= 0 ||
+		    flexible.since > unit->versions.until)
 			refuse(unit, line->number, "flexible takes none, or the first version and a +");
 		unit->flexible = flexible.since;
 	}
@@ -154,7 +158,8 @@ static void section_read(struct reader *reader, const struct line *line)
 	struct section *section;
 
 	if (unit->n_sections == (unit->record ? 1 : 2) || line->n != 1 || strcmp(line->tokens[0], names[kind]) != 0)
-		refuse(unit, line->number, "expected %s", unit->record ? "`body`, once" : "`request`, then `response`, once each");
+		refuse(unit, line->number, "expected %s",
+		       unit->record ? "`body`, once" : "`request`, then `response`, once each");
 	section = &unit->sections[unit->n_sections++];
 	section->schema_name = text_of("%s%s", unit->name, suffixes[kind]);
 	section->c_name = snake_of(section->schema_name);
@@ -210,14 +215,17 @@ static void struct_open(struct reader *reader, const struct line *line)
 	struct def *def = get_memory(sizeof *def);
 
 	if (!field || line->level > DEPTH_MAX)
-		refuse(reader->unit, line->number, field ? "nested too deep" : "there is no field above that this could belong to");
+		refuse(reader->unit, line->number,
+		       field ? "nested too deep" : "there is no field above that this could belong to");
 	if (!is_name(field->type))
 		refuse(reader->unit, field->line, "`%s` is no name for a struct", field->type);
 	for (int i = 0; i < reader->section->defs.n; i++) {
 		const struct def *other = reader->section->defs.items[i];
 
 		if (strcmp(other->name, field->type) == 0)
-			refuse(reader->unit, field->line, "struct `%s` is declared in line %d already: use it without children, or name this one otherwise",
+			refuse(reader->unit, field->line,
+			       "struct `%s` is declared in line %d already: use it without children, or name this one "
+			       "otherwise",
 			       field->type, other->line);
 	}
 	def->name = field->type;
@@ -288,6 +296,7 @@ struct unit *unit_read(const char *path)
 		line_read(&reader, &line);
 	}
 	if (!reader.unit->name || reader.unit->n_sections != (reader.unit->record ? 1 : 2))
-		refuse(reader.unit, line.number, reader.unit->record ? "a record needs `body`" : "an api needs `request` and `response`");
+		refuse(reader.unit, line.number,
+		       reader.unit->record ? "a record needs `body`" : "an api needs `request` and `response`");
 	return reader.unit;
 }

@@ -96,7 +96,9 @@ void write_header(FILE *out, const struct list *units, const struct unit *unit)
 	(void)units;
 	fprintf(out, "/* Made by kgen from %s.api.\n *\n", unit->snake);
 	comment_write(out, " * ", unit->comment);
-	fprintf(out, " */\n#ifndef KLAMM_PROTO_KAFKA_%s_GEN_H\n#define KLAMM_PROTO_KAFKA_%s_GEN_H\n\n#include \"proto/message.h\"\n", guard, guard);
+	fprintf(out,
+		" */\n#ifndef KLAMM_PROTO_KAFKA_%s_GEN_H\n#define KLAMM_PROTO_KAFKA_%s_GEN_H\n\n#include \"proto/message.h\"\n",
+		guard, guard);
 	for (int i = 0; i < unit->n_sections; i++) {
 		const struct section *section = &unit->sections[i];
 
@@ -111,7 +113,8 @@ void write_keys(FILE *out, const struct list *units, const struct unit *none)
 {
 	(void)none;
 	fputs("/* Made by kgen: the keys of all APIs that have a schema. */\n#ifndef KLAMM_PROTO_KAFKA_API_KEYS_GEN_H\n"
-	      "#define KLAMM_PROTO_KAFKA_API_KEYS_GEN_H\n\nenum api_key {\n", out);
+	      "#define KLAMM_PROTO_KAFKA_API_KEYS_GEN_H\n\nenum api_key {\n",
+	      out);
 	for (int i = 0; i < units->n; i++) {
 		const struct unit *unit = units->items[i];
 
@@ -156,10 +159,10 @@ static void field_row_write(FILE *out, const struct def *def, const struct field
 	const char *kind = field->sub ? "STRUCT" : field->builtin->kind;
 	struct range nullable = field->is_nullable ? field->nullable : (struct range){.since = NONE_SINCE, .until = -1};
 
-	fprintf(out, "\t{\"%s\", %s%s%s, FIELD_%s, %d, %d, MEANING_%s, %d, %d, %d, %d, %d, offsetof(struct %s, %s), ", field->name,
-		field->sub ? "&" : "", field->sub ? field->sub->c_name : "NULL", field->sub ? "_struct" : "", kind, field->array, field->lossy,
-		field->sub ? "NONE" : field->builtin->meaning, field->versions.since, field->versions.until, nullable.since, nullable.until,
-		field->tag, def->c_name, field->name);
+	fprintf(out, "\t{\"%s\", %s%s%s, FIELD_%s, %d, %d, MEANING_%s, %d, %d, %d, %d, %d, offsetof(struct %s, %s), ",
+		field->name, field->sub ? "&" : "", field->sub ? field->sub->c_name : "NULL", field->sub ? "_struct" : "", kind,
+		field->array, field->lossy, field->sub ? "NONE" : field->builtin->meaning, field->versions.since,
+		field->versions.until, nullable.since, nullable.until, field->tag, def->c_name, field->name);
 	if (field->array)
 		fprintf(out, "offsetof(struct %s, n_%s), ", def->c_name, field->name);
 	else
@@ -224,9 +227,10 @@ static void def_tables_write(FILE *out, const struct unit *unit, const struct de
 			field_row_write(out, def, def->tagged.items[i]);
 		fputs("};\n", out);
 	}
-	fprintf(out, "const struct message_struct %s_struct = {\"%s\", %s%s, &%s_default, %s_bytes, sizeof(struct %s), %d, %d};\n", name,
-		def->name ? def->name : name, def->fields.n ? name : "NULL", def->fields.n ? "_fields" : "", name, name, name,
-		def->fields.n - def->tagged.n, def->tagged.n);
+	fprintf(out,
+		"const struct message_struct %s_struct = {\"%s\", %s%s, &%s_default, %s_bytes, sizeof(struct %s), %d, %d};\n",
+		name, def->name ? def->name : name, def->fields.n ? name : "NULL", def->fields.n ? "_fields" : "", name, name,
+		name, def->fields.n - def->tagged.n, def->tagged.n);
 }
 
 static void unit_tables_write(FILE *out, const struct unit *unit)
@@ -236,8 +240,8 @@ static void unit_tables_write(FILE *out, const struct unit *unit)
 
 		for (int j = 0; j < section->defs.n; j++)
 			def_tables_write(out, unit, section->defs.items[j]);
-		fprintf(out, "const struct message_schema %s_schema = {\"%s\", &%s_struct, %d, %d, %d};\n", section->c_name, section->schema_name,
-			section->c_name, unit->versions.since, unit->versions.until, unit->flexible);
+		fprintf(out, "const struct message_schema %s_schema = {\"%s\", &%s_struct, %d, %d, %d};\n", section->c_name,
+			section->schema_name, section->c_name, unit->versions.since, unit->versions.until, unit->flexible);
 	}
 }
 
@@ -268,9 +272,13 @@ void write_tables(FILE *out, const struct list *units, const struct unit *none)
 		unit_tables_write(out, units->items[i]);
 	fputs("\nconst struct api api_table[] = {\n", out);
 	for (const struct unit *unit = next_api(units, -1); unit; unit = next_api(units, unit->key), n_apis++)
-		fprintf(out, "\t{%d, \"%s\", \"%s\", %d, %d, %d, &%s_schema, &%s_schema},\n", unit->key, unit->name, unit->snake, unit->versions.since,
-			unit->versions.until, unit->flexible, unit->sections[0].c_name, unit->sections[1].c_name);
-	fprintf(out, "\t{.key = -1},\n};\nconst int api_table_n = %d;\n\nconst struct message_schema *const api_record_table[] = {\n", n_apis);
+		fprintf(out, "\t{%d, \"%s\", \"%s\", %d, %d, %d, &%s_schema, &%s_schema},\n", unit->key, unit->name,
+			unit->snake, unit->versions.since, unit->versions.until, unit->flexible, unit->sections[0].c_name,
+			unit->sections[1].c_name);
+	fprintf(out,
+		"\t{.key = -1},\n};\nconst int api_table_n = %d;\n\nconst struct message_schema *const api_record_table[] = "
+		"{\n",
+		n_apis);
 	for (int i = 0; i < units->n; i++) {
 		const struct unit *unit = units->items[i];
 

@@ -113,12 +113,14 @@ static int struct_check(const struct message_struct *type, int version, const vo
 
 		if (!field_in_version(field, version)) {
 			if (!field->lossy && !field_is_default(field, object, type->defaults))
-				return error_set(err, ERR_INVALID, "%s is set, but version %d has no such field", field->name, version);
+				return error_set(err, ERR_INVALID, "%s is set, but version %d has no such field", field->name,
+						 version);
 			continue;
 		}
 		if (field_is_null(field, object)) {
 			if (!field_may_be_null(field, version))
-				return error_set(err, ERR_INVALID, "%s is null, which version %d does not allow", field->name, version);
+				return error_set(err, ERR_INVALID, "%s is null, which version %d does not allow", field->name,
+						 version);
 		} else if (field->kind == FIELD_STRUCT) {
 			r = elements_check(field, version, object, err);
 		}

@@ -27,8 +27,8 @@
 
 /*
  * Record batches in a message. Decoded: `bytes` is a view into the frame and `size` its length; external is NULL.
- * To encode bytes: set `bytes` (size is not looked at). To encode what lies elsewhere (a file range): set `external` to anything
- * but NULL and `size`; the encoder writes the length and tells the hook where the bytes belong. Both NULL = null.
+ * To encode bytes: set `bytes` (size is not looked at). To encode what lies elsewhere (a file range): set `external` to
+ * anything but NULL and `size`; the encoder writes the length and tells the hook where the bytes belong. Both NULL = null.
  */
 struct records {
 	struct slice bytes;
@@ -73,14 +73,14 @@ struct message_field {
 	const struct message_struct *sub; /* of FIELD_STRUCT, else NULL */
 	uint8_t kind;                     /* enum field_kind, of the element for an array */
 	bool array;
-	bool lossy;                       /* may be left out silently where the version lacks it */
-	uint8_t meaning;                  /* enum field_meaning */
-	int16_t since, until;             /* versions that have it */
-	int16_t null_since, null_until;   /* versions in which it may be null; since > until = none */
-	int16_t tag;                      /* -1 = a plain field */
-	uint16_t offset;                  /* of the member in its struct */
-	uint16_t n_offset;                /* of the count of an array */
-	int32_t limit;                    /* most elements, or most bytes; 0 = only what the frame bounds */
+	bool lossy;                     /* may be left out silently where the version lacks it */
+	uint8_t meaning;                /* enum field_meaning */
+	int16_t since, until;           /* versions that have it */
+	int16_t null_since, null_until; /* versions in which it may be null; since > until = none */
+	int16_t tag;                    /* -1 = a plain field */
+	uint16_t offset;                /* of the member in its struct */
+	uint16_t n_offset;              /* of the count of an array */
+	int32_t limit;                  /* most elements, or most bytes; 0 = only what the frame bounds */
 };
 
 /* Plain fields come first in the order of the wire, then tagged ones by tag. */
@@ -90,7 +90,7 @@ struct message_struct {
 	const void *defaults;      /* one object with all defaults */
 	const uint16_t *bytes_min; /* smallest size on the wire, by version - first version of the schema; at least 1 */
 	uint32_t size;
-	uint16_t n_fields;         /* plain ones */
+	uint16_t n_fields; /* plain ones */
 	uint16_t n_tagged;
 };
 

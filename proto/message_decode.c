@@ -26,7 +26,7 @@ struct decoder {
 	int error;
 	size_t fault_pos;
 	const char *reason;
-	char path[200];    /* at its end, from path_at */
+	char path[200]; /* at its end, from path_at */
 	size_t path_at;
 };
 
@@ -56,7 +56,8 @@ static bool decode_fail_in(struct decoder *d, const struct message_field *field,
 	char part[96];
 	int len;
 
-	len = index < 0 ? snprintf(part, sizeof part, "%s.", field->name) : snprintf(part, sizeof part, "%s[%d].", field->name, (int)index);
+	len = index < 0 ? snprintf(part, sizeof part, "%s.", field->name)
+			: snprintf(part, sizeof part, "%s[%d].", field->name, (int)index);
 	if (len > 0 && (size_t)len < sizeof part && (size_t)len <= d->path_at) {
 		d->path_at -= (size_t)len;
 		memcpy(d->path + d->path_at, part, (size_t)len);
@@ -153,7 +154,8 @@ static inline bool decode_value(struct decoder *d, const struct message_field *f
 	case FIELD_RECORDS:
 		return decode_records(d, field, at);
 	case FIELD_STRUCT:
-		return field_is_pointer(field) && !field->array ? decode_nullable_struct(d, field, at) : decode_struct(d, field->sub, at);
+		return field_is_pointer(field) && !field->array ? decode_nullable_struct(d, field, at)
+								: decode_struct(d, field->sub, at);
 	default:
 		check_failed("a kind of field", __FILE__, __LINE__);
 	}

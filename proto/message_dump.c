@@ -75,7 +75,8 @@ static void dump_bytes(FILE *out, struct slice s)
 	fputc('"', out);
 	for (size_t i = 0; i < s.len; i += 3) {
 		size_t n = s.len - i < 3 ? s.len - i : 3;
-		uint32_t bits = (uint32_t)s.data[i] << 16 | (n > 1 ? (uint32_t)s.data[i + 1] << 8 : 0) | (n > 2 ? s.data[i + 2] : 0);
+		uint32_t bits =
+			(uint32_t)s.data[i] << 16 | (n > 1 ? (uint32_t)s.data[i + 1] << 8 : 0) | (n > 2 ? s.data[i + 2] : 0);
 
 		for (size_t j = 0; j < 4; j++)
 			fputc(j <= n ? digits[bits >> (18 - 6 * j) & 63] : '=', out);
@@ -90,7 +91,8 @@ static void dump_timestamp(FILE *out, int64_t ms)
 	char text[32];
 
 	/* Up to the year 9999. */
-	if (ms < 0 || ms > INT64_C(253402300799999) || !gmtime_r(&seconds, &tm) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm))
+	if (ms < 0 || ms > INT64_C(253402300799999) || !gmtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm))
 		return;
 	fprintf(out, " (%s.%03dZ)", text, (int)(ms % 1000));
 }
@@ -207,7 +209,8 @@ static void dump_field(struct dumper *d, const struct message_field *field, cons
 	const void *at = field_of(field, object);
 
 	fprintf(d->out, d->json ? "\"%s\":" : "%s:", field->name);
-	if (!d->json && (field_is_null(field, object) || field->kind != FIELD_STRUCT || (field->array && field_count(field, object) == 0)))
+	if (!d->json &&
+	    (field_is_null(field, object) || field->kind != FIELD_STRUCT || (field->array && field_count(field, object) == 0)))
 		fputc(' ', d->out);
 	if (field_is_null(field, object)) {
 		fputs("null", d->out);

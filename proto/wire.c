@@ -122,7 +122,7 @@ void wire_grow(struct wire_writer *out, size_t len)
 	struct buf *buf = out->buf;
 	size_t cap = buf->cap * 2;
 
-	/* The caller of wire_put has no failure to handle, so a message that is too large goes on at the start of the buffer. */
+	/* The caller of wire_put has no failure to handle, so too large a message goes on at the start of the buffer. */
 	if (len > INT32_MAX || buf->len > INT32_MAX - len) {
 		out->error = ERR_TOO_LARGE;
 		buf->len = 0;

@@ -80,8 +80,8 @@ static void measure(const struct message_schema *schema, int version, const void
 		}
 	} while (now() - start < seconds);
 	decode = (now() - start) / (double)n;
-	printf("%-34s v%-2d %7.0f %8zu %9.0f %6.1f %9.0f %6.1f\n", what, version, fields, buf->len, decode * 1e9, decode * 1e9 / fields,
-	       encode * 1e9, encode * 1e9 / fields);
+	printf("%-34s v%-2d %7.0f %8zu %9.0f %6.1f %9.0f %6.1f\n", what, version, fields, buf->len, decode * 1e9,
+	       decode * 1e9 / fields, encode * 1e9, encode * 1e9 / fields);
 	free(copy);
 	buf_release(buf);
 }
@@ -95,7 +95,8 @@ static void produce(int n, int version)
 	char what[64];
 
 	for (int i = 0; i < n; i++)
-		partitions[i] = (struct produce_request_partition){.index = i, .records.bytes = slice_of(records, n == 1 ? 1024 : 100)};
+		partitions[i] =
+			(struct produce_request_partition){.index = i, .records.bytes = slice_of(records, n == 1 ? 1024 : 100)};
 	topic.name = SLICE_LITERAL("a-topic-of-some-length");
 	topic.partition_data = partitions;
 	topic.n_partition_data = n;

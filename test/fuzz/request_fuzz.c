@@ -1,8 +1,8 @@
 /*
  * Bytes of an outsider as a frame: header, then the body of the API and version that it names.
  *
- * What can be decoded is dumped, encoded and decoded again, which must give the same. To reach the other schemas too, an API key
- * with bit 0x4000 set means the response of the API, and one from 0x2000 on an internal record.
+ * What can be decoded is dumped, encoded and decoded again, which must give the same. To reach the other schemas too, an API
+ * key with bit 0x4000 set means the response of the API, and one from 0x2000 on an internal record.
  */
 #include "test/fuzz/fuzz.h"
 

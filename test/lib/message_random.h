@@ -1,6 +1,6 @@
 /*
- * Random messages of any schema and version, for round trips and for load: every field that the version has gets a random value,
- * often a special one (null where it may be, empty, default, smallest, largest); the others their defaults.
+ * Random messages of any schema and version, for round trips and for load: every field that the version has gets a random
+ * value, often a special one (null where it may be, empty, default, smallest, largest); the others their defaults.
  */
 #ifndef KLAMM_TEST_LIB_MESSAGE_RANDOM_H
 #define KLAMM_TEST_LIB_MESSAGE_RANDOM_H

@@ -31,7 +31,8 @@ END_TEST
 
 START_TEST(request_headers_round_trip)
 {
-	static const int16_t cases[][2] = {{API_FETCH, 4}, {API_FETCH, 12}, {API_CONTROLLED_SHUTDOWN, 0}, {API_API_VERSIONS, 4}, {999, 7}};
+	static const int16_t cases[][2] = {
+		{API_FETCH, 4}, {API_FETCH, 12}, {API_CONTROLLED_SHUTDOWN, 0}, {API_API_VERSIONS, 4}, {999, 7}};
 	struct buf *buf = buf_new(64);
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -48,7 +49,8 @@ START_TEST(request_headers_round_trip)
 		ck_assert_int_eq(read.api_key, header.api_key);
 		ck_assert_int_eq(read.correlation_id, 77);
 		ck_assert_int_eq(read.known_version, cases[i][0] != 999);
-		ck_assert(cases[i][0] == API_CONTROLLED_SHUTDOWN ? slice_is_null(read.client_id) : slice_is_text(read.client_id, "me"));
+		ck_assert(cases[i][0] == API_CONTROLLED_SHUTDOWN ? slice_is_null(read.client_id)
+								 : slice_is_text(read.client_id, "me"));
 		for (size_t len = 0; len < buf->len; len++) {
 			wire_reader_init(&in, slice_of(buf->data, len));
 			ck_assert_int_eq(request_header_decode(&in, &read), ERR_TRUNCATED);

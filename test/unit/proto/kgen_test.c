@@ -14,7 +14,8 @@
 static char output[8192];
 static const char *dir; /* schemas and what is made of them */
 
-/* Runs kgen on a schema of this text, called sample.api, and maybe a second one, other.api. Its exit status; what it says is in output. */
+/* Runs kgen on a schema of this text, called sample.api, and maybe a second one, other.api. Its exit status; what it says is in
+ * output. */
 static int run_kgen(const char *schema, const char *second)
 {
 	const char *texts[] = {schema, second};
@@ -86,7 +87,8 @@ START_TEST(a_good_schema_becomes_structs_and_tables)
 	text = generated("sample.gen.h");
 	ck_assert_ptr_nonnull(strstr(text, " * Sample: shows all.\n * v1 things.\n"));
 	ck_assert_ptr_nonnull(strstr(text, "struct sample_request_part {\n\tint32_t index; /* partition_id */\n"));
-	ck_assert_ptr_nonnull(strstr(text, "\tstruct slice name; /* versions 1-5; nullable 2-4; default null; A name. of it */\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "\tstruct slice name; /* versions 1-5; nullable 2-4; default null; A name. of it */\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\tstruct sample_request_single one;"));
 	ck_assert_ptr_nonnull(strstr(text, "\tstruct sample_request_single *maybe;"));
 	ck_assert_ptr_nonnull(strstr(text, "\tint32_t n_parts;"));
@@ -149,6 +151,7 @@ static const struct bad bads[] = {
 	{REQUEST "  int i8\n", 3, "word of C"},
 	{REQUEST "  x i8\n  x i16\n", 4, "taken"},
 	{REQUEST "  x []i8\n  n_x i16\n", 4, "taken"},
+	{REQUEST "  x i8 # a*/b\n", 3, "comment"},
 	{REQUEST "  x i9\n", 3, "unknown type"},
 	{REQUEST "  x i8 often\n", 3, "`often` is unknown"},
 	{REQUEST "  x i8 lossy lossy\n", 3, "stands twice"},
@@ -192,7 +195,9 @@ START_TEST(bad_schemas_are_refused_with_file_and_line)
 {
 	for (size_t i = 0; i < sizeof bads / sizeof bads[0]; i++) {
 		const char *schema = bads[i].schema;
-		char *whole = memory_printf("%s%s", schema, strncmp(schema, REQUEST, strlen(REQUEST)) == 0 && !strstr(schema, "\nresponse") ? "response\n" : "");
+		char *whole = memory_printf(
+			"%s%s", schema,
+			strncmp(schema, REQUEST, strlen(REQUEST)) == 0 && !strstr(schema, "\nresponse") ? "response\n" : "");
 		char *where = memory_printf("sample.api:%d: ", bads[i].line);
 
 		ck_assert_msg(run_kgen(whole, NULL) == 1, "accepted: %s", whole);

@@ -10,6 +10,7 @@
 #include "proto/kafka/produce.gen.h"
 #include "test/lib/message_random.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #define SEEDS 12
@@ -71,6 +72,8 @@ static void check_round_trip(const struct message_schema *schema, int version, u
 	struct buf *buf, *buf_again;
 	size_t left;
 	char *json, *json_again;
+	json_error_t json_error;
+	json_t *parsed;
 
 	arena_init(&arena);
 	message_random_init(&random, seed, &arena);
@@ -79,15 +82,20 @@ static void check_round_trip(const struct message_schema *schema, int version, u
 	message_random_fill(&random, schema, version, message);
 	ck_assert_msg(message_check(schema, version, message, &err) == 0, "%s", err.text);
 	buf = encoded(schema, version, message);
-	ck_assert_msg(decoded(schema, version, buf_slice(buf), &arena, again, &left, &err) == 0, "seed %d: %s", (int)seed, err.text);
+	ck_assert_msg(decoded(schema, version, buf_slice(buf), &arena, again, &left, &err) == 0, "seed %d: %s", (int)seed,
+		      err.text);
 	ck_assert_uint_eq(left, 0);
-	ck_assert_msg(message_equal(schema, version, message, again), "%s version %d, seed %d", schema->name, version, (int)seed);
+	ck_assert_msg(message_equal(schema, version, message, again), "%s version %d, seed %d", schema->name, version,
+		      (int)seed);
 	buf_again = encoded(schema, version, again);
 	ck_assert_uint_eq(buf->len, buf_again->len);
 	ck_assert(memcmp(buf->data, buf_again->data, buf->len) == 0);
 	json = json_of(schema, version, message);
 	json_again = json_of(schema, version, again);
 	ck_assert_str_eq(json, json_again);
+	parsed = json_loads(json, JSON_ALLOW_NUL, &json_error);
+	ck_assert_msg(parsed != NULL, "%s: %s", json_error.text, json);
+	json_decref(parsed);
 	free(json);
 	free(json_again);
 	buf_release(buf);
@@ -192,7 +200,7 @@ static const char *refused(const struct message_schema *schema, int version, str
 	return err.text;
 }
 
-#define REFUSED(schema, version, code, ...) \
+#define REFUSED(schema, version, code, ...)                                                                                    \
 	refused(schema, version, slice_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})), code)
 
 START_TEST(counts_beyond_the_bytes_cost_no_memory)
@@ -431,12 +439,16 @@ START_TEST(internal_records_begin_with_their_version)
 	value.protocol_type = SLICE_LITERAL("consumer");
 	wire_writer_init(&out, buf);
 	ck_assert_int_eq(message_encode_record(&group_metadata_value_schema, 3, &value, &out), 0);
-	ck_assert_int_eq(message_decode_record(&group_metadata_value_schema, buf_slice(buf), &arena, &version, &again, &err), 0);
+	ck_assert_int_eq(message_decode_record(&group_metadata_value_schema, buf_slice(buf), &arena, &version, &again, &err),
+			 0);
 	ck_assert_int_eq(version, 3);
 	ck_assert_int_eq(again.generation, 7);
 	buf->data[1] = 99;
-	ck_assert_int_eq(message_decode_record(&group_metadata_value_schema, buf_slice(buf), &arena, &version, &again, &err), ERR_UNSUPPORTED);
-	ck_assert_int_eq(message_decode_record(&group_metadata_value_schema, SLICE_LITERAL("x"), &arena, &version, &again, &err), ERR_TRUNCATED);
+	ck_assert_int_eq(message_decode_record(&group_metadata_value_schema, buf_slice(buf), &arena, &version, &again, &err),
+			 ERR_UNSUPPORTED);
+	ck_assert_int_eq(
+		message_decode_record(&group_metadata_value_schema, SLICE_LITERAL("x"), &arena, &version, &again, &err),
+		ERR_TRUNCATED);
 	buf_release(buf);
 	arena_fini(&arena);
 }
@@ -474,18 +486,21 @@ START_TEST(dumps_are_readable)
 			       "        replica_nodes: [1, 2]\n"
 			       "        isr_nodes: []\n");
 	json = json_of(&metadata_response_schema, 1, &response);
-	ck_assert_str_eq(json, "{\"brokers\":[],\"controller_id\":-1,\"topics\":[{\"error_code\":3,\"name\":\"a\\\"\xc3\xa4\\ufffd\\u000a\","
-			       "\"is_internal\":false,\"partitions\":[{\"error_code\":0,\"partition_index\":0,\"leader_id\":0,"
-			       "\"replica_nodes\":[1,2],\"isr_nodes\":[]}]}]}");
+	ck_assert_str_eq(
+		json,
+		"{\"brokers\":[],\"controller_id\":-1,\"topics\":[{\"error_code\":3,\"name\":\"a\\\"\xc3\xa4\\ufffd\\u000a\","
+		"\"is_internal\":false,\"partitions\":[{\"error_code\":0,\"partition_index\":0,\"leader_id\":0,"
+		"\"replica_nodes\":[1,2],\"isr_nodes\":[]}]}]}");
 	free(text);
 	free(json);
 	arena_fini(&arena);
 }
 END_TEST
 
-UNIT_MAIN("proto/message", random_messages_of_every_version_round_trip, cut_and_damaged_messages_of_every_version_are_refused_or_read,
-	  defaults_of_every_version_round_trip, counts_beyond_the_bytes_cost_no_memory, memory_is_bounded_by_the_frame,
-	  nulls_are_refused_where_the_schema_has_none, tags_ascend_have_their_size_and_unknown_ones_are_skipped,
-	  what_a_version_lacks_is_left_out_and_told_by_the_check, null_is_written_as_empty_where_the_version_has_no_null,
-	  external_records_are_reported_where_their_bytes_belong, long_tagged_fields_move_behind_their_size,
-	  a_string_too_long_for_the_version_is_refused, internal_records_begin_with_their_version, dumps_are_readable)
+UNIT_MAIN("proto/message", random_messages_of_every_version_round_trip,
+	  cut_and_damaged_messages_of_every_version_are_refused_or_read, defaults_of_every_version_round_trip,
+	  counts_beyond_the_bytes_cost_no_memory, memory_is_bounded_by_the_frame, nulls_are_refused_where_the_schema_has_none,
+	  tags_ascend_have_their_size_and_unknown_ones_are_skipped, what_a_version_lacks_is_left_out_and_told_by_the_check,
+	  null_is_written_as_empty_where_the_version_has_no_null, external_records_are_reported_where_their_bytes_belong,
+	  long_tagged_fields_move_behind_their_size, a_string_too_long_for_the_version_is_refused,
+	  internal_records_begin_with_their_version, dumps_are_readable)
