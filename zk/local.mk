@@ -1,6 +1,20 @@
-# Sources and unit tests of zk/ (see ../Makefile.am for the lists). The tests that need a server start one, and are skipped without java.
-klamm_sources += zk/call.c zk/connect.c zk/connect.h zk/lease.c zk/lease.h zk/session.c zk/session.h zk/session_end.c \
-	zk/session_internal.h zk/watch.c
+# Sources and unit tests of zk/ (see ../Makefile.am for the lists). Tests that need a ZooKeeper start one; without java they are skipped.
+klamm_sources += zk/call.c zk/connect.c zk/connect.h zk/json.c zk/json.h zk/json_broker.c zk/json_broker.h zk/json_cluster.c \
+	zk/json_cluster.h zk/json_config.c zk/json_config.h zk/json_controller.c zk/json_controller.h zk/json_notification.c \
+	zk/json_notification.h zk/json_partition_state.c zk/json_partition_state.h zk/json_topic.c zk/json_topic.h zk/lease.c \
+	zk/lease.h zk/path.c zk/path.h zk/session.c zk/session.h zk/session_end.c zk/session_internal.h zk/watch.c
+
+unit_tests += test/unit/zk/json_test
+test_unit_zk_json_test_SOURCES = test/unit/zk/json_test.c
+test_unit_zk_json_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/zk/lease_test
+test_unit_zk_lease_test_SOURCES = test/unit/zk/lease_test.c
+test_unit_zk_lease_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/zk/path_test
+test_unit_zk_path_test_SOURCES = test/unit/zk/path_test.c
+test_unit_zk_path_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/zk/session_test
 test_unit_zk_session_test_SOURCES = test/unit/zk/session_test.c

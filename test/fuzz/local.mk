@@ -12,3 +12,13 @@ test_fuzz_request_fuzz_SOURCES = test/fuzz/request_fuzz.c
 test_fuzz_request_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_request_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/znode_replay
+test_fuzz_znode_replay_SOURCES = test/fuzz/znode_fuzz.c $(fuzz_replay_sources)
+test_fuzz_znode_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/znode_fuzz
+test_fuzz_znode_fuzz_SOURCES = test/fuzz/znode_fuzz.c
+test_fuzz_znode_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_znode_fuzz_LDADD = $(unit_libs)
+endif

@@ -1,0 +1,45 @@
+/* zk/lease: when it holds and when it ends. */
+#include "zk/lease.h"
+
+#include "test/lib/unit.h"
+
+START_TEST(a_new_lease_is_not_valid)
+{
+	struct lease lease;
+
+	lease_init(&lease);
+	ck_assert(!lease_valid(&lease, 0));
+	ck_assert(!lease_valid(&lease, INT64_MAX));
+}
+END_TEST
+
+START_TEST(it_lasts_four_fifths_of_the_timeout_from_the_sending)
+{
+	struct lease lease;
+
+	lease_init(&lease);
+	lease_extend(&lease, 1000, 10000);
+	ck_assert(lease_valid(&lease, 1000));
+	ck_assert(lease_valid(&lease, 8999));
+	ck_assert(!lease_valid(&lease, 9000));
+	ck_assert_int_eq(lease_deadline_ms(&lease), 9000);
+}
+END_TEST
+
+START_TEST(an_older_answer_does_not_shorten_it_and_an_end_ends_it)
+{
+	struct lease lease;
+
+	lease_init(&lease);
+	lease_extend(&lease, 2000, 10000);
+	lease_extend(&lease, 1000, 10000);
+	ck_assert_int_eq(lease_deadline_ms(&lease), 10000);
+	lease_end(&lease);
+	ck_assert(!lease_valid(&lease, 2001));
+	lease_extend(&lease, 3000, 1000);
+	ck_assert(lease_valid(&lease, 3799));
+}
+END_TEST
+
+UNIT_MAIN("zk/lease", a_new_lease_is_not_valid, it_lasts_four_fifths_of_the_timeout_from_the_sending,
+	  an_older_answer_does_not_shorten_it_and_an_end_ends_it)
