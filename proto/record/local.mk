@@ -12,3 +12,19 @@ test_unit_proto_record_golden_batches_test_LDADD = $(unit_libs)
 unit_tests += test/unit/proto/record/verdicts_test
 test_unit_proto_record_verdicts_test_SOURCES = test/unit/proto/record/verdicts_test.c
 test_unit_proto_record_verdicts_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/proto/record/codec_test
+test_unit_proto_record_codec_test_SOURCES = test/unit/proto/record/codec_test.c
+test_unit_proto_record_codec_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/proto/record/batch_test
+test_unit_proto_record_batch_test_SOURCES = test/unit/proto/record/batch_test.c
+test_unit_proto_record_batch_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/proto/record/record_iter_test
+test_unit_proto_record_record_iter_test_SOURCES = test/unit/proto/record/record_iter_test.c
+test_unit_proto_record_record_iter_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/proto/record/batch_validate_test
+test_unit_proto_record_batch_validate_test_SOURCES = test/unit/proto/record/batch_validate_test.c
+test_unit_proto_record_batch_validate_test_LDADD = $(unit_libs)

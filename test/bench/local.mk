@@ -2,3 +2,7 @@
 noinst_PROGRAMS += test/bench/codec_bench
 test_bench_codec_bench_SOURCES = test/bench/codec_bench.c
 test_bench_codec_bench_LDADD = $(klamm_libs)
+
+noinst_PROGRAMS += test/bench/batch_bench
+test_bench_batch_bench_SOURCES = test/bench/batch_bench.c
+test_bench_batch_bench_LDADD = $(klamm_libs)

@@ -22,3 +22,13 @@ test_fuzz_znode_fuzz_SOURCES = test/fuzz/znode_fuzz.c
 test_fuzz_znode_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_znode_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/batch_replay
+test_fuzz_batch_replay_SOURCES = test/fuzz/batch_fuzz.c $(fuzz_replay_sources)
+test_fuzz_batch_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/batch_fuzz
+test_fuzz_batch_fuzz_SOURCES = test/fuzz/batch_fuzz.c
+test_fuzz_batch_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_batch_fuzz_LDADD = $(unit_libs)
+endif

@@ -4,3 +4,4 @@ libklamm_test_a_SOURCES = test/lib/message_random.c test/lib/message_random.h te
 	test/lib/golden.c test/lib/golden.h test/lib/unit.h test/lib/unit.c test/lib/zk_server.c test/lib/zk_server.h test/lib/zk_test_loop.c test/lib/zk_test_loop.h
 libklamm_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libklamm_test_a_SOURCES += test/lib/loopback.c test/lib/loopback.h
+libklamm_test_a_SOURCES += test/lib/batch_random.c test/lib/batch_random.h
