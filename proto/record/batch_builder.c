@@ -148,7 +148,7 @@ void batch_builder_add(struct batch_builder *builder, int64_t timestamp, struct 
 
 static int16_t spec_attributes(const struct batch_spec *spec)
 {
-	int attributes = spec->codec;
+	int attributes = (int)spec->codec;
 
 	if (spec->append_time)
 		attributes |= BATCH_APPEND_TIME;

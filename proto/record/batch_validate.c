@@ -213,6 +213,8 @@ static int walk_records(struct record_walk *walk, struct record_source *source)
 
 		if (rc == 0)
 			rc = record_fields_parse(body, record.data + record.len, &fields);
+		else if (rc == RECORD_TO_SKIM)
+			rc = record_source_skim(source, &fields);
 		if (rc != 0)
 			return rc;
 		timestamp = append_time ? header->max_timestamp
@@ -274,6 +276,7 @@ static int16_t check_records(struct slice batch, struct record_walk *walk, struc
 				    &limits);
 
 	if (rc == 0) {
+		source.skims = true;
 		rc = walk_records(walk, &source);
 		if (rc == 0) {
 			rc = record_source_at_end(&source);

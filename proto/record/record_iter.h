@@ -44,6 +44,7 @@ struct record_source {
 	int codec_error;        /* what the codec said when it failed, else 0 */
 	bool streaming;
 	bool at_end;            /* the stream has no more than what is between at and end */
+	bool skims;             /* records larger than the window are not wanted whole */
 };
 
 struct record_iter {
@@ -60,8 +61,8 @@ struct record_iter {
 int record_iter_init(struct record_iter *iter, struct codec_context *codecs, struct slice batch, const struct codec_limits *limits);
 
 /*
- * 1 and the next record, whose slices hold until the next call (for a batch that is not packed: as long as the batch); 0 after the
- * last; ERR_CORRUPT, ERR_TRUNCATED for damaged records or a wrong count, ERR_TOO_LARGE or ERR_LIMIT beyond the limits.
+ * 1 and the next record, whose slices hold until the next call of any kind (for a batch that is not packed: as long as the batch); 0
+ * after the last; ERR_CORRUPT, ERR_TRUNCATED for damaged records or a wrong count, ERR_TOO_LARGE or ERR_LIMIT beyond the limits.
  */
 int record_iter_next(struct record_iter *iter, struct record *ret_record);
 

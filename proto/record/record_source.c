@@ -8,9 +8,13 @@
 #include "common/check.h"
 #include "proto/record/codec_context.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define WINDOW_BYTES_MIN (64 << 10)
+
+/* What a context keeps of a window that had to grow. */
+#define WINDOW_BYTES_KEPT (256 << 10)
 
 int record_source_open(struct record_source *source, struct codec_context *codecs, int codec, struct slice packed,
 		       const struct codec_limits *limits)
@@ -34,10 +38,17 @@ int record_source_open(struct record_source *source, struct codec_context *codec
 
 void record_source_close(struct record_source *source)
 {
-	if (source->streaming)
+	if (source->streaming) {
+		struct codec_scratch *window = &source->codecs->window;
+
 		codec_close(source->codecs);
+		if (window->cap > WINDOW_BYTES_KEPT) {
+			free(window->data);
+			*window = (struct codec_scratch){0};
+		}
+	}
 	source->streaming = false;
-	source->at = source->end;
+	source->at = source->end = NULL;
 	source->at_end = true;
 }
 
@@ -99,6 +110,8 @@ int record_source_next_slow(struct record_source *source, struct slice *ret_reco
 	if (len > source->end - body) {
 		size_t prefix = (size_t)(body - source->at);
 
+		if (source->skims && source->streaming && prefix + (size_t)len > source->codecs->window.cap)
+			return RECORD_TO_SKIM;
 		rc = record_source_fill(source, prefix + (size_t)len);
 		if (rc != 0)
 			return rc;
@@ -125,4 +138,108 @@ const uint8_t *record_headers_skip(const uint8_t *at, const uint8_t *end, int32_
 		at = record_read_bytes(at, end, &value);
 	}
 	return at;
+}
+
+/* ---- records larger than the window ---- */
+
+/* A varint of the record, of which `left` bytes are still to come. */
+static int skim_number(struct record_source *source, int64_t *left, int64_t *ret_value)
+{
+	int rc = record_source_fill(source, VARLONG_BYTES_MAX);
+	const uint8_t *end = source->end - source->at > *left ? source->at + *left : source->end;
+	const uint8_t *at;
+
+	if (rc != 0)
+		return rc;
+	at = varlong_read(source->at, end, ret_value);
+	if (!at)
+		return ERR_CORRUPT;
+	*left -= at - source->at;
+	source->at = at;
+	return 0;
+}
+
+static int skim_int(struct record_source *source, int64_t *left, int32_t *ret_value)
+{
+	int64_t value;
+	int rc = skim_number(source, left, &value);
+
+	if (rc != 0)
+		return rc;
+	if (value < INT32_MIN || value > INT32_MAX)
+		return ERR_CORRUPT;
+	*ret_value = (int32_t)value;
+	return 0;
+}
+
+/* A length and that many bytes, which go by. */
+static int skim_bytes(struct record_source *source, int64_t *left, struct slice *ret_bytes)
+{
+	int32_t n;
+	int rc = skim_int(source, left, &n);
+
+	if (rc != 0)
+		return rc;
+	*ret_bytes = n < 0 ? SLICE_NULL : SLICE_LITERAL("");
+	if (n > *left)
+		return ERR_CORRUPT;
+	while (n > 0) {
+		ptrdiff_t step;
+
+		rc = record_source_fill(source, 1);
+		if (rc != 0)
+			return rc;
+		step = source->end - source->at < n ? source->end - source->at : n;
+		if (step == 0)
+			return ERR_TRUNCATED;
+		source->at += step;
+		*left -= step;
+		n -= (int32_t)step;
+	}
+	return 0;
+}
+
+static int skim_headers(struct record_source *source, int64_t *left, struct record_fields *fields)
+{
+	struct slice key, value;
+	int rc = skim_int(source, left, &fields->n_headers);
+
+	if (rc == 0 && (fields->n_headers < 0 || fields->n_headers > *left))
+		rc = ERR_CORRUPT;
+	for (int32_t i = 0; rc == 0 && i < fields->n_headers; i++) {
+		rc = skim_bytes(source, left, &key);
+		if (rc == 0 && slice_is_null(key))
+			rc = ERR_CORRUPT;
+		if (rc == 0)
+			rc = skim_bytes(source, left, &value);
+	}
+	fields->headers = SLICE_LITERAL("");
+	return rc;
+}
+
+int record_source_skim(struct record_source *source, struct record_fields *ret_fields)
+{
+	int64_t left = VARINT_BYTES_MAX, len;
+	int rc = skim_number(source, &left, &len);
+
+	if (rc != 0)
+		return rc;
+	left = len;
+	rc = record_source_fill(source, 1);
+	if (rc != 0)
+		return rc;
+	if (source->at == source->end || left < 1)
+		return ERR_TRUNCATED;
+	ret_fields->attributes = (int8_t)*source->at++;
+	left--;
+	rc = skim_number(source, &left, &ret_fields->timestamp_delta);
+	if (rc == 0)
+		rc = skim_int(source, &left, &ret_fields->offset_delta);
+	if (rc == 0)
+		rc = skim_bytes(source, &left, &ret_fields->key);
+	if (rc == 0)
+		rc = skim_bytes(source, &left, &ret_fields->value);
+	if (rc == 0)
+		rc = skim_headers(source, &left, ret_fields);
+	return rc == 0 && left != 0 ? ERR_CORRUPT : rc;
 }

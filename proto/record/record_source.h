@@ -25,7 +25,7 @@ struct record_fields {
 int record_source_open(struct record_source *source, struct codec_context *codecs, int codec, struct slice packed,
 		       const struct codec_limits *limits);
 
-/* Gives the context back; allowed twice. */
+/* Gives the context back and what the window took beyond its usual size; allowed twice. */
 void record_source_close(struct record_source *source);
 
 /*
@@ -37,6 +37,15 @@ int record_source_fill(struct record_source *source, size_t n);
 /* Whether all bytes are used up: 1, 0, or an error as codec_read. */
 int record_source_at_end(struct record_source *source);
 
+/* The answer of record_source_next for a record that is larger than the window, when the source skims: record_source_skim is next. */
+#define RECORD_TO_SKIM 1
+
+/*
+ * Takes such a record without ever holding it whole, so that its memory is the window. Its bytes fields are told as null or not;
+ * they are not there. 0 or an error as record_source_next and record_fields_parse.
+ */
+int record_source_skim(struct record_source *source, struct record_fields *ret_fields);
+
 /* Where a record that is not wholly there yet begins and ends; the slow half of record_source_next. */
 int record_source_next_slow(struct record_source *source, struct slice *ret_record, const uint8_t **ret_body);
 
@@ -45,7 +54,7 @@ const uint8_t *record_headers_skip(const uint8_t *at, const uint8_t *end, int32_
 
 /*
  * Takes the next record: its bytes with the length field, and where its body starts. They hold until the next call. ERR_TRUNCATED
- * when the bytes end before it does, ERR_CORRUPT for a bad length.
+ * when the bytes end before it does, ERR_CORRUPT for a bad length. RECORD_TO_SKIM: see there.
  */
 static inline int record_source_next(struct record_source *source, struct slice *ret_record, const uint8_t **ret_body)
 {

@@ -8,6 +8,8 @@
 #include "proto/kafka_error.h"
 #include "proto/record/batch_builder.h"
 #include "proto/record/batch_validate.h"
+#include "proto/record/codec_context.h"
+#include "proto/record/varint.h"
 #include "test/lib/batch_random.h"
 
 #include <stdlib.h>
@@ -157,6 +159,93 @@ START_TEST(bombs_are_refused)
 }
 END_TEST
 
+START_TEST(records_larger_than_the_window_are_judged_without_being_held)
+{
+	struct record_header headers[] = {{SLICE_LITERAL("a"), SLICE_LITERAL("1")}, {SLICE_LITERAL("b"), SLICE_NULL}};
+	struct codec_context *codecs = codec_context_new();
+	struct batch_rules rules = batch_rules_default(NOW_MS);
+	uint8_t *value = memory_zalloc(900000, 1);
+
+	rules.compacted = true;
+	for (int codec = CODEC_GZIP; codec < N_CODECS; codec++) {
+		struct batch_spec spec = batch_spec_default();
+		struct batch_builder builder;
+		struct batch_verdict verdict;
+
+		spec.codec = (enum codec)codec;
+		batch_builder_init(&builder, &spec);
+		batch_builder_add(&builder, TIME_MS, SLICE_LITERAL("k"), slice_of(value, 300000), headers, 2);
+		batch_builder_add(&builder, TIME_MS + 5, slice_of(value, 70000), SLICE_NULL, NULL, 0);
+		batch_builder_add(&builder, TIME_MS + 2, SLICE_NULL, slice_of(value, 500000), headers, 2);
+		batch_builder_add(&builder, TIME_MS + 3, SLICE_LITERAL("k"), SLICE_LITERAL("v"), NULL, 0);
+		batch_builder_finish(&builder, codecs);
+		ck_assert_int_eq(batch_validate(buf_slice(builder.buf), &rules, codecs, &verdict), KAFKA_INVALID_RECORD);
+		ck_assert_int_eq(verdict.n_record_errors, 1);
+		ck_assert_int_eq(verdict.record_errors[0].index, 2);
+		rules.compacted = false;
+		ck_assert_int_eq(batch_validate(buf_slice(builder.buf), &rules, codecs, &verdict), 0);
+		ck_assert_int_eq(verdict.max_timestamp, TIME_MS + 5);
+		ck_assert_int_eq(verdict.max_timestamp_delta, 1);
+		ck_assert_uint_le(codecs->window.cap, 64 << 10);
+		rules.compacted = true;
+		batch_builder_fini(&builder);
+	}
+	free(value);
+	codec_context_free(codecs);
+}
+END_TEST
+
+/* A big record with one thing wrong behind its value, packed. */
+static int16_t judge_big(struct codec_context *codecs, struct slice behind, int32_t length_more)
+{
+	struct batch_rules rules = batch_rules_default(NOW_MS);
+	struct batch_spec spec = batch_spec_default();
+	struct buf *plain = buf_new(300000), *batch = buf_new(300000);
+	struct batch_builder builder;
+	struct batch_verdict verdict;
+	uint8_t *at = plain->data;
+	int16_t code;
+
+	/* Attributes, deltas and no key are 4 bytes, the value with its length 200003. */
+	at = varint_write(at, 4 + 200003 + (int64_t)behind.len + length_more);
+	memcpy(at, "\0\0\0\1", 4);
+	at = varint_write(at + 4, 200000);
+	memset(at, 'v', 200000);
+	memcpy(at + 200000, behind.data, behind.len);
+	plain->len = (size_t)(at - plain->data) + 200000 + behind.len;
+	spec.codec = CODEC_LZ4;
+	batch_builder_init(&builder, &spec);
+	batch_builder_add(&builder, TIME_MS, SLICE_NULL, SLICE_NULL, NULL, 0);
+	memcpy(batch->data, batch_builder_finish(&builder, codecs).data, BATCH_HEADER_BYTES);
+	batch->len = BATCH_HEADER_BYTES;
+	codec_compress(codecs, CODEC_LZ4, CODEC_LEVEL_DEFAULT, buf_slice(plain), batch);
+	bytes_put_u32(batch->data + BATCH_POS_LENGTH, (uint32_t)(batch->len - BATCH_LENGTH_END));
+	batch_set_crc(batch->data, batch->len);
+	code = batch_validate(buf_slice(batch), &rules, codecs, &verdict);
+	batch_builder_fini(&builder);
+	buf_release(plain);
+	buf_release(batch);
+	return code;
+}
+
+START_TEST(damage_in_records_larger_than_the_window_is_found)
+{
+	struct codec_context *codecs = codec_context_new();
+
+	ck_assert_int_eq(judge_big(codecs, slice_of("\0", 1), 0), 0);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\2\2h\1", 4), 0), 0);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\0\0", 2), 0), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\0", 1), 1), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\0", 1), -1), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\0", 1), -100000), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\1", 1), 0), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\2\1\1", 3), 0), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\2\2h", 3), 0), KAFKA_INVALID_RECORD);
+	ck_assert_int_eq(judge_big(codecs, slice_of("\4\2h\1", 4), 0), KAFKA_INVALID_RECORD);
+	codec_context_free(codecs);
+}
+END_TEST
+
 /* The batch with the checksum made right, judged in a copy of its own size; accepted ones must read. */
 static void judge_damaged(struct codec_context *codecs, const struct batch_rules *rules, const uint8_t *bytes, size_t len)
 {
@@ -240,4 +329,5 @@ END_TEST
 UNIT_MAIN("proto/record/batch_validate", the_verdict_tells_what_the_log_and_the_producer_state_need,
 	  null_records_are_refused_and_empty_ones_pass_before_version_3, formats_0_and_1_are_refused_by_name,
 	  many_bad_records_are_counted_and_a_few_are_told, bombs_are_refused,
+	  records_larger_than_the_window_are_judged_without_being_held, damage_in_records_larger_than_the_window_is_found,
 	  damage_at_every_bit_and_a_cut_at_every_byte_are_refused_or_read, random_batches_pass_and_are_packed_anew_for_any_topic)
