@@ -8,3 +8,15 @@ klamm_sources += broker/net/acceptor.c broker/net/acceptor.h broker/net/address.
 unit_tests += test/unit/broker/net/conn_test
 test_unit_broker_net_conn_test_SOURCES = test/unit/broker/net/conn_test.c
 test_unit_broker_net_conn_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/net/listener_test
+test_unit_broker_net_listener_test_SOURCES = test/unit/broker/net/listener_test.c
+test_unit_broker_net_listener_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/net/peer_test
+test_unit_broker_net_peer_test_SOURCES = test/unit/broker/net/peer_test.c
+test_unit_broker_net_peer_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/net/budget_test
+test_unit_broker_net_budget_test_SOURCES = test/unit/broker/net/budget_test.c
+test_unit_broker_net_budget_test_LDADD = $(unit_libs)
