@@ -13,7 +13,7 @@
  *   at the latest when the operation's time is up; what has begun by then may still take effect, as in Kafka.
  * - Outcomes that a lost connection leaves unknown are read back. While ZooKeeper is away operations wait for it, and those whose time
  *   is up are forgotten: nothing is written for a client that has been told of the time-out before it began.
- * - Results of items are Kafka error codes; a message may be NULL and is a constant text or lies in the operation's arena.
+ * - Results of items are Kafka error codes; a message is a constant text or NULL (then the code says all).
  */
 #ifndef KLAMM_BROKER_META_ADMIN_H
 #define KLAMM_BROKER_META_ADMIN_H
@@ -55,7 +55,7 @@ void admin_free(struct admin *admin);
 
 /* ---- Operations ---- */
 
-struct admin_op_type;
+struct admin_item;
 struct admin_run;
 struct admin_task;
 
@@ -69,21 +69,26 @@ struct admin_op {
 	struct message message;
 	struct admin *admin;
 	struct worker *reply_to;
-	const struct admin_op_type *type;
+	void (*start)(struct admin_item *item);
+	void *items;
+	size_t item_bytes;
+	int n_items;
+	int n_open;
+	int16_t late_error; /* of what is written when the wait for the view is over */
 	struct timer timer;
 	struct admin_op *next, **link; /* among those under way */
 	struct admin_run *run;
-	int n_open;
 };
 
 /* What an item waits for in the view. */
-enum admin_wait_kind { ADMIN_WAIT_LED, ADMIN_WAIT_GONE, ADMIN_WAIT_CONFIG };
+enum admin_wait_kind { ADMIN_WAIT_NOTHING, ADMIN_WAIT_LED, ADMIN_WAIT_GONE, ADMIN_WAIT_CONFIG };
 
 struct admin_wait {
 	enum admin_wait_kind kind;
 	struct uuid topic_id; /* zero: a broker's configuration */
 	int32_t broker_id;
 	int32_t number; /* partitions that must be led; version of the configuration */
+	bool emptied;   /* the configuration has no entries now, so that the view need not list it */
 	struct admin_wait *next, **link;
 };
 
@@ -92,7 +97,7 @@ struct admin_item {
 	/* The result. */
 	int16_t error;
 	const char *message;
-	bool written; /* it stands in ZooKeeper, also when the wait for the view timed out */
+	bool written; /* it stands in ZooKeeper, also when the wait for the view took too long */
 	/* The admin's. */
 	bool open;
 	struct admin_op *op;
@@ -155,9 +160,9 @@ struct admin_alter_config {
 	struct slice topic;        /* null: of a broker */
 	struct uuid topic_id;
 	int32_t broker_id;         /* or VIEW_DEFAULT_BROKER */
-	struct config_pairs before; /* what the change was decided on */
-	struct config_pairs after;
-	bool conflict; /* result, with error INVALID_UPDATE_VERSION: ZooKeeper has neither; decide again on the view, which is newer now */
+	struct config_pairs before; /* sorted: what the change was decided on */
+	struct config_pairs after;  /* sorted */
+	bool conflict; /* result, with an error: ZooKeeper held neither; decide again on the view, which is newer now */
 };
 
 /*
