@@ -47,14 +47,14 @@ struct batch_rules batch_rules_default(int64_t now_ms)
 }
 
 /* A refusal whose answer does not tell the log start offset. */
-static int16_t refuse_early(struct batch_verdict *verdict, enum kafka_error code, const char *reason)
+static int16_t refuse_early(struct batch_verdict *verdict, int code, const char *reason)
 {
 	verdict->reason = reason;
 	verdict->has_log_start = false;
 	return (int16_t)code;
 }
 
-static int16_t refuse(struct batch_verdict *verdict, enum kafka_error code, const char *reason)
+static int16_t refuse(struct batch_verdict *verdict, int code, const char *reason)
 {
 	verdict->reason = reason;
 	verdict->has_log_start = true;
@@ -266,10 +266,21 @@ static void walk_init(struct record_walk *walk, const struct batch_rules *rules,
 	};
 }
 
+/* The client's limits, or the tighter one of a caller who cannot wait; *ret_heavy tells which one ERR_TOO_LARGE means then. */
+static struct codec_limits walk_limits(const struct batch_rules *rules, bool *ret_heavy)
+{
+	struct codec_limits limits = codec_limits_for_client(rules->message_bytes_max);
+
+	*ret_heavy = rules->unpack_bytes_max > 0 && rules->unpack_bytes_max < limits.bytes_max;
+	if (*ret_heavy)
+		limits.bytes_max = rules->unpack_bytes_max;
+	return limits;
+}
+
 static int16_t check_records(struct slice batch, struct record_walk *walk, struct codec_context *codecs)
 {
-	const struct batch_rules *rules = walk->rules;
-	struct codec_limits limits = codec_limits_for_client(rules->message_bytes_max);
+	bool heavy;
+	struct codec_limits limits = walk_limits(walk->rules, &heavy);
 	int codec = batch_codec(walk->header->attributes);
 	struct record_source source;
 	int rc = record_source_open(&source, codecs, codec, slice_of(batch.data + BATCH_HEADER_BYTES, batch.len - BATCH_HEADER_BYTES),
@@ -284,6 +295,8 @@ static int16_t check_records(struct slice batch, struct record_walk *walk, struc
 		}
 		record_source_close(&source);
 	}
+	if (rc == ERR_TOO_LARGE && heavy)
+		return refuse(walk->verdict, BATCH_HEAVY, "The records unpack to more than may be looked at here.");
 	if (rc != 0)
 		return refuse_damage(walk->verdict, rc, source.codec_error != 0);
 	if (walk->verdict->n_record_errors > 0)

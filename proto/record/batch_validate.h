@@ -23,6 +23,13 @@
 /* compression.type=producer: keep what the client sent. Else one of enum codec. */
 #define BATCH_KEEP_CODEC (-1)
 
+/*
+ * The answer when a batch unpacks to more than rules.unpack_bytes_max: no verdict yet. An event loop asks with a bound that costs it
+ * a few milliseconds, and has another thread (with a codec context of its own) ask again with 0, which means no bound but the
+ * limits for clients. No Kafka error code.
+ */
+#define BATCH_HEAVY INT16_MIN
+
 /* Records of which the answer tells what is wrong; all are counted. */
 #define BATCH_RECORD_ERRORS_MAX 8
 
@@ -38,6 +45,7 @@ struct batch_rules {
 	size_t segment_bytes_max;      /* segment.bytes */
 	int codec;                     /* compression.type: BATCH_KEEP_CODEC or a codec */
 	int32_t level;                 /* of that codec */
+	size_t unpack_bytes_max;       /* 0, or what may be unpacked before the answer is BATCH_HEAVY */
 };
 
 /* Kafka's defaults, newest version, for now_ms. */
@@ -77,8 +85,8 @@ struct batch_verdict {
 };
 
 /*
- * Checks the records field of one partition. Returns 0 or a Kafka error code, with the verdict filled in either way. codecs is the
- * calling thread's. The bytes are not changed.
+ * Checks the records field of one partition. Returns 0 or a Kafka error code, with the verdict filled in either way, or BATCH_HEAVY.
+ * codecs is the calling thread's. The bytes are not changed.
  */
 int16_t batch_validate(struct slice bytes, const struct batch_rules *rules, struct codec_context *codecs,
 		       struct batch_verdict *ret_verdict);
@@ -92,7 +100,8 @@ static inline void batch_apply(uint8_t *batch, const struct batch_verdict *verdi
 
 /*
  * After a verdict with repack: the batch as compression.type wants it, complete but for offset and epoch (no batch_apply). Size
- * rules are checked again; verdict->size becomes the new one. 0 and a buffer that the caller releases, or an error code.
+ * rules are checked again; verdict->size becomes the new one. 0 and a buffer that the caller releases, or an error code. Packing
+ * costs many times what the check did.
  */
 int16_t batch_validate_repack(struct slice bytes, const struct batch_rules *rules, struct codec_context *codecs,
 			      struct batch_verdict *verdict, struct buf **ret_batch);

@@ -159,6 +159,27 @@ START_TEST(bombs_are_refused)
 }
 END_TEST
 
+START_TEST(a_caller_who_cannot_wait_is_told_of_heavy_batches)
+{
+	struct codec_context *codecs = codec_context_new();
+	struct batch_rules rules = batch_rules_default(NOW_MS);
+
+	for (int codec = 0; codec < N_CODECS; codec++) {
+		struct buf *batch = bomb(codecs, (enum codec)codec, 1000000);
+		struct batch_verdict verdict;
+
+		rules.unpack_bytes_max = 999999;
+		ck_assert_int_eq(batch_validate(buf_slice(batch), &rules, codecs, &verdict), codec == CODEC_NONE ? 0 : BATCH_HEAVY);
+		rules.unpack_bytes_max = 1000100;
+		ck_assert_int_eq(batch_validate(buf_slice(batch), &rules, codecs, &verdict), 0);
+		rules.unpack_bytes_max = 0;
+		ck_assert_int_eq(batch_validate(buf_slice(batch), &rules, codecs, &verdict), 0);
+		buf_release(batch);
+	}
+	codec_context_free(codecs);
+}
+END_TEST
+
 START_TEST(records_larger_than_the_window_are_judged_without_being_held)
 {
 	struct record_header headers[] = {{SLICE_LITERAL("a"), SLICE_LITERAL("1")}, {SLICE_LITERAL("b"), SLICE_NULL}};
@@ -329,5 +350,6 @@ END_TEST
 UNIT_MAIN("proto/record/batch_validate", the_verdict_tells_what_the_log_and_the_producer_state_need,
 	  null_records_are_refused_and_empty_ones_pass_before_version_3, formats_0_and_1_are_refused_by_name,
 	  many_bad_records_are_counted_and_a_few_are_told, bombs_are_refused,
+	  a_caller_who_cannot_wait_is_told_of_heavy_batches,
 	  records_larger_than_the_window_are_judged_without_being_held, damage_in_records_larger_than_the_window_is_found,
 	  damage_at_every_bit_and_a_cut_at_every_byte_are_refused_or_read, random_batches_pass_and_are_packed_anew_for_any_topic)
