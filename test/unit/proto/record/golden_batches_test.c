@@ -152,6 +152,26 @@ static void check_rebuilt(struct codec_context *codecs, struct slice batch, cons
 	batch_builder_fini(&builder);
 }
 
+/* A marker of ours with the same facts is the same bytes. */
+static void check_marker(struct slice batch, const struct batch_header *header)
+{
+	struct codec_limits limits = codec_limits_for_log();
+	struct record_iter iter;
+	struct record record;
+	int32_t epoch;
+	int16_t type;
+	struct buf *ours;
+
+	ck_assert_int_eq(record_iter_init(&iter, NULL, batch, &limits), 0);
+	ck_assert_int_eq(record_iter_next(&iter, &record), 1);
+	ck_assert(record_control_parse(&record, &type, &epoch));
+	record_iter_fini(&iter);
+	ours = batch_build_marker((enum control_type)type, epoch, header->producer_id, header->producer_epoch, record.timestamp);
+	batch_stamp(ours->data, header->base_offset, header->leader_epoch);
+	ck_assert(slice_equal(buf_slice(ours), batch));
+	buf_release(ours);
+}
+
 static void check_batch(struct codec_context *codecs, struct slice batch, const struct batch_header *header, const json_t *want)
 {
 	struct codec_limits limits = codec_limits_for_client(1 << 20);
@@ -171,6 +191,8 @@ static void check_batch(struct codec_context *codecs, struct slice batch, const 
 	ck_assert_uint_eq(n, json_array_size(records));
 	if (!batch_is_append_time(header->attributes))
 		check_rebuilt(codecs, batch, header);
+	if (batch_is_control(header->attributes))
+		check_marker(batch, header);
 }
 
 static void check_legacy(struct slice *rest, const json_t *want)
