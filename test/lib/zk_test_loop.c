@@ -1,15 +1,36 @@
 /* A loop for tests of zk/; see zk_test_loop.h. */
 #include "test/lib/zk_test_loop.h"
 
-#include "common/clock.h"
-
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/socket.h>
 
 #define CLIENTS_MAX 16
 
+struct zk_server zk_test_server;
 static struct zk_client *clients[CLIENTS_MAX];
+
+const char *zk_test_connect(const char *chroot)
+{
+	static char texts[4][256];
+	static int n;
+
+	n = (n + 1) % 4;
+	snprintf(texts[n], sizeof texts[n], "%s/%s", zk_test_server.connect, chroot);
+	return texts[n];
+}
+
+int zk_test_run(const char *name, const TTest *const *cases, int n_cases)
+{
+	int status = EXIT_FAILURE;
+
+	if (!zk_server_possible())
+		return ZK_TEST_SKIP;
+	if (zk_server_start(&zk_test_server, 1))
+		status = unit_run(name, cases, n_cases);
+	zk_server_stop(&zk_test_server);
+	return status;
+}
 
 static void watch_fd(void *ctx, int fd, bool wants_read, bool wants_write)
 {
@@ -62,6 +83,18 @@ void zk_client_open(struct zk_client *client)
 		ck_assert_int_lt(++place, CLIENTS_MAX);
 	clients[place] = client;
 	ck_assert_int_eq(zk_session_open(&config, &loop, &listener, &client->session, &err), 0);
+}
+
+void zk_client_open_at(struct zk_client *client, const char *chroot)
+{
+	client->connect = zk_test_connect(chroot);
+	zk_client_open(client);
+	ZK_WAIT(client->state == ZK_CONNECTED);
+}
+
+void zk_client_cut(struct zk_client *client)
+{
+	ck_assert_int_eq(shutdown(client->fd, SHUT_RDWR), 0);
 }
 
 static void client_forget(struct zk_client *client)

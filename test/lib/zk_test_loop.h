@@ -8,9 +8,14 @@
 #ifndef KLAMM_TEST_LIB_ZK_TEST_LOOP_H
 #define KLAMM_TEST_LIB_ZK_TEST_LOOP_H
 
+#include "common/clock.h"
+#include "common/memory.h"
+#include "test/lib/unit.h"
+#include "test/lib/zk_server.h"
 #include "zk/session.h"
 
-#include <check.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct zk_client {
 	/* Set by the test before zk_client_open. */
@@ -33,6 +38,12 @@ struct zk_client {
 };
 
 void zk_client_open(struct zk_client *client);
+
+/* Below a chroot of the test's server (created when missing); waits for the session. */
+void zk_client_open_at(struct zk_client *client, const char *chroot);
+
+/* Breaks the connection under the library, as a network does. */
+void zk_client_cut(struct zk_client *client);
 
 /* Ends the session and waits for it. */
 void zk_client_close(struct zk_client *client);
@@ -82,5 +93,21 @@ void zk_answer_done(void *ctx, const struct zk_result *result);
 		ck_assert(!(answer)->done);               \
 		ZK_WAIT((answer)->done);                  \
 	} while (0)
+
+/* The one server of a test program, for all its cases. */
+extern struct zk_server zk_test_server;
+
+/* Its connect string with a chroot; lives until the fourth call after this one. */
+const char *zk_test_connect(const char *chroot);
+
+/* Runs the cases with zk_test_server up, or skips them all where there is none. */
+int zk_test_run(const char *name, const TTest *const *cases, int n_cases);
+
+#define ZK_TEST_MAIN(name, ...)                                                            \
+	int main(void)                                                                     \
+	{                                                                                  \
+		const TTest *const cases[] = {__VA_ARGS__};                                \
+		return zk_test_run(name, cases, (int)(sizeof cases / sizeof cases[0]));    \
+	}
 
 #endif

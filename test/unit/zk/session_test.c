@@ -1,43 +1,10 @@
 /* zk/session, call and watch against a real ZooKeeper: one server for all cases, each case below a chroot of its own. */
 #include "zk/session.h"
 
-#include "common/clock.h"
 #include "common/limits.h"
-#include "common/memory.h"
-#include "test/lib/unit.h"
-#include "test/lib/zk_server.h"
 #include "test/lib/zk_test_loop.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-
-static struct zk_server server;
-
-static const char *chroot_of(const char *name)
-{
-	static char connect[4][256];
-	static int n;
-
-	n = (n + 1) % 4;
-	snprintf(connect[n], sizeof connect[n], "%s/session_test/%s", server.connect, name);
-	return connect[n];
-}
-
-static void open_client(struct zk_client *client, const char *chroot)
-{
-	if (!client->connect)
-		client->connect = chroot_of(chroot);
-	zk_client_open(client);
-	ZK_WAIT(client->state == ZK_CONNECTED);
-}
-
-/* Breaks the connection under the library, as a network does. */
-static void cut(struct zk_client *client)
-{
-	ck_assert_int_eq(shutdown(client->fd, SHUT_RDWR), 0);
-}
 
 START_TEST(operations_answer_with_data_stats_and_codes)
 {
@@ -45,7 +12,7 @@ START_TEST(operations_answer_with_data_stats_and_codes)
 	struct zk_session *s;
 	struct zk_answer a;
 
-	open_client(&client, "operations");
+	zk_client_open_at(&client, "session_test/operations");
 	s = client.session;
 	ZK_RUN(&a, zk_create(s, "/a", SLICE_LITERAL("one"), ZK_PERSISTENT, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
@@ -91,7 +58,7 @@ START_TEST(nonsense_is_refused_without_reaching_the_server)
 	struct zk_answer a;
 	uint8_t *big = memory_zalloc(1, LIMIT_ZNODE_BYTES + 1);
 
-	open_client(&client, "nonsense");
+	zk_client_open_at(&client, "session_test/nonsense");
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		ZK_RUN(&a, zk_get(client.session, paths[i], NULL, zk_answer_done, &a));
 		ck_assert_msg(a.code == ERR_INVALID, "%s: %d", paths[i], a.code);
@@ -136,7 +103,7 @@ START_TEST(sequential_nodes_tell_their_path_below_the_chroot)
 	struct zk_client client = {0};
 	struct zk_answer a;
 
-	open_client(&client, "sequence/deep/er");
+	zk_client_open_at(&client, "session_test/sequence/deep/er");
 	ZK_RUN(&a, zk_create(client.session, "/n_", SLICE_NULL, ZK_PERSISTENT_SEQUENTIAL, zk_answer_done, &a));
 	ck_assert_str_eq(a.path, "/n_0000000000");
 	ZK_RUN(&a, zk_create(client.session, "/n_", SLICE_NULL, ZK_EPHEMERAL_SEQUENTIAL, zk_answer_done, &a));
@@ -160,7 +127,7 @@ START_TEST(a_multi_is_all_or_nothing_and_tells_each_result)
 	};
 	struct zk_answer a;
 
-	open_client(&client, "multi");
+	zk_client_open_at(&client, "session_test/multi");
 	ZK_RUN(&a, zk_multi(client.session, ops, 3, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
 	ck_assert_int_eq(a.n_ops, 3);
@@ -207,8 +174,8 @@ START_TEST(watches_fire_once_each_and_are_armed_by_reading)
 	struct zk_session *s;
 	struct zk_answer a;
 
-	open_client(&client, "watches");
-	open_client(&other, "watches");
+	zk_client_open_at(&client, "session_test/watches");
+	zk_client_open_at(&other, "session_test/watches");
 	s = client.session;
 	ZK_RUN(&a, zk_create(s, "/w", SLICE_NULL, ZK_PERSISTENT, zk_answer_done, &a));
 	ZK_RUN(&a, zk_exists(s, "/w/later", &absent.watch, zk_answer_done, &a));
@@ -258,8 +225,8 @@ START_TEST(a_watch_armed_again_by_its_own_callback_misses_no_change)
 	struct zk_answer a;
 	int last = 0;
 
-	open_client(&client, "rearm");
-	open_client(&other, "rearm");
+	zk_client_open_at(&client, "session_test/rearm");
+	zk_client_open_at(&other, "session_test/rearm");
 	heard.rearm = client.session;
 	ZK_RUN(&a, zk_create(client.session, "/w", SLICE_NULL, ZK_PERSISTENT, zk_answer_done, &a));
 	ZK_RUN(&a, zk_get(client.session, "/w", &heard.watch, zk_answer_done, &a));
@@ -287,8 +254,8 @@ START_TEST(a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting
 	memset(&read, 0, sizeof read);
 	memset(&write, 0, sizeof write);
 	memset(&waiting, 0, sizeof waiting);
-	open_client(&client, "cut");
-	open_client(&other, "cut");
+	zk_client_open_at(&client, "session_test/cut");
+	zk_client_open_at(&other, "session_test/cut");
 	id = zk_session_id(client.session);
 	ZK_RUN(&a, zk_create(client.session, "/x", SLICE_LITERAL("0"), ZK_PERSISTENT, zk_answer_done, &a));
 	ZK_RUN(&a, zk_get(client.session, "/x", &heard.watch, zk_answer_done, &a));
@@ -296,7 +263,7 @@ START_TEST(a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting
 	zk_get(client.session, "/x", NULL, zk_answer_done, &read);
 	zk_set(client.session, "/x", SLICE_LITERAL("1"), -1, zk_answer_done, &write);
 	zk_session_on_timer(client.session);
-	cut(&client);
+	zk_client_cut(&client);
 	ZK_WAIT(client.n_suspended == 1);
 	ck_assert(write.done);
 	ck_assert_int_eq(write.code, ERR_UNKNOWN_OUTCOME);
@@ -336,13 +303,13 @@ START_TEST(an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one
 	uint8_t password[ZK_PASSWORD_BYTES];
 	int64_t id;
 
-	open_client(&client, "expiry");
-	open_client(&other, "expiry");
+	zk_client_open_at(&client, "session_test/expiry");
+	zk_client_open_at(&other, "session_test/expiry");
 	ZK_RUN(&a, zk_create(client.session, "/e", SLICE_NULL, ZK_EPHEMERAL, zk_answer_done, &a));
 	ZK_RUN(&a, zk_get(client.session, "/e", &heard.watch, zk_answer_done, &a));
 	ck_assert(lease_valid(zk_session_lease(client.session), clock_ms()));
 	ck_assert(zk_session_credentials(client.session, &id, password));
-	ck_assert_int_eq(zk_session_end(server.connect, id, password, 5000), 0);
+	ck_assert_int_eq(zk_session_end(zk_test_server.connect, id, password, 5000), 0);
 	ZK_RUN(&a, zk_exists(other.session, "/e", NULL, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, ERR_NOT_FOUND);
 	ZK_WAIT(in_suspended_callback.done && client.state == ZK_CONNECTED && in_lost_callback.done);
@@ -358,7 +325,7 @@ START_TEST(an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one
 	ck_assert_int_eq(a.code, ERR_NOT_FOUND);
 	ck_assert_int_eq(heard.n, 0);
 	/* Ending it once more finds it gone. */
-	ck_assert_int_eq(zk_session_end(server.connect, id, password, 5000), 0);
+	ck_assert_int_eq(zk_session_end(zk_test_server.connect, id, password, 5000), 0);
 	zk_watch_cancel(&heard.watch);
 	zk_client_close(&client);
 	zk_client_close(&other);
@@ -372,9 +339,9 @@ START_TEST(closing_removes_ephemerals_at_once_and_a_crash_leaves_them)
 	int64_t before_ms;
 
 	memset(&left, 0, sizeof left);
-	open_client(&client, "close");
-	open_client(&crash, "close");
-	open_client(&other, "close");
+	zk_client_open_at(&client, "session_test/close");
+	zk_client_open_at(&crash, "session_test/close");
+	zk_client_open_at(&other, "session_test/close");
 	ZK_RUN(&a, zk_create(client.session, "/e", SLICE_NULL, ZK_EPHEMERAL, zk_answer_done, &a));
 	ZK_RUN(&a, zk_create(crash.session, "/c", SLICE_NULL, ZK_EPHEMERAL, zk_answer_done, &a));
 	before_ms = clock_ms();
@@ -409,7 +376,7 @@ START_TEST(a_session_may_be_closed_from_its_own_callback)
 	struct zk_answer a;
 
 	memset(&a, 0, sizeof a);
-	open_client(&client, "close_inside");
+	zk_client_open_at(&client, "session_test/close_inside");
 	zk_exists(client.session, "/", NULL, close_in_callback, client.session);
 	zk_exists(client.session, "/", NULL, zk_answer_done, &a);
 	ZK_WAIT(client.state == ZK_CLOSED);
@@ -443,7 +410,7 @@ START_TEST(an_idle_session_wakes_seldom_and_keeps_its_lease)
 	struct zk_client client = {.timeout_ms = 6000};
 	int turns;
 
-	open_client(&client, "idle");
+	zk_client_open_at(&client, "session_test/idle");
 	zk_clients_run(200);
 	turns = client.n_turns;
 	for (int i = 0; i < 35; i++) {
@@ -462,8 +429,8 @@ START_TEST(a_stopped_process_finds_its_lease_ended_and_then_its_session_gone)
 	struct zk_client client = {.timeout_ms = 1000}, other = {0};
 	struct zk_answer a;
 
-	open_client(&client, "stopped");
-	open_client(&other, "stopped");
+	zk_client_open_at(&client, "session_test/stopped");
+	zk_client_open_at(&other, "session_test/stopped");
 	ZK_RUN(&a, zk_create(client.session, "/e", SLICE_NULL, ZK_EPHEMERAL, zk_answer_done, &a));
 	client.frozen = true;
 	do {
@@ -487,8 +454,8 @@ START_TEST(credentials_make_acls_as_kafka_does)
 	struct zk_client owner = {.auth_digest = "klamm:secret", .set_acl = true}, other = {0};
 	struct zk_answer a;
 
-	open_client(&owner, "acl");
-	open_client(&other, "acl");
+	zk_client_open_at(&owner, "session_test/acl");
+	zk_client_open_at(&other, "session_test/acl");
 	ZK_RUN(&a, zk_create(owner.session, "/config", SLICE_NULL, ZK_PERSISTENT, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
 	ZK_RUN(&a, zk_create(owner.session, "/config/users", SLICE_LITERAL("s"), ZK_PERSISTENT, zk_answer_done, &a));
@@ -504,7 +471,7 @@ START_TEST(credentials_make_acls_as_kafka_does)
 	ZK_RUN(&a, zk_create(other.session, "/consumers/g", SLICE_NULL, ZK_PERSISTENT, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
 	/* The credentials are given again with a new connection. */
-	cut(&owner);
+	zk_client_cut(&owner);
 	ZK_WAIT(owner.n_connected == 2);
 	ZK_RUN(&a, zk_set(owner.session, "/config/users", SLICE_LITERAL("x"), -1, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
@@ -524,7 +491,7 @@ START_TEST(more_watches_than_one_request_holds_survive_a_reconnect)
 	int n_heard = 0;
 	int64_t id;
 
-	open_client(&client, "many");
+	zk_client_open_at(&client, "session_test/many");
 	id = zk_session_id(client.session);
 	for (int i = 0; i < MANY_WATCHES; i++) {
 		heard[i].watch.fired = on_heard;
@@ -532,7 +499,7 @@ START_TEST(more_watches_than_one_request_holds_survive_a_reconnect)
 		zk_exists(client.session, path, &heard[i].watch, NULL, NULL);
 	}
 	ZK_RUN(&a, zk_sync(client.session, zk_answer_done, &a));
-	cut(&client);
+	zk_client_cut(&client);
 	ZK_WAIT(client.n_connected == 2);
 	ck_assert(zk_session_id(client.session) == id);
 	for (int i = 0; i < MANY_WATCHES; i++)
@@ -557,7 +524,7 @@ START_TEST(timers_fire_once_in_time)
 	struct zk_timer first = {.fired = on_timer}, second = {.fired = on_timer}, never = {.fired = on_timer};
 	int64_t begin_ms;
 
-	open_client(&client, "timers");
+	zk_client_open_at(&client, "session_test/timers");
 	begin_ms = clock_ms();
 	zk_timer_set(client.session, &first, 100);
 	zk_timer_set(client.session, &never, 50);
@@ -585,7 +552,7 @@ START_TEST(reads_are_pipelined)
 	struct zk_client client = {0};
 	int64_t begin_ns;
 
-	open_client(&client, "pipeline");
+	zk_client_open_at(&client, "session_test/pipeline");
 	begin_ns = clock_ns();
 	for (int i = 0; i < 20000; i++)
 		zk_get(client.session, "/none", NULL, count_read, NULL);
@@ -595,35 +562,13 @@ START_TEST(reads_are_pipelined)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const cases[] = {
-		operations_answer_with_data_stats_and_codes,
-		nonsense_is_refused_without_reaching_the_server,
-		a_config_that_cannot_work_is_told_at_once,
-		sequential_nodes_tell_their_path_below_the_chroot,
-		a_multi_is_all_or_nothing_and_tells_each_result,
-		watches_fire_once_each_and_are_armed_by_reading,
-		a_watch_armed_again_by_its_own_callback_misses_no_change,
-		a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting_calls,
-		an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one,
-		closing_removes_ephemerals_at_once_and_a_crash_leaves_them,
-		a_session_may_be_closed_from_its_own_callback,
-		a_session_that_never_reached_a_server_waits_and_can_be_closed,
-		an_idle_session_wakes_seldom_and_keeps_its_lease,
-		a_stopped_process_finds_its_lease_ended_and_then_its_session_gone,
-		credentials_make_acls_as_kafka_does,
-		more_watches_than_one_request_holds_survive_a_reconnect,
-		timers_fire_once_in_time,
-		reads_are_pipelined,
-	};
-	int status;
-
-	if (!zk_server_possible())
-		return ZK_TEST_SKIP;
-	if (!zk_server_start(&server, 1))
-		return EXIT_FAILURE;
-	status = unit_run("zk/session", cases, (int)ARRAY_LEN(cases));
-	zk_server_stop(&server);
-	return status;
-}
+ZK_TEST_MAIN("zk/session", operations_answer_with_data_stats_and_codes,
+	     nonsense_is_refused_without_reaching_the_server, a_config_that_cannot_work_is_told_at_once,
+	     sequential_nodes_tell_their_path_below_the_chroot, a_multi_is_all_or_nothing_and_tells_each_result,
+	     watches_fire_once_each_and_are_armed_by_reading, a_watch_armed_again_by_its_own_callback_misses_no_change,
+	     a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting_calls,
+	     an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one,
+	     closing_removes_ephemerals_at_once_and_a_crash_leaves_them, a_session_may_be_closed_from_its_own_callback,
+	     a_session_that_never_reached_a_server_waits_and_can_be_closed, an_idle_session_wakes_seldom_and_keeps_its_lease,
+	     a_stopped_process_finds_its_lease_ended_and_then_its_session_gone, credentials_make_acls_as_kafka_does,
+	     more_watches_than_one_request_holds_survive_a_reconnect, timers_fire_once_in_time, reads_are_pipelined)
