@@ -3,3 +3,7 @@ klamm_sources += broker/api/api.c broker/api/api.h broker/api/api_versions.c bro
 	broker/api/fetch_internal.h broker/api/fetch_wait.c broker/api/index_set.h broker/api/leader_hint.c \
 	broker/api/leader_hint.h broker/api/list_offsets.c broker/api/offset_for_leader_epoch.c broker/api/produce.c \
 	broker/api/scatter.c broker/api/scatter.h
+klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alter_configs.c broker/api/config_change.c \
+	broker/api/config_change.h broker/api/create_partitions.c broker/api/create_topics.c broker/api/delete_topics.c \
+	broker/api/describe_cluster.c broker/api/describe_configs.c broker/api/incremental_alter_configs.c \
+	broker/api/init_producer_id.c broker/api/metadata.c broker/api/operations.h
