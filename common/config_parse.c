@@ -88,19 +88,31 @@ static bool read_double(struct slice s, double *ret_real)
 	return end == text + s.len;
 }
 
-/* The shortest text that reads back as this double, with a fraction, as Java shows it in messages. */
+/*
+ * The shortest text that reads back as this double, as Java writes it: always with a fraction, an exponent as "E308" (Java uses one
+ * from 10^7 on and below 10^-3; here it stands where printf sees need for it, which is far from any configuration value).
+ */
 static const char *show_double(struct arena *arena, double real)
 {
 	char text[40];
+	char *exponent;
 
 	if (isnan(real))
 		return "NaN";
+	if (isinf(real))
+		return real > 0 ? "Infinity" : "-Infinity";
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, real);
 		if (strtod(text, NULL) == real)
 			break;
 	}
-	return strpbrk(text, ".ein") ? arena_printf(arena, "%s", text) : arena_printf(arena, "%s.0", text);
+	exponent = strchr(text, 'e');
+	if (exponent)
+		*exponent = 0;
+	const char *fraction = strchr(text, '.') ? "" : ".0";
+
+	return exponent ? arena_printf(arena, "%s%sE%d", text, fraction, atoi(exponent + 1))
+			: arena_printf(arena, "%s%s", text, fraction);
 }
 
 static bool word_in(struct slice word, const char *words)
@@ -286,6 +298,36 @@ bool config_parse(const struct config_row *row, struct slice value, struct arena
 		return false;
 	*ret_parsed = parsed;
 	return true;
+}
+
+static struct slice show_list(const struct config_parsed *parsed, struct arena *arena)
+{
+	const char *shown = "";
+	struct slice element;
+
+	for (size_t at = 0; config_list_next(parsed->text, &at, &element);)
+		shown = arena_printf(arena, "%s%s%.*s", shown, *shown ? "," : "", SLICE_ARGS(element));
+	return slice_of_text(shown);
+}
+
+struct slice config_show(const struct config_row *row, const struct config_parsed *parsed, struct arena *arena)
+{
+	if (parsed->is_null)
+		return SLICE_NULL;
+	switch (row->type) {
+	case CONFIG_BOOLEAN:
+		return parsed->boolean ? SLICE_LITERAL("true") : SLICE_LITERAL("false");
+	case CONFIG_INT:
+	case CONFIG_SHORT:
+	case CONFIG_LONG:
+		return slice_of_text(arena_printf(arena, "%lld", (long long)parsed->number));
+	case CONFIG_DOUBLE:
+		return slice_of_text(show_double(arena, parsed->real));
+	case CONFIG_LIST:
+		return show_list(parsed, arena);
+	default:
+		return parsed->text;
+	}
 }
 
 static const char *type_text(const struct config_row *row)

@@ -109,6 +109,9 @@ const char *config_table_nearest(const struct config_table *table, struct slice 
 bool config_parse(const struct config_row *row, struct slice value, struct arena *arena, struct config_parsed *ret_parsed,
 		  const char **ret_refusal);
 
+/* A value as DescribeConfigs shows it: numbers without '+' and leading zeros, lists without blanks; null stays null. */
+struct slice config_show(const struct config_row *row, const struct config_parsed *parsed, struct arena *arena);
+
 /* Puts a parsed value into the typed struct at row->offset: bool, int32_t (INT, SHORT), int64_t, double, const char *. */
 void config_store(const struct config_row *row, const struct config_parsed *parsed, void *typed);
 

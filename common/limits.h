@@ -38,4 +38,10 @@
 #define LIMIT_ZK_CALLS 500000
 #define LIMIT_ZK_CALL_BYTES (256 << 20)
 
+/* Partitions that one CreateTopics or CreatePartitions request may make; their assignments are held at once (4 bytes a replica). */
+#define LIMIT_REQUEST_PARTITIONS 200000
+
+/* Configuration keys that one resource may have; each change is compared with them. */
+#define LIMIT_CONFIG_KEYS 1000
+
 #endif

@@ -32,11 +32,14 @@ struct broker_config {
 	struct arena arena;
 	const struct broker_config *base; /* the static configuration this was derived from (retained), or NULL */
 
-	/* What was set: by row of the table, and the keys that have no row (of plug-ins, of listeners, misspelled). */
-	struct config_setting *settings;
+	/* What was set in the file: by row of the table, and the keys that have no row (of plug-ins, of listeners, misspelled). */
+	const struct config_setting *settings;
 	struct config_pairs extra;           /* of the file; sorted */
 	struct config_pairs dynamic_default; /* /config/brokers/<default>; sorted */
 	struct config_pairs dynamic_broker;  /* /config/brokers/<id>; sorted */
+
+	/* What holds: by row of the table, as text. */
+	const struct slice *values;
 
 	/* Derived from several keys. */
 	struct listeners listener_list;
@@ -166,7 +169,8 @@ struct config_warnings {
 };
 
 /*
- * Reads and checks a whole configuration. ret_config has one reference. ERR_CONFIG: err names file, line, key, value and what may
+ * Reads and checks a whole configuration. ret_config has one reference; until it is shared the owner may set broker_id and node_id
+ * to the id that ZooKeeper or meta.properties gave, when it is -1. ERR_CONFIG: err names file, line, key, value and what may
  * stand there. warnings may be NULL.
  */
 int broker_config_load(const struct properties *properties, const struct config_warnings *warnings,
@@ -186,8 +190,23 @@ struct broker_config *broker_config_derive(const struct broker_config *config, s
 bool broker_config_check_dynamic(const struct broker_config *config, struct config_pairs overrides, bool of_default,
 				 struct arena *arena, const char **ret_refusal);
 
-/* The effective value as text, null when there is none; name must be a row of the table. */
-struct slice broker_config_value(const struct broker_config *config, int row);
+/* Where a value can come from, highest precedence first. */
+enum config_layer { CONFIG_DYNAMIC_BROKER, CONFIG_DYNAMIC_DEFAULT, CONFIG_FILE, CONFIG_FALLBACK, CONFIG_LAYERS };
+
+/* The value that a key has in one layer; null when that layer does not set it. */
+struct slice broker_config_layer(const struct broker_config *config, enum config_layer layer, struct slice key);
+
+/*
+ * The keys that set the same thing, in order of precedence: "log.retention.ms", "log.retention.minutes", "log.retention.hours" for
+ * each of them. For other keys *ret_n is 0.
+ */
+const char *const *broker_config_synonyms(struct slice key, int *ret_n);
+
+/* The key without "listener.name.<name>."; null when it does not begin so. */
+struct slice broker_config_listener_base(struct slice key);
+
+/* The row of a key that only exists dynamically (replication throttles); NULL for others. */
+const struct config_row *broker_config_dynamic_row(struct slice key);
 
 struct broker_config *broker_config_retain(const struct broker_config *config);
 /* NULL is allowed. */

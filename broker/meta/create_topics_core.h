@@ -85,7 +85,6 @@ struct delete_topic_plan {
 	const struct view_topic *topic; /* to delete; NULL with an error */
 };
 
-/* by_id_allowed: the request is of a version with ids (6 and up), whose answers name both. */
 void delete_topics_plan(const struct topics_context *context, const struct delete_topic_wish *wishes, int n,
 			struct delete_topic_plan *ret_plans);
 

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct listener {
+struct listener_spec {
 	struct slice name;     /* upper case */
 	struct slice protocol; /* PLAINTEXT */
 	struct slice host;     /* to bind; "" = every address */
@@ -29,9 +29,9 @@ struct listener {
 };
 
 struct listeners {
-	struct listener *list;
+	struct listener_spec *list;
 	int n;
-	const struct listener *inter_broker;
+	const struct listener_spec *inter_broker;
 };
 
 /* The keys as they are set; null = not set. */
@@ -49,6 +49,6 @@ bool listeners_parse(const struct listeners_keys *keys, struct arena *arena, str
 		     const char **ret_refusal);
 
 /* The listener of a name in any letter case; NULL when there is none. */
-const struct listener *listeners_find(const struct listeners *listeners, struct slice name);
+const struct listener_spec *listeners_find(const struct listeners *listeners, struct slice name);
 
 #endif

@@ -84,6 +84,13 @@ const struct config_table *topic_config_table(void);
 /* The broker keys of a topic key in order of precedence; *ret_n 0 when it has none. */
 const struct topic_config_synonym *topic_config_synonyms(const char *topic_key, int *ret_n);
 
+/* What holds for a topic without overrides: for the making of struct broker_config only. */
+void topic_config_defaults(const struct broker_config *broker, struct arena *arena, struct topic_config *ret_config);
+
+/* How far a time stamp may lie behind and ahead of the clock: the newer keys, or the older one where they are not set. */
+int64_t topic_config_timestamp_before_max_ms(const struct topic_config *config);
+int64_t topic_config_timestamp_after_max_ms(const struct topic_config *config);
+
 /*
  * The effective configuration of a topic with these overrides on this broker. An override that does not pass its check (written by
  * another program) is left out; *ret_bad_key (may be NULL) then names the last such key, else it is NULL. Text of the result lives
