@@ -1,10 +1,13 @@
 /* Allocation that ends the process when memory is out; see memory.h. */
 #include "common/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define KEPT_BYTES (4 << 20)
 
 static void *memory_checked(void *pointer, size_t len)
 {
@@ -44,4 +47,11 @@ char *memory_printf(const char *format, ...)
 	len = vasprintf(&text, format, args);
 	va_end(args);
 	return memory_checked(len < 0 ? NULL : text, 1);
+}
+
+void memory_keep_freed(void)
+{
+	/* Without a fixed threshold of its own glibc maps every block of a megabyte anew. */
+	mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }

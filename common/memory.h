@@ -21,4 +21,10 @@ char *memory_printf(const char *format, ...) __attribute__((malloc, returns_nonn
 /* The struct of `type` whose member `member` is at `pointer`. */
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+/*
+ * For programs that move large frames, first in main: up to 4 MiB that were freed stay with the process (for each of the allocator's
+ * arenas) instead of going back page by page, since the faults of getting them again cost as much as receiving the bytes.
+ */
+void memory_keep_freed(void);
+
 #endif

@@ -401,16 +401,26 @@ void request_answer(struct request *request, const void *response)
 	request_answer_version(request, request->header.api_version, response);
 }
 
-void request_answer_raw(struct request *request, struct slice body)
+void request_answer_raw_files(struct request *request, struct slice body, struct send_files *files)
 {
-	struct splices none = {0};
+	struct splice splice = {.files = files};
+	struct splices splices = {.first = files ? &splice : NULL};
 	struct wire_writer out;
 	size_t start = begin_answer(request, 0, &out);
+	int64_t size = 0;
 
 	wire_put_raw(&out, body.data, body.len);
-	frame_end(&out, start, 0);
-	append_answer(request, out.buf, &none);
+	for (int i = 0; files && i < files->n_files; i++)
+		size += (int64_t)files->files[i].len;
+	splice.pos = out.buf->len;
+	frame_end(&out, start, size);
+	append_answer(request, out.buf, &splices);
 	end(request);
+}
+
+void request_answer_raw(struct request *request, struct slice body)
+{
+	request_answer_raw_files(request, body, NULL);
 }
 
 void request_answer_none(struct request *request)

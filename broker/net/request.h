@@ -91,6 +91,9 @@ void request_answer_version(struct request *request, int version, const void *re
 /* Answers with these bytes as the body (NET_API_RAW). Copied. */
 void request_answer_raw(struct request *request, struct slice body);
 
+/* The same with files behind these bytes. */
+void request_answer_raw_files(struct request *request, struct slice body, struct send_files *files);
+
 /* The request has no answer on the wire (Produce with acks=0). */
 void request_answer_none(struct request *request);
 

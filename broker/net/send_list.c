@@ -71,6 +71,9 @@ static ssize_t send_bytes(struct send_list *list, const struct transport *transp
 	for (; item && n < SEND_PIECES && (item->data || item->len == 0); item = item->next)
 		if (item->len > 0)
 			pieces[n++] = (struct iovec){.iov_base = (void *)item->data, .iov_len = item->len};
+	/* A mark at the end is nothing that follows: the kernel would wait for more in vain. */
+	while (item && item->len == 0)
+		item = item->next;
 	return transport_send(transport, pieces, n, item != NULL);
 }
 

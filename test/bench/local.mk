@@ -6,3 +6,7 @@ test_bench_codec_bench_LDADD = $(klamm_libs)
 noinst_PROGRAMS += test/bench/batch_bench
 test_bench_batch_bench_SOURCES = test/bench/batch_bench.c
 test_bench_batch_bench_LDADD = $(klamm_libs)
+
+noinst_PROGRAMS += test/bench/net_bench
+test_bench_net_bench_SOURCES = test/bench/net_bench.c
+test_bench_net_bench_LDADD = $(klamm_libs)

@@ -32,3 +32,13 @@ test_fuzz_batch_fuzz_SOURCES = test/fuzz/batch_fuzz.c
 test_fuzz_batch_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_batch_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/peer_replay
+test_fuzz_peer_replay_SOURCES = test/fuzz/peer_fuzz.c $(fuzz_replay_sources)
+test_fuzz_peer_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/peer_fuzz
+test_fuzz_peer_fuzz_SOURCES = test/fuzz/peer_fuzz.c
+test_fuzz_peer_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_peer_fuzz_LDADD = $(unit_libs)
+endif

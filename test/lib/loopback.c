@@ -1,6 +1,7 @@
 /* See loopback.h. */
 #include "test/lib/loopback.h"
 
+#include "broker/rt/signals.h"
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/memory.h"
@@ -16,6 +17,7 @@ void loopback_open(struct loopback *loopback, const struct net_api *apis, int n_
 	struct listener_info info = {.name = "TEST", .host = "127.0.0.1", .inter_broker = true};
 	struct error err;
 
+	signals_block();
 	ck_assert_int_eq(worker_init(&loopback->worker, "test", 0), 0);
 	budget_init(&loopback->budget, 64 << 20, 16 << 20);
 	loopback->setup = (struct net_setup){

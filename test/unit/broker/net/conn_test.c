@@ -261,6 +261,28 @@ START_TEST(ten_thousand_pipelined_requests_are_answered_in_order)
 }
 END_TEST
 
+/* As many answers as one send takes pieces: the kernel must not be told that more follows. */
+START_TEST(a_full_batch_of_answers_leaves_at_once)
+{
+	uint8_t all[LIMIT_CONN_REQUESTS * 32], *at = all;
+	int64_t begun;
+	int fd;
+
+	open_default();
+	fd = loopback_connect(&loopback);
+	loopback_pass(&loopback, 10);
+	for (int i = 0; i < LIMIT_CONN_REQUESTS; i++)
+		at += loopback_frame(at, KEY_ECHO, 0, i, "x", 1);
+	begun = clock_ms();
+	loopback_send(&loopback, fd, all, (size_t)(at - all));
+	for (int i = 0; i < LIMIT_CONN_REQUESTS; i++)
+		expect_answer(fd, i, "x");
+	ck_assert_int_lt(clock_ms() - begun, 150);
+	close(fd);
+	loopback_close(&loopback);
+}
+END_TEST
+
 START_TEST(no_more_than_the_bound_of_requests_are_under_way)
 {
 	int fd;
@@ -928,7 +950,7 @@ END_TEST
 
 UNIT_MAIN("broker/net/conn", answers_come_in_the_order_of_the_requests,
 	  a_serial_request_waits_for_earlier_ones_and_holds_up_later_ones, ten_thousand_pipelined_requests_are_answered_in_order,
-	  no_more_than_the_bound_of_requests_are_under_way, a_frame_that_comes_byte_by_byte_is_understood,
+	  a_full_batch_of_answers_leaves_at_once, no_more_than_the_bound_of_requests_are_under_way, a_frame_that_comes_byte_by_byte_is_understood,
 	  frames_of_all_sizes_keep_their_bytes, frames_back_to_back_in_odd_pieces_keep_their_bytes,
 	  sizes_out_of_bounds_close_the_connection, unknown_keys_and_versions_close_the_connection,
 	  an_unknown_version_of_api_versions_is_answered_in_version_0, a_body_that_cannot_be_decoded_closes_the_connection,
