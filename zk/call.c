@@ -182,14 +182,14 @@ void call_end_all(struct call_list *list, int code)
 	}
 }
 
-void call_abandon_all(struct zk_session *session, bool tell)
+void call_abandon_all(struct zk_session *session)
 {
 	while (session->in_flight.head) {
 		struct zk_call *call = call_pop(&session->in_flight);
 		struct zk_result result = {.code = ERR_CLOSED};
 
 		call_leave(call);
-		if (tell && call->done)
+		if (call->done)
 			call->done(call->ctx, &result);
 		call->done = NULL;
 	}

@@ -31,3 +31,7 @@ test_unit_zk_election_test_LDADD = $(unit_libs)
 unit_tests += test/unit/zk/ephemeral_test
 test_unit_zk_ephemeral_test_SOURCES = test/unit/zk/ephemeral_test.c
 test_unit_zk_ephemeral_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/zk/failure_test
+test_unit_zk_failure_test_SOURCES = test/unit/zk/failure_test.c
+test_unit_zk_failure_test_LDADD = $(unit_libs)

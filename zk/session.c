@@ -111,7 +111,7 @@ static void handle_drop(struct zk_session *session)
 	session->loop.watch_fd(session->loop.ctx, -1, false, false);
 	session->fd = -1;
 	session->fd_stale = true;
-	call_abandon_all(session, true);
+	call_abandon_all(session);
 	zookeeper_close(handle);
 }
 
@@ -341,6 +341,17 @@ static int64_t timers_delay(const struct zk_session *session, int64_t now, int64
 
 /* ---- Closing ---- */
 
+/* Whoever asks again on every failure gets as many answers as there are rounds. */
+static void session_end_calls(struct zk_session *session)
+{
+	call_end_all(&session->urgent, ERR_CLOSED);
+	call_end_all(&session->retry, ERR_CLOSED);
+	call_abandon_all(session);
+	call_end_all(&session->waiting, ERR_CLOSED);
+	for (int rounds = 0; rounds < 100 && session->failed.head; rounds++)
+		call_end_all(&session->failed, 0);
+}
+
 static void *closer_run(void *arg)
 {
 	struct zk_session *session = arg;
@@ -358,9 +369,7 @@ static void session_closed(struct zk_session *session)
 	session->loop.watch_fd(session->loop.ctx, -1, false, false);
 	session->loop.set_timer(session->loop.ctx, -1);
 	session->fd = -1;
-	/* Who asks again on every failure gets as many answers as there are rounds. */
-	for (int rounds = 0; rounds < 100 && session->failed.head; rounds++)
-		call_end_all(&session->failed, 0);
+	session_end_calls(session);
 	trace_info(area, "session closed");
 	session_tell(session, ZK_CLOSED, false);
 }
@@ -398,10 +407,7 @@ static void session_begin_close(struct zk_session *session)
 	lease_end(&session->lease);
 	session->loop.watch_fd(session->loop.ctx, -1, false, false);
 	session->loop.set_timer(session->loop.ctx, -1);
-	call_end_all(&session->urgent, ERR_CLOSED);
-	call_end_all(&session->retry, ERR_CLOSED);
-	call_abandon_all(session, true);
-	call_end_all(&session->waiting, ERR_CLOSED);
+	session_end_calls(session);
 	watch_drop_all(session, false);
 	session->timers = NULL;
 	session->linked = false;
@@ -632,22 +638,11 @@ static void session_cut(struct zk_session *session)
 	struct timeval wait;
 	int interest, fd = -1;
 
-	session->listener.on_state = NULL;
-	session->close_asked = true;
 	if (session->linked && zookeeper_interest(session->handle, &fd, &interest, &wait) == ZOK && fd >= 0) {
 		shutdown(fd, SHUT_RDWR);
 		for (int i = 0; i < ANSWERS_PER_TURN && session->linked; i++)
 			zookeeper_process(session->handle, ZOOKEEPER_READ);
 	}
-}
-
-static void list_discard(struct zk_session *session, struct call_list *list)
-{
-	for (struct zk_call *call = list->head; call; call = call->next)
-		call->done = NULL;
-	while (list->head)
-		call_end_all(list, ERR_CLOSED);
-	(void)session;
 }
 
 void zk_session_free(struct zk_session *session)
@@ -656,11 +651,9 @@ void zk_session_free(struct zk_session *session)
 		return;
 	if (session->closer_runs)
 		closer_join(session);
-	list_discard(session, &session->urgent);
-	list_discard(session, &session->retry);
-	list_discard(session, &session->waiting);
-	list_discard(session, &session->failed);
-	call_abandon_all(session, false);
+	session->close_asked = session->in_turn = true;
+	session->listener.on_state = NULL;
+	session_end_calls(session);
 	watch_drop_all(session, false);
 	if (session->handle) {
 		session_cut(session);

@@ -98,7 +98,10 @@ void zk_session_on_timer(struct zk_session *session);
  */
 void zk_session_close(struct zk_session *session);
 
-/* Frees it. Closed already: at once. Otherwise the connection is dropped without ending the session on the server. Not in a callback. */
+/*
+ * Frees it. Closed already: at once. Otherwise operations end with ERR_CLOSED and the connection is dropped without ending the session on
+ * the server, as a crash does. Not in a callback.
+ */
 void zk_session_free(struct zk_session *session);
 
 enum zk_state zk_session_state(const struct zk_session *session);

@@ -109,8 +109,8 @@ void call_push(struct call_list *list, struct zk_call *call);
 void call_send_all(struct zk_session *session);
 /* Ends every call of the list with the code. */
 void call_end_all(struct call_list *list, int code);
-/* The library keeps them; their answers are ignored. done is told ERR_CLOSED when `tell`. */
-void call_abandon_all(struct zk_session *session, bool tell);
+/* Ends what is under way with ERR_CLOSED; the library keeps the memory until it would answer. */
+void call_abandon_all(struct zk_session *session);
 /* Creates the node of the first len bytes of an absolute path, outside of the chroot, before all that waits. */
 void call_create_above(struct zk_session *session, const char *path, size_t len, ZK_DONE);
 /* Asks for the stat of an absolute path before all that waits; only on this connection, never again. Also the sign of life of the lease. */
