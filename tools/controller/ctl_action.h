@@ -23,7 +23,7 @@ enum ctl_action_kind {
 	CTL_DO_CONNECT,     /* keep a connection to this incarnation of the broker */
 	CTL_DO_DISCONNECT,  /* drop it, whatever its incarnation */
 	CTL_DO_SEND,
-	CTL_DO_RAISE_EPOCH, /* set /controller_epoch to `epoch` at our version, then tell CTL_RAISED */
+	CTL_DO_RAISE_EPOCH, /* give up the office and stand again with an epoch of at least `epoch` (KAFKA-20488) */
 	CTL_DO_TIMER,       /* tell CTL_TIMER at `at_ms`; replaces the time asked for before */
 	CTL_DO_REPORT,      /* a line for the operator */
 };

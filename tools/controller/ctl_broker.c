@@ -17,7 +17,8 @@ static bool same_endpoint(const struct ctl_endpoint *a, const struct ctl_endpoin
 
 static bool same_address(const struct ctl_broker *broker, const struct ctl_broker_read *read)
 {
-	if (broker->n_endpoints != read->n_endpoints || !slice_equal(broker->rack, read->rack))
+	if (broker->n_endpoints != read->n_endpoints || broker->inter_broker != read->inter_broker ||
+	    !slice_equal(broker->rack, read->rack))
 		return false;
 	for (int i = 0; i < read->n_endpoints; i++)
 		if (!same_endpoint(&broker->endpoints[i], &read->endpoints[i]))
@@ -46,6 +47,7 @@ static void take_address(struct ctl *ctl, struct ctl_broker *broker, const struc
 {
 	broker->rack = slice_is_null(read->rack) ? SLICE_NULL : ctl_pool_copy(&ctl->pool, read->rack);
 	broker->n_endpoints = read->n_endpoints;
+	broker->inter_broker = read->inter_broker;
 	broker->endpoints = ctl_pool_get(&ctl->pool, (size_t)read->n_endpoints, sizeof *broker->endpoints);
 	for (int i = 0; i < read->n_endpoints; i++)
 		broker->endpoints[i] = (struct ctl_endpoint){.listener = ctl_pool_copy(&ctl->pool, read->endpoints[i].listener),
@@ -242,22 +244,6 @@ void ctl_broker_on_lost(struct ctl *ctl, const struct ctl_event *event)
 	ctl_delete_broker_lost(ctl, broker);
 	if (!broker->unreachable && broker->deadline_ms == 0)
 		broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
-}
-
-void ctl_broker_reconnect_all(struct ctl *ctl)
-{
-	for (int i = 0; i < ctl->n_brokers; i++) {
-		struct ctl_broker *broker = &ctl->brokers[i];
-
-		if (broker->ignored)
-			continue;
-		say_to_shell(ctl, CTL_DO_DISCONNECT, broker);
-		ctl_delete_broker_lost(ctl, broker);
-		forget_connection(broker);
-		if (!broker->unreachable)
-			broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
-		say_to_shell(ctl, CTL_DO_CONNECT, broker);
-	}
 }
 
 void ctl_broker_on_gap(struct ctl *ctl, const struct ctl_event *event)

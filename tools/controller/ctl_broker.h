@@ -37,9 +37,6 @@ static inline bool ctl_broker_is_live(const struct ctl_broker *broker)
 	return broker && !broker->ignored && !broker->unreachable;
 }
 
-/* Our epoch has changed: every connection is made anew. */
-void ctl_broker_reconnect_all(struct ctl *ctl);
-
 /* How the replica on that broker is doing, as the partition's state sees it (ctl_elect.h). */
 enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_partition *partition, int32_t broker_id);
 

@@ -5,8 +5,8 @@
  *                                   |                                                        |
  *                                   +-- a broker is down: waits, the topic is served on      +-- gone from every view
  *
- * Znodes go last, children first, and the topic's node, its config and the request in one multi, so that a topic of the same name
- * made afterwards meets nothing of the old one (M2). A controller that takes over finds the request and does it all again.
+ * Znodes go last, children first; the topic's node, its config and the request in one multi at the end, so that a topic of the same
+ * name made afterwards meets nothing of the old one (M2). A controller that takes over finds the request and does it all again.
  * A broker that said no is asked again after a while and when it comes back.
  */
 #ifndef KLAMM_TOOLS_CONTROLLER_CTL_DELETE_H

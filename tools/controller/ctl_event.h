@@ -39,6 +39,7 @@ struct ctl_broker_read {
 	struct slice rack;
 	const struct ctl_endpoint *endpoints;
 	int n_endpoints;
+	int inter_broker; /* the endpoint that brokers and controller use; -1: it does not say */
 };
 
 enum ctl_read {
@@ -106,8 +107,7 @@ struct ctl_replica_error {
 };
 
 enum ctl_event_kind {
-	CTL_ELECTED,          /* the office is ours: office */
-	CTL_RAISED,           /* /controller_epoch was raised as asked: office */
+	CTL_ELECTED,          /* the office is ours: epoch, epoch_version */
 	CTL_READ_DONE,        /* an answer to a read, or news after a watch: read */
 	CTL_WRITE_DONE,       /* written[n_written] */
 	CTL_REACHED,          /* connected to a broker, Hello accepted: broker, broker_epoch */
@@ -121,7 +121,7 @@ enum ctl_event_kind {
 
 struct ctl_event {
 	enum ctl_event_kind kind;
-	int32_t epoch, epoch_version; /* CTL_ELECTED, CTL_RAISED */
+	int32_t epoch, epoch_version; /* CTL_ELECTED */
 	int32_t broker;
 	int64_t broker_epoch;
 	struct slice topic;           /* CTL_READ_DONE of topic, states, topic config; CTL_STATES_CHANGED */

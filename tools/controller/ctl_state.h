@@ -31,6 +31,7 @@ struct ctl_broker {
 	struct slice rack;            /* null: none */
 	struct ctl_endpoint *endpoints;
 	int n_endpoints;
+	int inter_broker;             /* the endpoint that brokers and controller use; -1: it does not say */
 	bool ignored;                 /* foreign or nonsense: as if it were not there */
 	bool leaving;                 /* in controlled shutdown */
 
@@ -184,7 +185,7 @@ struct ctl {
 	int32_t epoch;                /* controller epoch */
 	int32_t epoch_version;        /* zkVersion of /controller_epoch: the fencing token of every write */
 	int32_t epoch_seen;           /* largest controller epoch in any state znode */
-	bool raising;                 /* /controller_epoch is being raised above epoch_seen */
+	bool raising;                 /* the office is to be taken anew with an epoch above epoch_seen: this picture is over */
 	int64_t clock;                /* counts changes of who is alive; orders decisions and incarnations */
 	uint32_t tickets;
 	int64_t timer_ms;             /* what the shell was last asked for; 0: nothing */

@@ -54,7 +54,7 @@ static void raise_epoch(struct ctl *ctl)
 	ctl->raising = true;
 	ctl_action_add(ctl->out, CTL_DO_RAISE_EPOCH)->epoch = ctl->epoch_seen + 1;
 	ctl_action_report(ctl->out, true,
-			  "a partition state bears controller epoch %d, ours is %d: /controller_epoch is raised to %d "
+			  "a partition state bears controller epoch %d, ours is %d: the office is taken anew with epoch %d "
 			  "(left behind by a rolled back KRaft migration)",
 			  ctl->epoch_seen, ctl->epoch, ctl->epoch_seen + 1);
 }
@@ -66,20 +66,6 @@ void ctl_epoch_seen(struct ctl *ctl, int32_t epoch)
 	ctl->epoch_seen = epoch;
 	if (!ctl->loading && !ctl->raising)
 		raise_epoch(ctl);
-}
-
-static void on_raised(struct ctl *ctl, const struct ctl_event *event)
-{
-	ctl->epoch = event->epoch;
-	ctl->epoch_version = event->epoch_version;
-	ctl->raising = false;
-	if (ctl->epoch_seen > ctl->epoch) {
-		raise_epoch(ctl);
-		return;
-	}
-	ctl->epoch_seen = ctl->epoch;
-	ctl_broker_reconnect_all(ctl);
-	decide_all(ctl);
 }
 
 static void report_loaded(struct ctl *ctl)
@@ -206,9 +192,6 @@ static void dispatch(struct ctl *ctl, const struct ctl_event *event)
 	switch (event->kind) {
 	case CTL_ELECTED:
 		on_elected(ctl, event);
-		break;
-	case CTL_RAISED:
-		on_raised(ctl, event);
 		break;
 	case CTL_READ_DONE:
 		on_read(ctl, event);

@@ -35,7 +35,7 @@ static inline uint32_t ctl_next_ticket(struct ctl *ctl)
 	return ctl->tickets;
 }
 
-/* A controller epoch in a znode: when it is above ours, /controller_epoch is raised first. */
+/* A controller epoch in a znode: when it is above ours, nothing more is decided and the office is taken anew above it. */
 void ctl_epoch_seen(struct ctl *ctl, int32_t epoch);
 
 /* Everything is looked at again after a while, since ZooKeeper or a broker refused something. */

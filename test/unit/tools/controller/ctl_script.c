@@ -79,6 +79,7 @@ static void parse_brokers(struct arena *arena, const struct words *words, struct
 						  9090 + brokers[i].id};
 		brokers[i].endpoints = endpoint;
 		brokers[i].n_endpoints = 1;
+		brokers[i].inter_broker = -1;
 	}
 	event->brokers = brokers;
 	event->n_brokers = words->n;
@@ -396,7 +397,7 @@ void ctl_script_print(FILE *out, const struct ctl *ctl, const struct ctl_action 
 		print_send(out, action);
 		break;
 	case CTL_DO_RAISE_EPOCH:
-		fprintf(out, "raise epoch to %d", action->epoch);
+		fprintf(out, "stand again with epoch %d", action->epoch);
 		break;
 	case CTL_DO_TIMER:
 		fprintf(out, "timer at %lld", (long long)action->at_ms);
@@ -535,7 +536,7 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 		const char *verb;
 		enum ctl_event_kind kind;
 	} kinds[] = {
-		{"elected", CTL_ELECTED}, {"raised", CTL_RAISED}, {"reached", CTL_REACHED}, {"lost", CTL_LOST},
+		{"elected", CTL_ELECTED}, {"reached", CTL_REACHED}, {"lost", CTL_LOST},
 		{"gap", CTL_GAP}, {"results", CTL_RESULTS}, {"log-dir-failed", CTL_LOG_DIR_FAILED}, {"states-changed", CTL_STATES_CHANGED},
 	};
 
@@ -544,7 +545,7 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 
 		if (strcmp(verb, kinds[i].verb) != 0 || words->n < 2)
 			continue;
-		if (event.kind == CTL_ELECTED || event.kind == CTL_RAISED) {
+		if (event.kind == CTL_ELECTED) {
 			event.epoch = atoi(words->at[1]);
 			event.epoch_version = words->n > 2 ? atoi(words->at[2]) : 0;
 		} else if (event.kind == CTL_LOG_DIR_FAILED) {

@@ -2,7 +2,6 @@
  * Dialogues with the controller's decisions as text: one event a line in, the actions out, four blanks before each.
  *
  *     elected 1 1                              epoch, version of /controller_epoch
- *     raised 8 2
  *     brokers 1@100 2@110/rack-a 3@120!foreign 4@130!odd
  *     topics a b
  *     topic a absent | a nonsense | a c5 v0 id7 0:1,2 1:2,1        czxid, version, topic id (id0: none)
