@@ -1,0 +1,280 @@
+/* Messages to brokers; see office_message.h. */
+#include "tools/controller/office_message.h"
+
+#include "common/error.h"
+#include "common/memory.h"
+#include "proto/cluster/cluster.pb-c.h"
+#include "tools/controller/ctl_state.h"
+
+#include <string.h>
+
+/* Partitions in one frame of a snapshot: about 4 MB with three replicas. */
+#define FRAME_PARTITIONS 100000
+
+/* protobuf-c reads these and never writes through them. */
+static ProtobufCBinaryData bytes_of(const struct uuid *id)
+{
+	return (ProtobufCBinaryData){sizeof id->bytes, (uint8_t *)(uintptr_t)id->bytes};
+}
+
+static char *text_of(struct arena *arena, struct slice s)
+{
+	return (char *)(uintptr_t)arena_copy(arena, slice_is_null(s) ? SLICE_LITERAL("") : s).data;
+}
+
+static struct buf *pack(const ProtobufCMessage *message)
+{
+	size_t len = protobuf_c_message_get_packed_size(message);
+	struct buf *buf = buf_new(len ? len : 1);
+
+	buf->len = protobuf_c_message_pack(message, buf->data);
+	return buf;
+}
+
+/* An array of n messages and the array of pointers to them that protobuf-c wants. */
+#define NEW_LIST(arena, type, init, n, ret_pointers)                                  \
+	do {                                                                          \
+		type *list_ = arena_alloc(arena, (size_t)(n) * sizeof *list_);        \
+		(ret_pointers) = arena_alloc(arena, (size_t)(n) * sizeof(type *));    \
+		for (size_t i_ = 0; i_ < (size_t)(n); i_++) {                         \
+			init(&list_[i_]);                                             \
+			(ret_pointers)[i_] = &list_[i_];                              \
+		}                                                                     \
+	} while (0)
+
+static Klamm__ConfigEntry **make_configs(struct arena *arena, const struct ctl_configs *configs)
+{
+	Klamm__ConfigEntry **entries;
+
+	NEW_LIST(arena, Klamm__ConfigEntry, klamm__config_entry__init, configs->n_pairs, entries);
+	for (int i = 0; i < configs->n_pairs; i++) {
+		entries[i]->name = text_of(arena, configs->pairs[i].name);
+		entries[i]->value = text_of(arena, configs->pairs[i].value);
+	}
+	return entries;
+}
+
+static void fill_offline(struct arena *arena, const struct ctl_partition *p, Klamm__Partition *message)
+{
+	if (!p->failed)
+		return;
+	message->offline = arena_alloc(arena, (size_t)p->n_replicas * sizeof *message->offline);
+	for (int i = 0; i < p->n_replicas && i < 64; i++)
+		if (p->failed >> i & 1)
+			message->offline[message->n_offline++] = p->replicas[i];
+}
+
+static Klamm__Partition **make_partitions(struct arena *arena, const struct ctl_part *part)
+{
+	Klamm__Partition **partitions;
+
+	NEW_LIST(arena, Klamm__Partition, klamm__partition__init, part->n_partitions, partitions);
+	for (int32_t i = 0; i < part->n_partitions; i++) {
+		const struct ctl_partition *p = &part->topic->partitions[part->partitions[i]];
+		Klamm__Partition *message = partitions[i];
+
+		message->index = part->partitions[i];
+		message->leader = p->now.leader;
+		message->leader_epoch = p->now.leader_epoch;
+		message->partition_epoch = p->version;
+		message->recovering = p->now.recovering;
+		message->replicas = p->replicas;
+		message->n_replicas = (size_t)p->n_replicas;
+		message->adding = p->replicas + p->n_replicas;
+		message->n_adding = (size_t)p->n_adding;
+		message->removing = p->replicas + p->n_replicas + p->n_adding;
+		message->n_removing = (size_t)p->n_removing;
+		message->isr = p->now.isr;
+		message->n_isr = (size_t)p->now.n_isr;
+		fill_offline(arena, p, message);
+	}
+	return partitions;
+}
+
+/* ---- the view ---- */
+
+static void fill_topic(struct arena *arena, const struct ctl_part *part, Klamm__Topic *topic)
+{
+	topic->name = text_of(arena, part->topic->name);
+	topic->id = bytes_of(&part->topic->id);
+	topic->has_partitions = part->has_partitions;
+	topic->has_configs = part->has_configs;
+	if (part->has_partitions) {
+		topic->n_partitions = (size_t)part->n_partitions;
+		topic->partitions = make_partitions(arena, part);
+	}
+	topic->config_version = part->topic->configs.version;
+	if (part->has_configs) {
+		topic->n_configs = (size_t)part->topic->configs.n_pairs;
+		topic->configs = make_configs(arena, &part->topic->configs);
+	}
+}
+
+static Klamm__Endpoint **make_endpoints(struct arena *arena, const struct ctl_broker *broker)
+{
+	Klamm__Endpoint **endpoints;
+
+	NEW_LIST(arena, Klamm__Endpoint, klamm__endpoint__init, broker->n_endpoints, endpoints);
+	for (int i = 0; i < broker->n_endpoints; i++) {
+		endpoints[i]->listener = text_of(arena, broker->endpoints[i].listener);
+		endpoints[i]->protocol = text_of(arena, broker->endpoints[i].protocol);
+		endpoints[i]->host = text_of(arena, broker->endpoints[i].host);
+		endpoints[i]->port = broker->endpoints[i].port;
+	}
+	return endpoints;
+}
+
+static void fill_brokers(struct arena *arena, const struct ctl_view *view, Klamm__View *message)
+{
+	message->has_brokers = view->has_brokers;
+	message->n_brokers = (size_t)view->n_brokers;
+	NEW_LIST(arena, Klamm__Broker, klamm__broker__init, view->n_brokers, message->brokers);
+	for (int i = 0; i < view->n_brokers; i++) {
+		const struct ctl_broker *from = &view->brokers[i];
+
+		message->brokers[i]->id = from->id;
+		message->brokers[i]->epoch = from->epoch;
+		message->brokers[i]->has_rack = !slice_is_null(from->rack);
+		message->brokers[i]->rack = text_of(arena, from->rack);
+		message->brokers[i]->n_endpoints = (size_t)from->n_endpoints;
+		message->brokers[i]->endpoints = make_endpoints(arena, from);
+	}
+}
+
+static void fill_rest(struct arena *arena, const struct ctl_view *view, Klamm__View *message)
+{
+	fill_brokers(arena, view, message);
+	message->n_removed_topics = (size_t)view->n_removed;
+	message->removed_topics = arena_alloc(arena, (size_t)view->n_removed * sizeof *message->removed_topics);
+	for (int i = 0; i < view->n_removed; i++)
+		message->removed_topics[i] = bytes_of(&view->removed[i]);
+	message->n_broker_configs = (size_t)view->n_broker_configs;
+	NEW_LIST(arena, Klamm__BrokerConfig, klamm__broker_config__init, view->n_broker_configs, message->broker_configs);
+	for (int i = 0; i < view->n_broker_configs; i++) {
+		const struct ctl_broker_config *from = view->broker_configs[i];
+
+		message->broker_configs[i]->broker = from->broker;
+		message->broker_configs[i]->version = from->configs.version;
+		message->broker_configs[i]->n_configs = (size_t)from->configs.n_pairs;
+		message->broker_configs[i]->configs = make_configs(arena, &from->configs);
+	}
+}
+
+static int32_t end_of_frame(const struct ctl_view *view, int32_t first)
+{
+	int64_t n_partitions = 0;
+	int32_t at = first;
+
+	while (at < view->n_topics && (at == first || n_partitions + view->topics[at].n_partitions <= FRAME_PARTITIONS))
+		n_partitions += view->topics[at++].n_partitions;
+	return at;
+}
+
+int office_message_view(struct arena *arena, const struct ctl_view *view, struct buf ***ret_frames)
+{
+	struct buf **frames = arena_alloc(arena, ((size_t)view->n_topics + 1) * sizeof *frames);
+	int32_t first = 0;
+	int n = 0;
+
+	do {
+		Klamm__View message = KLAMM__VIEW__INIT;
+		int32_t end = view->snapshot ? end_of_frame(view, first) : view->n_topics;
+
+		message.controller_epoch = view->controller_epoch;
+		message.number = view->number;
+		message.snapshot = view->snapshot;
+		message.office_broker = view->office;
+		message.more = end < view->n_topics;
+		if (n == 0)
+			fill_rest(arena, view, &message);
+		message.n_topics = (size_t)(end - first);
+		NEW_LIST(arena, Klamm__Topic, klamm__topic__init, end - first, message.topics);
+		for (int32_t i = first; i < end; i++)
+			fill_topic(arena, &view->topics[i], message.topics[i - first]);
+		frames[n++] = pack(&message.base);
+		first = end;
+	} while (first < view->n_topics);
+	*ret_frames = frames;
+	return n;
+}
+
+/* ---- states and stops ---- */
+
+struct buf *office_message_states(struct arena *arena, const struct ctl_states *states, int64_t broker_epoch, int64_t request)
+{
+	Klamm__PartitionStates message = KLAMM__PARTITION_STATES__INIT;
+
+	message.controller_epoch = states->controller_epoch;
+	message.broker_epoch = broker_epoch;
+	message.request = request;
+	message.n_topics = (size_t)states->n_parts;
+	NEW_LIST(arena, Klamm__PartitionTopic, klamm__partition_topic__init, states->n_parts, message.topics);
+	for (int32_t i = 0; i < states->n_parts; i++) {
+		const struct ctl_part *part = &states->parts[i];
+		Klamm__PartitionTopic *topic = message.topics[i];
+
+		topic->name = text_of(arena, part->topic->name);
+		topic->id = bytes_of(&part->topic->id);
+		topic->n_partitions = (size_t)part->n_partitions;
+		topic->partitions = make_partitions(arena, part);
+		topic->n_fresh = (size_t)part->n_fresh;
+		topic->fresh = (int32_t *)(uintptr_t)part->fresh;
+		topic->n_configs = (size_t)part->topic->configs.n_pairs;
+		topic->configs = make_configs(arena, &part->topic->configs);
+	}
+	return pack(&message.base);
+}
+
+#define LEADER_EPOCH_DELETED (-2)
+#define LEADER_EPOCH_UNKNOWN (-1)
+
+struct buf *office_message_stops(struct arena *arena, const struct ctl_stops *stops, int64_t broker_epoch, int64_t request)
+{
+	Klamm__StopReplicas message = KLAMM__STOP_REPLICAS__INIT;
+
+	message.controller_epoch = stops->controller_epoch;
+	message.broker_epoch = broker_epoch;
+	message.request = request;
+	message.n_topics = (size_t)stops->n_topics;
+	NEW_LIST(arena, Klamm__StopTopic, klamm__stop_topic__init, stops->n_topics, message.topics);
+	for (int32_t i = 0; i < stops->n_topics; i++) {
+		const struct ctl_stop_topic *from = &stops->topics[i];
+		Klamm__StopTopic *topic = message.topics[i];
+
+		topic->name = text_of(arena, from->name);
+		topic->id = bytes_of(&from->id);
+		topic->partitions = (int32_t *)(uintptr_t)from->partitions;
+		topic->n_partitions = (size_t)from->n_partitions;
+		topic->erase = from->erase;
+		topic->leader_epoch = from->erase ? LEADER_EPOCH_DELETED : LEADER_EPOCH_UNKNOWN;
+	}
+	return pack(&message.base);
+}
+
+/* ---- answers ---- */
+
+int office_message_results(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
+{
+	Klamm__ReplicaResults *message = klamm__replica_results__unpack(NULL, payload.len, payload.data);
+	struct ctl_replica_error *errors;
+
+	if (!message)
+		return ERR_CORRUPT;
+	errors = arena_zalloc(arena, message->n_errors, sizeof *errors);
+	ret_event->request = message->request;
+	ret_event->error = message->error;
+	ret_event->errors = errors;
+	for (size_t i = 0; i < message->n_errors; i++) {
+		const Klamm__ReplicaError *from = message->errors[i];
+		struct ctl_replica_error *error = &errors[ret_event->n_errors];
+
+		if (from->topic_id.len != sizeof error->topic_id.bytes)
+			continue;
+		memcpy(error->topic_id.bytes, from->topic_id.data, sizeof error->topic_id.bytes);
+		error->partition = from->partition;
+		error->error = from->error;
+		ret_event->n_errors++;
+	}
+	klamm__replica_results__free_unpacked(message, NULL);
+	return 0;
+}
