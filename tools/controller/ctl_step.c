@@ -2,6 +2,7 @@
 #include "tools/controller/ctl_step.h"
 
 #include "common/check.h"
+#include "proto/kafka_error.h"
 #include "tools/controller/ctl_broker.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
@@ -152,8 +153,6 @@ static void on_written(struct ctl *ctl, const struct ctl_event *event)
 			ctl_topic_on_written(ctl, topic, written);
 	}
 }
-
-#define KAFKA_STORAGE_ERROR 56
 
 static void on_results(struct ctl *ctl, const struct ctl_event *event)
 {

@@ -4,7 +4,19 @@ klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h too
 	tools/controller/ctl_elect.c tools/controller/ctl_elect.h tools/controller/ctl_event.h tools/controller/ctl_partition.c \
 	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_state.c \
 	tools/controller/ctl_state.h tools/controller/ctl_step.c tools/controller/ctl_step.h tools/controller/ctl_topic.c \
-	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h
+	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h tools/controller/controller.c \
+	tools/controller/controller.h tools/controller/controller_config.c tools/controller/controller_config.h \
+	tools/controller/controller_prepare.c tools/controller/office.c tools/controller/office.h tools/controller/office_decode.c \
+	tools/controller/office_decode.h tools/controller/office_erase.c tools/controller/office_erase.h tools/controller/office_line.c \
+	tools/controller/office_line.h tools/controller/office_message.c tools/controller/office_message.h \
+	tools/controller/office_notices.c tools/controller/office_notices.h tools/controller/office_read.c \
+	tools/controller/office_read.h tools/controller/office_write.c tools/controller/office_write.h
+
+bin_PROGRAMS += klamm-controller
+klamm_controller_SOURCES = tools/controller/main.c
+klamm_controller_LDADD = $(klamm_libs)
+dist_man_MANS += tools/controller/klamm-controller.8
+EXTRA_DIST += tools/controller/README.md
 
 unit_tests += test/unit/tools/controller/ctl_elect_test
 test_unit_tools_controller_ctl_elect_test_SOURCES = test/unit/tools/controller/ctl_elect_test.c
@@ -18,3 +30,9 @@ EXTRA_DIST += test/golden/controller/bounce.txt test/golden/controller/configs.t
 	test/golden/controller/delete.txt test/golden/controller/epoch.txt test/golden/controller/failover.txt \
 	test/golden/controller/logdir.txt test/golden/controller/missed.txt test/golden/controller/nonsense.txt \
 	test/golden/controller/takeover.txt test/golden/controller/unreachable.txt
+
+unit_tests += test/unit/tools/controller/controller_test
+test_unit_tools_controller_controller_test_SOURCES = test/unit/tools/controller/controller_test.c \
+	test/unit/tools/controller/fake_brokers.c test/unit/tools/controller/fake_brokers.h
+test_unit_tools_controller_controller_test_LDADD = $(unit_libs)
+EXTRA_test_unit_tools_controller_controller_test_DEPENDENCIES = klamm-controller

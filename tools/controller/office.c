@@ -8,8 +8,6 @@
 #include "tools/controller/office_notices.h"
 #include "tools/controller/office_read.h"
 #include "tools/controller/office_write.h"
-#include "zk/json_cluster.h"
-#include "zk/path.h"
 
 #include <stdlib.h>
 
@@ -52,6 +50,7 @@ static void carry_out_all(struct office *office, const struct ctl_actions *actio
 {
 	for (int32_t i = 0; i < actions->n_items && !office->over; i++)
 		carry_out(office, &actions->items[i]);
+	office_line_forget_view(office);
 	arena_fini(&office->arena);
 }
 
@@ -74,9 +73,7 @@ static void flush(struct office *office)
 
 	ctl_actions_init(&actions, &office->arena);
 	ctl_flush(&office->ctl, clock_ms(), &actions);
-	office_line_flush_begin(office);
 	carry_out_all(office, &actions);
-	office_line_flush_end(office);
 	office_write_flush(office->write);
 	if (was_loading && !office->ctl.loading) {
 		trace_info(AREA, "in office after %lld ms", (long long)(clock_ms() - office->since_ms));
@@ -169,6 +166,7 @@ struct office *office_new(const struct office_setup *setup)
 	office->flush.run = on_flush;
 	office->cluster_id = setup->cluster_id ? memory_copy_text(setup->cluster_id) : NULL;
 	arena_init(&office->arena);
+	arena_init(&office->view_arena);
 	timer_init(&office->timer, &setup->worker->loop, on_timer);
 	ctl_init(&office->ctl, &settings);
 	office->read = office_read_new(setup->zk, config->inter_broker_listener_name, &read_port);

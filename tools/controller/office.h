@@ -16,6 +16,7 @@
 
 #include "broker/rt/disk.h"
 #include "broker/rt/worker.h"
+#include "common/buf.h"
 #include "tools/controller/controller_config.h"
 #include "tools/controller/ctl_step.h"
 #include "zk/election.h"
@@ -54,7 +55,10 @@ struct office {
 	int32_t min_epoch;
 	int64_t since_ms;
 	char *cluster_id;
-	bool reading_cluster_id;
+	const struct ctl_view *encoded_view; /* what view_frames hold */
+	struct arena view_arena;
+	struct buf **view_frames;
+	int n_view_frames;
 	struct office_read *read;
 	struct office_write *write;
 	struct office_notices *notices;

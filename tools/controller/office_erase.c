@@ -21,7 +21,6 @@ struct office_erase {
 	int n_lists;  /* readings under way */
 	int n_multis;
 	int n_sweeps;
-	bool again;   /* an outcome is unknown */
 };
 
 static void sweep(struct office_erase *erase, const char *path);
@@ -78,7 +77,6 @@ static void on_deleted(void *ctx, const struct zk_op_result *result)
 	erase->n_ops--;
 	if (result->code == ERR_FENCED || result->code == ERR_SESSION_LOST || result->code == ERR_CLOSED)
 		return;
-	erase->again |= result->code == ERR_UNKNOWN_OUTCOME;
 	go_on(erase);
 }
 

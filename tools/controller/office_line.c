@@ -1,0 +1,415 @@
+/* Connections to brokers; see office_line.h. */
+#include "tools/controller/office_line.h"
+
+#include "broker/net/address.h"
+#include "broker/net/peer.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/trace.h"
+#include "proto/cluster/cluster.pb-c.h"
+#include "proto/cluster/frame_type.h"
+#include "proto/kafka_error.h"
+#include "tools/controller/office_message.h"
+#include "tools/controller/office_notices.h"
+#include "zk/json_cluster.h"
+#include "zk/path.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AREA "controller"
+#define PAUSE_MS_MIN 50
+#define PAUSE_MS_MAX 1000
+#define SEND_BYTES_MAX (256 << 20)
+#define HELLO_BYTES 1024
+
+struct lookup;
+
+struct office_line {
+	struct office_line *next, **link;
+	struct office *office;
+	int32_t broker;
+	int64_t broker_epoch;
+	struct peer *peer;       /* NULL: not dialled at the moment */
+	struct lookup *lookup;   /* a host name is being looked up */
+	struct timer retry;
+	int64_t pause_ms;
+	unsigned attempts;       /* since it was last reached */
+	bool reached;
+	bool choked;             /* it does not read what it is sent: to be dropped at the next turn */
+	bool complained;
+};
+
+/* ---- host names: they are looked up on a thread of their own, since that may block for long ---- */
+
+struct lookup {
+	struct disk_job job;
+	struct office_line *line; /* NULL: no longer wanted */
+	char host[256];
+	uint16_t port;
+	int code;
+	struct sockaddr_storage address;
+};
+
+static void dial(struct office_line *line, const struct sockaddr_storage *address);
+static void line_failed(struct office_line *line, const char *why);
+
+static void look_up(struct disk_job *job)
+{
+	struct lookup *lookup = CONTAINER_OF(job, struct lookup, job);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	struct addrinfo *found = NULL;
+	char port[8];
+
+	snprintf(port, sizeof port, "%u", lookup->port);
+	lookup->code = getaddrinfo(lookup->host, port, &hints, &found);
+	if (lookup->code == 0)
+		memcpy(&lookup->address, found->ai_addr, found->ai_addrlen);
+	if (found)
+		freeaddrinfo(found);
+}
+
+static void on_looked_up(struct disk_job *job)
+{
+	struct lookup *lookup = CONTAINER_OF(job, struct lookup, job);
+	struct office_line *line = lookup->line;
+
+	if (line) {
+		line->lookup = NULL;
+		if (lookup->code == 0)
+			dial(line, &lookup->address);
+		else
+			line_failed(line, gai_strerror(lookup->code));
+	}
+	free(lookup);
+}
+
+static void start_lookup(struct office_line *line, const char *host, uint16_t port)
+{
+	struct lookup *lookup = NEW(struct lookup);
+
+	lookup->job = (struct disk_job){.run = look_up, .done = on_looked_up, .reply_to = line->office->setup.worker};
+	lookup->line = line;
+	lookup->port = port;
+	snprintf(lookup->host, sizeof lookup->host, "%s", host);
+	line->lookup = lookup;
+	disk_post(line->office->setup.resolver, &lookup->job);
+}
+
+/* ---- dialling ---- */
+
+static const struct ctl_broker *broker_of(struct office_line *line)
+{
+	struct ctl_broker *broker = ctl_broker_find(&line->office->ctl, line->broker);
+
+	return broker && broker->epoch == line->broker_epoch ? broker : NULL;
+}
+
+static void start(struct office_line *line)
+{
+	const struct ctl_broker *broker = broker_of(line);
+	const struct ctl_endpoint *endpoint;
+	struct sockaddr_storage address;
+	char host[256];
+
+	if (!broker || broker->n_endpoints == 0) {
+		line_failed(line, "its registration names no endpoint");
+		return;
+	}
+	if (broker->inter_broker >= 0)
+		endpoint = &broker->endpoints[broker->inter_broker];
+	else
+		endpoint = &broker->endpoints[line->attempts % (unsigned)broker->n_endpoints];
+	snprintf(host, sizeof host, "%.*s", SLICE_ARGS(endpoint->host));
+	line->attempts++;
+	if (host[0] != 0 && address_parse(host, (uint16_t)endpoint->port, &address) == 0)
+		dial(line, &address);
+	else
+		start_lookup(line, host, (uint16_t)endpoint->port);
+}
+
+static void on_retry(struct timer *timer)
+{
+	struct office_line *line = CONTAINER_OF(timer, struct office_line, retry);
+
+	if (line->choked)
+		line_failed(line, "it does not read what it is sent");
+	else
+		start(line);
+}
+
+static void tell(struct office_line *line, enum ctl_event_kind kind)
+{
+	struct ctl_event event = {.kind = kind, .broker = line->broker, .broker_epoch = line->broker_epoch};
+
+	office_tell(line->office, &event);
+}
+
+/* The connection is gone or was not had: again after a pause. */
+static void line_failed(struct office_line *line, const char *why)
+{
+	bool was_reached = line->reached;
+
+	if (was_reached || !line->complained)
+		trace_warn(AREA, "broker %d: %s: %s", line->broker, was_reached ? "connection lost" : "cannot be reached yet", why);
+	line->complained = !was_reached;
+	if (line->peer)
+		peer_free(line->peer);
+	line->peer = NULL;
+	line->reached = false;
+	line->choked = false;
+	line->pause_ms = was_reached || line->pause_ms == 0 ? PAUSE_MS_MIN : line->pause_ms * 2;
+	if (line->pause_ms > PAUSE_MS_MAX)
+		line->pause_ms = PAUSE_MS_MAX;
+	timer_set(&line->retry, clock_ms() + line->pause_ms);
+	if (was_reached)
+		tell(line, CTL_LOST);
+}
+
+/* ---- Hello ---- */
+
+static bool on_hello(void *ctx, struct peer *peer, struct slice body)
+{
+	struct office_line *line = ctx;
+	Klamm__HelloAnswer *answer = klamm__hello_answer__unpack(NULL, body.len, body.data);
+	bool welcome = answer && answer->error == 0;
+
+	(void)peer;
+	if (answer && answer->error != 0 && !line->complained)
+		trace_warn(AREA, "broker %d refuses our Hello with %s: %s", line->broker, kafka_error_name((int16_t)answer->error),
+			   answer->message);
+	line->complained |= !welcome;
+	if (answer)
+		klamm__hello_answer__free_unpacked(answer, NULL);
+	if (!welcome)
+		return false;
+	line->reached = true;
+	line->complained = false;
+	line->pause_ms = 0;
+	line->attempts -= line->attempts > 0;
+	tell(line, CTL_REACHED);
+	return true;
+}
+
+static struct slice make_hello(struct office_line *line, uint8_t bytes[HELLO_BYTES])
+{
+	const struct office_setup *setup = &line->office->setup;
+	Klamm__Hello hello = KLAMM__HELLO__INIT;
+
+	hello.version = CLUSTER_PROTOCOL_VERSION;
+	hello.cluster_id = line->office->cluster_id;
+	hello.role = KLAMM__HELLO__ROLE__CONTROLLER;
+	hello.sender_id = setup->config->id;
+	hello.sender_epoch = setup->epoch;
+	hello.nonce = (char *)(uintptr_t)setup->nonce;
+	hello.target_id = line->broker;
+	hello.target_epoch = line->broker_epoch;
+	if (klamm__hello__get_packed_size(&hello) > HELLO_BYTES)
+		return SLICE_NULL;
+	return slice_of(bytes, klamm__hello__pack(&hello, bytes));
+}
+
+/* ---- frames from the broker ---- */
+
+static int on_results(struct office_line *line, struct slice payload)
+{
+	struct ctl_event event = {.kind = CTL_RESULTS, .broker = line->broker, .broker_epoch = line->broker_epoch};
+	struct arena arena;
+	int code;
+
+	arena_init(&arena);
+	code = office_message_results(&arena, payload, &event);
+	if (code == 0)
+		office_tell(line->office, &event);
+	arena_fini(&arena);
+	return code;
+}
+
+static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame)
+{
+	struct office_line *line = ctx;
+
+	(void)peer;
+	switch (frame->type) {
+	case FRAME_REPLICA_RESULTS:
+		return on_results(line, frame->payload);
+	case FRAME_VIEW_GAP:
+		tell(line, CTL_GAP);
+		return 0;
+	case FRAME_PING:
+		return 0;
+	default:
+		return ERR_INVALID;
+	}
+}
+
+static void on_drained(void *ctx, struct peer *peer)
+{
+	(void)ctx;
+	(void)peer;
+}
+
+static void on_closed(void *ctx, struct peer *peer, int code, const char *text)
+{
+	(void)peer;
+	(void)code;
+	line_failed(ctx, text);
+}
+
+static void dial(struct office_line *line, const struct sockaddr_storage *address)
+{
+	const struct office_setup *setup = &line->office->setup;
+	struct peer_setup peer = {.worker = setup->worker,
+				  .limits = peer_limits_default,
+				  .port = {on_hello, on_frame, on_drained, on_closed, line}};
+	struct peer_target target = {.address = *address,
+				     .hello_key = HELLO_API_KEY,
+				     .hello_version = HELLO_API_VERSION,
+				     .client_id = "klamm-controller"};
+	uint8_t bytes[HELLO_BYTES];
+
+	target.hello = make_hello(line, bytes);
+	peer.limits.send_bytes_max = SEND_BYTES_MAX;
+	peer.limits.connect_ms = zk_session_timeout_ms(setup->zk) / 2;
+	peer.limits.ping_type = FRAME_PING;
+	line->peer = peer_dial(&peer, &target);
+}
+
+/* ---- the cluster's id: brokers make it, and none is registered without it ---- */
+
+static void start_all(struct office *office)
+{
+	for (struct office_line *line = office->lines; line; line = line->next)
+		if (!line->peer && !line->lookup && !timer_is_set(&line->retry))
+			start(line);
+}
+
+void office_line_on_cluster_id(struct office *office, struct slice json)
+{
+	struct arena arena;
+	struct slice id;
+	struct error err;
+
+	arena_init(&arena);
+	if (cluster_id_decode(&arena, ZK_PATH_CLUSTER_ID, json, &id, &err) == 0) {
+		office->cluster_id = memory_printf("%.*s", SLICE_ARGS(id));
+		start_all(office);
+	} else {
+		trace_error(AREA, "%s", err.text);
+	}
+	arena_fini(&arena);
+}
+
+/* ---- lines ---- */
+
+static struct office_line *find(struct office *office, int32_t broker)
+{
+	struct office_line *line = office->lines;
+
+	while (line && line->broker != broker)
+		line = line->next;
+	return line;
+}
+
+void office_line_open(struct office *office, int32_t broker, int64_t broker_epoch)
+{
+	struct office_line *line = NEW(struct office_line);
+
+	line->office = office;
+	line->broker = broker;
+	line->broker_epoch = broker_epoch;
+	timer_init(&line->retry, &office->setup.worker->loop, on_retry);
+	line->next = office->lines;
+	if (line->next)
+		line->next->link = &line->next;
+	line->link = &office->lines;
+	office->lines = line;
+	if (office->cluster_id)
+		start(line);
+	else
+		office_notices_read_cluster_id(office->notices);
+}
+
+static void line_free(struct office_line *line)
+{
+	if (line->peer)
+		peer_free(line->peer);
+	if (line->lookup)
+		line->lookup->line = NULL;
+	timer_stop(&line->retry);
+	*line->link = line->next;
+	if (line->next)
+		line->next->link = line->link;
+	free(line);
+}
+
+void office_line_close(struct office *office, int32_t broker)
+{
+	struct office_line *line = find(office, broker);
+
+	if (line)
+		line_free(line);
+}
+
+void office_line_close_all(struct office *office)
+{
+	while (office->lines)
+		line_free(office->lines);
+}
+
+/* ---- sending ---- */
+
+static void send_buf(struct office_line *line, enum frame_type type, struct buf *buf)
+{
+	if (!line->peer || !line->reached || line->choked)
+		return;
+	if (peer_send_buf(line->peer, (uint8_t)type, SLICE_LITERAL(""), buf, buf_slice(buf)) != ERR_BUSY)
+		return;
+	/* Not here: this is in the middle of a list of actions. */
+	line->choked = true;
+	timer_set(&line->retry, clock_ms());
+}
+
+/* The same view goes to several brokers in a row: it is encoded once. */
+static void send_view(struct office *office, struct office_line *line, const struct ctl_view *view)
+{
+	if (office->encoded_view != view) {
+		office_line_forget_view(office);
+		office->encoded_view = view;
+		office->n_view_frames = office_message_view(&office->view_arena, view, &office->view_frames);
+	}
+	for (int i = 0; i < office->n_view_frames; i++)
+		send_buf(line, FRAME_VIEW, office->view_frames[i]);
+}
+
+void office_line_forget_view(struct office *office)
+{
+	for (int i = 0; i < office->n_view_frames; i++)
+		buf_release(office->view_frames[i]);
+	office->n_view_frames = 0;
+	office->encoded_view = NULL;
+	arena_fini(&office->view_arena);
+}
+
+void office_line_send(struct office *office, const struct ctl_action *action)
+{
+	struct office_line *line = find(office, action->broker);
+	struct arena arena;
+	struct buf *buf;
+
+	if (!line || line->broker_epoch != action->broker_epoch || !line->reached)
+		return;
+	if (action->message == CTL_SEND_VIEW) {
+		send_view(office, line, action->view);
+		return;
+	}
+	arena_init(&arena);
+	if (action->message == CTL_SEND_STATES)
+		buf = office_message_states(&arena, action->states, action->broker_epoch, action->request);
+	else
+		buf = office_message_stops(&arena, action->stops, action->broker_epoch, action->request);
+	send_buf(line, action->message == CTL_SEND_STATES ? FRAME_PARTITION_STATES : FRAME_STOP_REPLICAS, buf);
+	buf_release(buf);
+	arena_fini(&arena);
+}
