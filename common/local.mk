@@ -12,8 +12,8 @@ test_unit_common_values_test_SOURCES = test/unit/common/values_test.c
 test_unit_common_values_test_LDADD = $(unit_libs)
 
 # Configuration: properties files, tables of keys.
-klamm_sources += common/config_parse.c common/config_row.h common/config_table.c common/config_table.h common/nearest.c \
-	common/nearest.h common/properties.c common/properties.h
+klamm_sources += common/config_load.c common/config_load.h common/config_parse.c common/config_row.h common/config_table.c \
+	common/config_table.h common/nearest.c common/nearest.h common/properties.c common/properties.h
 
 unit_tests += test/unit/common/config_table_test test/unit/common/properties_test
 test_unit_common_config_table_test_SOURCES = test/unit/common/config_table_test.c

@@ -11,25 +11,7 @@
 #include "common/check.h"
 #include "common/memory.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-static void warn(const struct config_warnings *warnings, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void warn(const struct config_warnings *warnings, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	if (!warnings)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	warnings->warn(warnings->ctx, text);
-}
 
 /* ---- Layers ---- */
 
@@ -147,67 +129,32 @@ static void set_fallback(struct broker_config *config, int row)
 	set_value(config, row, &parsed);
 }
 
-static const char *where(const struct config_setting *setting, char *text, size_t len)
-{
-	if (setting->line)
-		snprintf(text, len, "%s:%d", setting->origin, setting->line);
-	else
-		snprintf(text, len, "%s", setting->origin);
-	return text;
-}
-
 int broker_config_refuse(const struct broker_config *config, const char *key, const char *why, struct error *err)
 {
 	int row = config_table_find(broker_config_table(), slice_of_text(key));
-	const char *shown = "(not set)";
-	const struct config_setting *setting;
-	char place[300];
 
 	CHECK(row >= 0);
-	setting = &config->settings[row];
-	if (config_is_sensitive(&broker_config_table()->rows[row]))
-		shown = "[hidden]";
-	else if (!slice_is_null(config->values[row]))
-		shown = (const char *)config->values[row].data;
-	if (slice_is_null(setting->value))
-		return error_set(err, ERR_CONFIG, "%s=%s (not set in the file): %s", key, shown, why);
-	return error_set(err, ERR_CONFIG, "%s: %s=%s: %s", where(setting, place, sizeof place), key, shown, why);
+	return config_refuse(&broker_config_table()->rows[row], &config->settings[row], why, err);
 }
 
 static int parse_setting(struct broker_config *config, int row, struct error *err)
 {
-	const struct config_row *facts = &broker_config_table()->rows[row];
-	const struct config_setting *setting = &config->settings[row];
 	struct config_parsed parsed;
-	const char *refusal;
-	char place[300];
+	int rc = config_read(&broker_config_table()->rows[row], &config->settings[row], &config->arena, &parsed, err);
 
-	if (slice_is_null(setting->value)) {
-		set_fallback(config, row);
-		return 0;
-	}
-	if (!config_parse(facts, setting->value, &config->arena, &parsed, &refusal))
-		return error_set(err, ERR_CONFIG, "%s: %s=%.*s: %s; expected %s", where(setting, place, sizeof place), facts->name,
-				 SLICE_ARGS(setting->value), refusal, config_allowed_text(facts, &config->arena));
-	set_value(config, row, &parsed);
-	return 0;
+	if (!rc)
+		set_value(config, row, &parsed);
+	return rc;
 }
 
 /* ---- Loading ---- */
 
-static void warn_unknown(const struct property *property, const struct config_setting *place, const struct config_warnings *warnings)
+/* Keys of one listener are known by what stands behind their prefix. */
+static bool is_listener_key(struct slice key)
 {
-	struct slice base = broker_config_listener_base(property->key);
-	const char *nearest = config_table_nearest(broker_config_table(), property->key);
-	char text[300];
+	struct slice base = broker_config_listener_base(key);
 
-	where(place, text, sizeof text);
-	if (!slice_is_null(base) && config_table_find(broker_config_table(), base) >= 0)
-		warn(warnings, "%s: %.*s has no effect in Klamm yet", text, SLICE_ARGS(property->key));
-	else if (nearest)
-		warn(warnings, "%s: unknown key %.*s; did you mean %s?", text, SLICE_ARGS(property->key), nearest);
-	else
-		warn(warnings, "%s: unknown key %.*s", text, SLICE_ARGS(property->key));
+	return !slice_is_null(base) && config_table_find(broker_config_table(), base) >= 0;
 }
 
 /* broker.id and node.id are one key with two names: each counts as set when the other is. */
@@ -219,50 +166,28 @@ static void copy_id(struct config_setting *settings, const char *from, const cha
 		*target = settings[config_table_find(broker_config_table(), slice_of_text(from))];
 }
 
-/* Sorts properties into settings by row and the rest. Text is copied: the properties are the caller's. */
 static void gather(struct broker_config *config, const struct properties *properties, const struct config_warnings *warnings)
 {
 	const struct config_table *table = broker_config_table();
-	struct config_setting *settings = (struct config_setting *)(uintptr_t)config->settings;
-	struct config_pair *extra = arena_alloc(&config->arena, (size_t)properties->n * sizeof *extra);
-	char text[300];
-	int n_extra = 0;
+	struct config_setting *settings = arena_zalloc(&config->arena, (size_t)table->n_rows, sizeof *settings);
 
-	for (int i = 0; i < properties->n; i++) {
-		const struct property *property = &properties->list[i];
-		int row = config_table_find(table, property->key);
-		struct config_setting setting = {
-			.value = arena_copy(&config->arena, property->value),
-			.origin = (const char *)arena_copy(&config->arena, slice_of_text(property->origin)).data,
-			.line = property->line,
-		};
-
-		if (row < 0) {
-			warn_unknown(property, &setting, warnings);
-			extra[n_extra++] = (struct config_pair){arena_copy(&config->arena, property->key), setting.value};
-			continue;
-		}
-		/* Options of the command line are meant to override the file. */
-		if (!slice_is_null(settings[row].value) && setting.line && settings[row].line)
-			warn(warnings, "%s: %s was set before in line %d; this value counts", where(&setting, text, sizeof text),
-			     table->rows[row].name, settings[row].line);
-		settings[row] = setting;
-	}
-	config->extra = config_pairs_sorted(&config->arena, extra, n_extra);
+	config_gather(table, properties, is_listener_key, warnings, &config->arena, settings, &config->extra);
 	copy_id(settings, "broker.id", "node.id");
 	copy_id(settings, "node.id", "broker.id");
+	config->settings = settings;
 }
 
 static void warn_no_effect(const struct broker_config *config, const struct config_warnings *warnings)
 {
 	const struct config_table *table = broker_config_table();
-	char text[300];
 
 	for (int i = 0; i < table->n_rows; i++) {
-		if (!table->rows[i].no_effect || slice_is_null(config->settings[i].value) ||
+		const struct config_setting *setting = &config->settings[i];
+
+		if (!table->rows[i].no_effect || slice_is_null(setting->value) ||
 		    slice_equal(config->values[i], slice_of_text(table->rows[i].fallback)))
 			continue;
-		warn(warnings, "%s: %s has no effect in Klamm", where(&config->settings[i], text, sizeof text), table->rows[i].name);
+		config_warn(warnings, "%s:%d: %s has no effect in Klamm", setting->origin, setting->line, table->rows[i].name);
 	}
 }
 
@@ -330,7 +255,6 @@ int broker_config_load(const struct properties *properties, const struct config_
 	struct broker_config *config = config_new();
 	int rc = 0;
 
-	config->settings = arena_zalloc(&config->arena, (size_t)table->n_rows, sizeof *config->settings);
 	gather(config, properties, warnings);
 	for (int i = 0; i < table->n_rows && !rc; i++)
 		rc = parse_setting(config, i, err);
@@ -390,7 +314,7 @@ static void derive_row(struct broker_config *config, int row, const struct confi
 				set_value(config, row, &parsed);
 				return;
 			}
-			warn(warnings, "dynamic configuration is not used: %s", refusal);
+			config_warn(warnings, "dynamic configuration is not used: %s", refusal);
 		}
 		if (group_is_set(config, (enum config_layer)layer, key)) {
 			set_fallback(config, row);

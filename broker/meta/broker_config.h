@@ -15,17 +15,11 @@
 #include "broker/meta/listeners_core.h"
 #include "broker/meta/topic_config.h"
 #include "common/arena.h"
+#include "common/config_load.h"
 #include "common/config_table.h"
 #include "common/error.h"
 #include "common/properties.h"
 #include "common/refcount.h"
-
-/* A key as it was set, before defaults. */
-struct config_setting {
-	struct slice value; /* null = not set */
-	const char *origin; /* file, or "--set" */
-	int line;
-};
 
 struct broker_config {
 	struct refcount refs;
@@ -83,6 +77,7 @@ struct broker_config {
 	int32_t klamm_request_slow_ms;
 	bool klamm_supervise;
 	int32_t klamm_workers;
+	const char *klamm_zookeeper_auth_digest;
 	int64_t leader_imbalance_check_interval_seconds;
 	int32_t leader_imbalance_per_broker_percentage;
 	const char *listener_security_protocol_map;
@@ -161,12 +156,6 @@ struct broker_config {
 };
 
 const struct config_table *broker_config_table(void);
-
-/* Told of what is odd but no error: unknown keys (with the nearest known one), keys without effect, keys set twice. */
-struct config_warnings {
-	void (*warn)(void *ctx, const char *text);
-	void *ctx;
-};
 
 /*
  * Reads and checks a whole configuration. ret_config has one reference; until it is shared the owner may set broker_id and node_id

@@ -214,6 +214,8 @@ static const struct config_row rows[] = {
 	    "Whether a parent process watches the broker, ends its session at once when it dies and starts it again."),
 	ROW("klamm.workers", INT, "0", BETWEEN(0, 1024), HIGH, STATIC, FIELD(klamm_workers),
 	    "Worker threads, which own connections and partitions; 0 is one for each core."),
+	ROW("klamm.zookeeper.auth.digest", PASSWORD, NULL, ANY, MEDIUM, STATIC, FIELD(klamm_zookeeper_auth_digest),
+	    "user:password for ZooKeeper's digest authentication, with which zookeeper.set.acl protects znodes."),
 	ROW("leader.imbalance.check.interval.seconds", LONG, "300", AT_LEAST(1), HIGH, STATIC,
 	    FIELD(leader_imbalance_check_interval_seconds),
 	    "How often the controller looks for partitions not led by their preferred replica."),

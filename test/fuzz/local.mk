@@ -42,3 +42,13 @@ test_fuzz_peer_fuzz_SOURCES = test/fuzz/peer_fuzz.c
 test_fuzz_peer_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_peer_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/properties_replay
+test_fuzz_properties_replay_SOURCES = test/fuzz/properties_fuzz.c $(fuzz_replay_sources)
+test_fuzz_properties_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/properties_fuzz
+test_fuzz_properties_fuzz_SOURCES = test/fuzz/properties_fuzz.c
+test_fuzz_properties_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_properties_fuzz_LDADD = $(unit_libs)
+endif
