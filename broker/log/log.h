@@ -18,6 +18,7 @@
 #ifndef KLAMM_BROKER_LOG_LOG_H
 #define KLAMM_BROKER_LOG_LOG_H
 
+#include "broker/log/epoch_cache_core.h"
 #include "broker/log/log_config.h"
 #include "broker/log/producer_snapshot.h"
 #include "common/error.h"
@@ -116,13 +117,16 @@ int32_t log_n_segments(const struct log *log);
 /* ---- append ---- */
 
 struct log_append_info {
-	int64_t now_ms; /* calendar; for segments whose first batch has no time stamp */
+	int64_t now_ms;     /* calendar; for segments whose first batch has no time stamp */
+	bool tell_observer; /* call on_batch for each batch as soon as it is written, and index the aborts it returns (followers) */
 };
 
 /*
  * Appends validated and stamped batches (offsets and leader epochs set, CRC right): one of a leader, or several of a follower byte
- * for byte. Base offsets are at or above the log end and ascend. Rolls first where Kafka does (kafka.md 5.2).
- * ERR_INVALID: not whole batches in order (nothing written). ERR_NO_SPACE, ERR_IO: see the top.
+ * for byte. Base offsets are at or above the log end and ascend. Rolls first where Kafka does (kafka.md 5.2), which takes a producer
+ * snapshot: a caller that keeps producer state itself (leaders) changes it after the append of its one batch, never before.
+ * ERR_INVALID: not whole batches in order (nothing written). ERR_NO_SPACE: nothing of the batch is left; of several those that went
+ * into an earlier segment stay (see log_end_offset). ERR_IO: see the top.
  */
 int log_append(struct log *log, const uint8_t *batches, size_t len, const struct log_append_info *info);
 
@@ -193,15 +197,14 @@ int log_offset_for_time(struct log *log, int64_t target, struct log_time_offset 
 /* The earliest record of the largest timestamp (-3); not bounded by the log start; all -1 for an empty log. */
 int log_offset_of_max_timestamp(struct log *log, struct log_time_offset *ret_found);
 
-/* Base offsets of the segments from the newest down, then the log start, at most max: for ListOffsets version 0. Returns the count. */
+/*
+ * For ListOffsets version 0: the log end (only for before_ms INT64_MAX), then base offsets of segments downwards, from the newest whose
+ * file was last changed at or before before_ms; the lowest one is the log start. Returns how many, at most max.
+ */
 int log_segment_offsets(struct log *log, int64_t before_ms, int64_t *offsets, int max);
 
 /* ---- leader epochs (kafka.md 4.2) ---- */
 
-struct log_epoch_end {
-	int32_t epoch;      /* -1 undefined */
-	int64_t end_offset; /* -1 undefined */
-};
 
 /* The largest epoch with an entry; -1 none. */
 int32_t log_latest_epoch(const struct log *log);
@@ -209,7 +212,7 @@ int32_t log_latest_epoch(const struct log *log);
 /* The epoch of the entry that covers an offset; -1 none. */
 int32_t log_epoch_at(const struct log *log, int64_t offset);
 
-struct log_epoch_end log_end_for_epoch(const struct log *log, int32_t epoch);
+struct epoch_end log_end_for_epoch(const struct log *log, int32_t epoch);
 
 /* A new leader's epoch begins at the log end, with data or without. The file is written before the first append of the epoch. */
 void log_begin_epoch(struct log *log, int32_t epoch);

@@ -97,6 +97,9 @@ bool log_dir_failed(const struct log_dir *dir);
 /* Marks the dir failed (the probe of the caller, or a call that hung). Any thread. */
 void log_dir_fail(struct log_dir *dir, int error, const char *what);
 
+/* Torn tails that recovery cut since the dir was opened. Any thread. */
+int64_t log_dir_n_torn(const struct log_dir *dir);
+
 /* wake(ctx) is called on any thread when the dir, idle before, has got something to do: post a tick to the disk thread. */
 void log_dir_set_wake(struct log_dir *dir, void (*wake)(void *ctx), void *ctx);
 

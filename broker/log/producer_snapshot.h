@@ -2,7 +2,7 @@
  * The producer state file `<offset>.snapshot`: what producers had done in all records below that offset. Only the format; what
  * the fields mean is the producer state's business (kafka.md 5.6).
  *
- *     int16 version 1 | uint32 CRC-32C of all after it | int32 count | count * 50 bytes:
+ *     int16 version 1 | uint32 CRC-32C of all after it | int32 count | count * 46 bytes:
  *         int64 producer id | int16 epoch | int32 last sequence | int64 last offset | int32 offset delta | int64 timestamp
  *         int32 coordinator epoch | int64 first offset of the open transaction, or -1
  */

@@ -1,0 +1,95 @@
+/* The inside of a log dir, for the files log_dir*.c only. */
+#ifndef KLAMM_BROKER_LOG_LOG_DIR_INTERNAL_H
+#define KLAMM_BROKER_LOG_LOG_DIR_INTERNAL_H
+
+#include "broker/log/log_dir.h"
+#include "broker/log/log_internal.h"
+#include "broker/log/meta_properties.h"
+#include "broker/log/offsets_table.h"
+#include "broker/log/run_file.h"
+
+#include <pthread.h>
+
+/* A file or folder that goes after a delay. */
+struct removal {
+	struct removal *next;
+	int64_t delay_ms;
+	int64_t due_ms; /* monotonic; 0 until a tick has seen it */
+	char path[];
+};
+
+/* When something changed and is to be written: set by the first tick that sees the change. */
+struct due {
+	int64_t at_ms; /* 0: nothing waits */
+};
+
+struct log_dir {
+	struct fs *fs;
+	struct fd_cache *fds;
+	char *path;
+	int dir_fd;  /* kept open: syncfs tells only errors since */
+	int lock_fd;
+	struct log_dir_args args;
+	struct meta_properties meta;
+	bool has_meta;
+	enum log_dir_stop stop;
+	bool clean;        /* the last stop was, whoever's it was */
+	bool ours;         /* the marks count: nobody else wrote since */
+	int64_t last_broker_epoch;
+
+	struct shared_flag failed;
+	struct shared_i64 unsynced_bytes;
+	struct shared_i64 n_torn;
+	struct shared_flag watermark_moved;
+	struct shared_flag start_moved;
+	struct shared_flag deleted; /* partitions were, since the marks were written */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+
+	/* Guarded by registry_lock, which is also held while klamm.run is written. */
+	pthread_mutex_t registry_lock;
+	struct log_link logs;
+	struct offsets_table table; /* of partitions that are not open */
+	struct run_file run;
+	/*
+	 * Partitions were deleted whose offsets still stand in files: they must not be taken for those of a new partition of the same name.
+	 * Before one is made klamm.run is written without them; a new one gets no mark before the checkpoints were, too; and after a crash
+	 * the checkpoints count only for partitions with a mark.
+	 */
+	bool stale_marks;
+	bool stale_points;
+	int64_t n_deleted;
+
+	/* Guarded by queue_lock. Neither lock is taken while the other is held. */
+	pthread_mutex_t queue_lock;
+	struct log_link dirty;
+	struct log_link syncing;
+	struct log_link flushes;
+	struct removal *removals;
+
+	/* The disk thread's. */
+	struct due sync_due, mark_due, checkpoint_due, watermark_due;
+	bool marks_moved;
+	bool points_moved; /* recovery points, since their checkpoint was written */
+
+	struct log_dir_entry *entries; /* of the scan */
+	int n_entries;
+};
+
+void log_dir_file(const struct log_dir *dir, const char *name, char ret_path[FS_PATH_MAX]);
+
+/* ---- log_dir_checkpoint.c ---- */
+
+/* Reads the three checkpoints into the table; damaged ones are told and count as empty. */
+int log_dir_read_checkpoints(struct log_dir *dir);
+
+/* Writes klamm.run with the marks of now. The registry lock is held. */
+int log_dir_write_run(struct log_dir *dir);
+int log_dir_write_points(struct log_dir *dir);
+int log_dir_write_watermarks(struct log_dir *dir);
+
+/* ---- log_dir_sync.c ---- */
+
+void log_dir_wake(struct log_dir *dir);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * Recovery after a stop that was not clean (kafka.md 5.5, reliability.md D11); see log_internal.h.
+ *
+ *     segments that end at or below the mark ................ taken as they are
+ *     the segment that holds the mark ....................... from the last index entry at or below it on
+ *     those behind it ....................................... from their start
+ *         every batch: whole, CRC, offsets and epochs ascend; index entries made anew
+ *     first bytes that are no batch:  at or above the mark -> torn tail: cut, later segments go, told and counted
+ *                                     below the mark       -> ERR_CORRUPT, no batch is touched
+ *
+ * Everything is found out before the first cut. A second recovery finds nothing to do (S14): what is cut stays cut, indexes and
+ * epochs are functions of the batches, and a crash in between leaves a log of which the same can be said.
+ */
+#include "broker/log/log_dir.h"
+#include "broker/log/log_internal.h"
+#include "broker/log/offset_index.h"
+#include "broker/log/time_index.h"
+#include "broker/log/txn_index.h"
+#include "common/trace.h"
+
+#include <inttypes.h>
+
+struct recovery {
+	struct log *log;
+	const struct log_load_info *info;
+	int64_t mark;    /* all below must be there */
+	int64_t end;     /* the offset after the last good batch */
+	int32_t epoch;   /* of the last good batch */
+	struct error *err;
+};
+
+static int damaged(const struct recovery *recovery, const struct segment *segment, int64_t pos, const char *what)
+{
+	char path[FS_PATH_MAX];
+
+	segment_path(segment, LOG_FILE_LOG, path);
+	return error_set(recovery->err, ERR_CORRUPT,
+			 "%s: damaged at byte %" PRId64 " (%s): offset %" PRId64 " is below %" PRId64
+			 ", up to which all was on disk; restore the file or take the replica from another broker",
+			 path, pos, what, recovery->end, recovery->mark);
+}
+
+/* Puts the indexes of the segment that holds the mark back to an entry at or below it. *ret_pos: from where to look at batches. */
+static int keep_indexes_below(struct recovery *recovery, struct segment *segment, int64_t *ret_pos)
+{
+	struct fd_cache *fds = log_fds(recovery->log);
+	struct offset_index_entry entry;
+	int rc = offset_index_recover(&segment->offsets, fds, segment->size);
+
+	if (rc == 0)
+		rc = offset_index_find(&segment->offsets, fds, recovery->mark - 1 - segment->base_offset, &entry);
+	if (rc == 0)
+		rc = offset_index_truncate(&segment->offsets, fds, (int64_t)entry.relative_offset + (entry.pos > 0));
+	if (rc == 0)
+		rc = time_index_recover(&segment->times, fds, (int64_t)entry.relative_offset + (entry.pos > 0));
+	*ret_pos = rc == 0 ? entry.pos : 0;
+	return rc;
+}
+
+/* Where looking begins in a segment; its indexes have nothing beyond. */
+static int begin_segment(struct recovery *recovery, struct segment *segment, int64_t *ret_pos)
+{
+	struct fd_cache *fds = log_fds(recovery->log);
+	int rc;
+
+	*ret_pos = 0;
+	segment->max_timestamp = -1;
+	segment->max_timestamp_offset = segment->base_offset;
+	segment->bytes_since_index = 0;
+	if (segment->base_offset < recovery->mark) {
+		rc = keep_indexes_below(recovery, segment, ret_pos);
+		if (rc < 0 || *ret_pos > 0) {
+			segment->max_timestamp = SEGMENT_TIMESTAMP_UNKNOWN;
+			return rc < 0 ? rc : segment_wake(segment);
+		}
+	}
+	rc = index_file_truncate(&segment->offsets, fds, 0);
+	return rc < 0 ? rc : index_file_truncate(&segment->times, fds, 0);
+}
+
+/* Whether a batch may follow what is there; the reason when not. */
+static const char *misfit(const struct recovery *recovery, const struct segment *segment, const struct batch_header *header)
+{
+	if (recovery->end >= 0 && header->base_offset < recovery->end)
+		return "offsets go back";
+	if (batch_last_offset(header) - segment->base_offset > INT32_MAX)
+		return "offset too far from the segment's base";
+	return header->leader_epoch < recovery->epoch ? "leader epochs go back" : NULL;
+}
+
+static int take_batch(struct recovery *recovery, struct segment *segment, const struct batch_found *found)
+{
+	recovery->end = batch_next_offset(&found->header);
+	if (found->header.leader_epoch >= 0)
+		recovery->epoch = found->header.leader_epoch;
+	if (found->header.leader_epoch > log_latest_epoch(recovery->log))
+		epoch_cache_assign(&recovery->log->epochs, found->header.leader_epoch, found->header.base_offset);
+	return segment_note(segment, &found->header, found->pos, &recovery->log->config);
+}
+
+static const char *scan_text(int rc)
+{
+	return rc == ERR_TRUNCATED ? "a batch is cut short" : "no valid batch";
+}
+
+/*
+ * Looks at the batches from pos on. *ret_good: the position behind the last good one; below the size when the rest is to be cut.
+ * next_base: where the next segment begins; what this one has from there on was cut once already, before the power went.
+ */
+static int scan_segment(struct recovery *recovery, struct segment *segment, struct batch_scan *scan, int64_t next_base, int64_t *ret_good)
+{
+	struct batch_found found;
+	const char *what;
+	int rc;
+
+	while ((rc = batch_scan_next(scan, &found)) == 1) {
+		what = misfit(recovery, segment, &found.header);
+		if (!what && found.header.base_offset < next_base) {
+			rc = take_batch(recovery, segment, &found);
+			if (rc < 0)
+				return rc;
+			*ret_good = scan->pos;
+			continue;
+		}
+		if (what && recovery->end < recovery->mark)
+			return damaged(recovery, segment, found.pos, what);
+		return 0;
+	}
+	if (rc == ERR_UNSUPPORTED)
+		return error_set(recovery->err, ERR_UNSUPPORTED, "%s: segment %020" PRId64 " holds messages of format 0 or 1",
+				 recovery->log->home->path, segment->base_offset);
+	if (rc != 0 && rc != ERR_CORRUPT && rc != ERR_TRUNCATED)
+		return rc;
+	if (rc < 0 && recovery->end < recovery->mark)
+		return damaged(recovery, segment, *ret_good, scan_text(rc));
+	return 0;
+}
+
+static int look_at_segment(struct recovery *recovery, struct segment *segment, int64_t next_base, int64_t *ret_good)
+{
+	struct batch_scan scan;
+	int64_t pos;
+	int fd, rc = begin_segment(recovery, segment, &pos);
+
+	*ret_good = pos;
+	if (rc < 0 || segment->size == 0)
+		return rc;
+	/* Inside of a segment the batch at the index entry tells where it begins. */
+	if (pos > 0)
+		recovery->end = -1;
+	else if (recovery->end < segment->base_offset)
+		recovery->end = segment->base_offset;
+	rc = fd_cache_pin(log_fds(recovery->log), &segment->file, &fd);
+	if (rc < 0)
+		return rc;
+	batch_scan_init(&scan, log_fs(recovery->log), fd, pos, segment->size, BATCH_SCAN_CHECKED);
+	rc = scan_segment(recovery, segment, &scan, next_base, ret_good);
+	batch_scan_fini(&scan);
+	fd_cache_unpin(&segment->file);
+	return rc;
+}
+
+/* Cuts the torn tail of a segment, which ended at `good` bytes. */
+static int cut_tail(struct recovery *recovery, struct segment *segment, int64_t good)
+{
+	int64_t n_cut = segment->size - good;
+	char path[FS_PATH_MAX];
+
+	if (n_cut == 0)
+		return 0;
+	segment_path(segment, LOG_FILE_LOG, path);
+	trace_warn("log", "torn tail cut: file=%s bytes=%" PRId64 " log_end=%" PRId64, path, n_cut, recovery->end);
+	log_names_changed(recovery->log);
+	log_dir_count_torn(recovery->log->dir);
+	return segment_cut(segment, good, recovery->end);
+}
+
+static int drop_after(struct recovery *recovery, int32_t i)
+{
+	struct log *log = recovery->log;
+	int rc = 0;
+
+	while (rc == 0 && log->n_segments > i + 1) {
+		trace_warn("log", "segment behind a torn tail goes: log=%s base=%" PRId64 " bytes=%" PRId64, log->home->path,
+			   log_active(log)->base_offset, log_active(log)->size);
+		rc = log_drop_segment(log, log->n_segments - 1);
+	}
+	return rc;
+}
+
+/* Whether the log goes on in the segment behind i, or ends here. */
+static bool goes_on(const struct recovery *recovery, int32_t i)
+{
+	const struct log *log = recovery->log;
+	int64_t next_base = log->segments[i + 1]->base_offset;
+
+	if (recovery->end < next_base)
+		return log->config.cleanup_compact || recovery->end < recovery->mark;
+	return recovery->end == next_base;
+}
+
+static int recover_segment(struct recovery *recovery, int32_t i, bool *ret_goes_on)
+{
+	struct log *log = recovery->log;
+	struct segment *segment = log->segments[i];
+	bool is_last = i == log->n_segments - 1;
+	int64_t next_base = is_last ? INT64_MAX : log->segments[i + 1]->base_offset, good;
+	int rc;
+
+	*ret_goes_on = !is_last;
+	if (next_base <= recovery->mark) {
+		recovery->end = next_base;
+		return 0;
+	}
+	rc = look_at_segment(recovery, segment, next_base, &good);
+	if (rc < 0)
+		return rc;
+	if (!is_last && !log->config.cleanup_compact && recovery->end < next_base && recovery->end < recovery->info->mark)
+		return damaged(recovery, segment, good, "the segment ends too early");
+	*ret_goes_on = !is_last && goes_on(recovery, i);
+	rc = cut_tail(recovery, segment, good);
+	if (rc == 0 && !*ret_goes_on)
+		rc = drop_after(recovery, i);
+	return rc;
+}
+
+/* The indexes of segments behind which the log goes on are complete now. */
+static int rest_closed(struct log *log)
+{
+	int rc = 0;
+
+	for (int32_t i = 0; rc == 0 && i < log->n_segments - 1; i++) {
+		if (log->segments[i]->offsets.tail || log->segments[i]->times.tail)
+			rc = segment_rest(log->segments[i], true);
+	}
+	return rc;
+}
+
+static int drop_aborted_from(struct log *log, int64_t offset)
+{
+	char path[FS_PATH_MAX];
+	int rc = 0;
+
+	for (int32_t i = log_segment_for(log, offset); rc == 0 && i < log->n_segments; i++) {
+		if (!log->segments[i]->has_txn_index)
+			continue;
+		segment_path(log->segments[i], LOG_FILE_TXN_INDEX, path);
+		rc = txn_index_truncate(log_fs(log), path, offset);
+	}
+	return rc;
+}
+
+int log_recover(struct log *log, const struct log_load_info *info, int64_t *ret_from, struct error *err)
+{
+	struct recovery recovery = {.log = log, .info = info, .err = err, .epoch = -1};
+	bool more = true;
+	int rc = 0;
+
+	recovery.mark = info->mark > info->recovery_point ? info->mark : info->recovery_point;
+	if (recovery.mark < 0)
+		recovery.mark = 0;
+	recovery.end = log->segments[0]->base_offset;
+	for (int32_t i = 0; rc == 0 && more; i++)
+		rc = recover_segment(&recovery, i, &more);
+	if (rc < 0)
+		return rc;
+	if (recovery.end < info->mark)
+		return damaged(&recovery, log_active(log), log_active(log)->size, "the log ends too early");
+	if (recovery.end < recovery.mark)
+		trace_warn("log", "log ends below its recovery point: log=%s log_end=%" PRId64 " recovery_point=%" PRId64,
+			   log->home->path, recovery.end, recovery.mark);
+	shared_i64_set(&log->end, recovery.end);
+	rc = rest_closed(log);
+	if (rc == 0)
+		rc = drop_aborted_from(log, recovery.mark);
+	log->touched = true;
+	*ret_from = recovery.mark;
+	return rc;
+}

@@ -1,0 +1,52 @@
+/*
+ * `klamm.run` of a log dir: what Kafka's files have no room for. Text, so that an operator can read it, with a checksum at the end:
+ *
+ *     klamm.run 1
+ *     boot <id of the machine's boot>          fs <id of the file system>       directory <id of the dir>
+ *     broker_epoch <n>                         state running | clean
+ *     seal <inode> <mtime ms> <size>           the replication checkpoint as we left it (clean only)
+ *     marks <n>
+ *     <topic> <partition> <offset>             all below is on the platter, batches and index entries (n lines)
+ *     crc <CRC-32C of all before, 8 hex digits>
+ *
+ * (each item on a line of its own). Invariant D11: a log that ends below its mark is damaged, never cut in silence. The seal
+ * tells whether another program (Kafka) wrote to the dir since, which makes the marks worthless: it knows nothing of them.
+ */
+#ifndef KLAMM_BROKER_LOG_RUN_FILE_H
+#define KLAMM_BROKER_LOG_RUN_FILE_H
+
+#include "broker/log/checkpoint.h"
+#include "common/fs.h"
+#include "common/uuid.h"
+
+#define RUN_FILE "klamm.run"
+#define RUN_BOOT_ID_LEN 36
+
+struct run_seal {
+	uint64_t inode;
+	int64_t mtime_ms;
+	int64_t size;
+};
+
+struct run_file {
+	char boot_id[RUN_BOOT_ID_LEN + 1]; /* "" unknown */
+	uint64_t fs_id;
+	struct uuid directory_id;
+	int64_t broker_epoch; /* -1 unknown */
+	bool clean;
+	struct run_seal seal;
+};
+
+/* ERR_CORRUPT for anything that is not whole; marks told before are then to be dropped. */
+int run_file_parse(struct slice text, struct run_file *ret_run, checkpoint_fn *each_mark, void *ctx);
+
+/* ERR_NOT_FOUND without a file. */
+int run_file_read(struct fs *fs, const char *path, struct run_file *ret_run, checkpoint_fn *each_mark, void *ctx);
+
+/* marks: the text of n_marks lines. Synced. */
+int run_file_write(struct fs *fs, const char *path, const struct run_file *run, const struct text_out *marks, int32_t n_marks);
+
+/* /proc/sys/kernel/random/boot_id; "" where there is none. */
+void run_file_boot_id(struct fs *fs, char ret_boot_id[RUN_BOOT_ID_LEN + 1]);
+
+#endif
