@@ -62,18 +62,18 @@ int32_t epoch_core_at(const struct epoch_entries *entries, int64_t offset)
 	return n > 0 ? entries->at[n - 1].epoch : -1;
 }
 
-struct epoch_end epoch_core_end(const struct epoch_entries *entries, int32_t epoch, int64_t log_end)
+struct log_epoch_end epoch_core_end(const struct epoch_entries *entries, int32_t epoch, int64_t log_end)
 {
 	int32_t n;
 
 	if (epoch < 0 || epoch > epoch_core_latest(entries))
-		return (struct epoch_end){-1, -1};
+		return (struct log_epoch_end){-1, -1};
 	if (epoch == epoch_core_latest(entries))
-		return (struct epoch_end){epoch, log_end};
+		return (struct log_epoch_end){epoch, log_end};
 	n = count_to_epoch(entries, epoch);
 	if (n == 0)
-		return (struct epoch_end){epoch, entries->at[0].start_offset};
-	return (struct epoch_end){entries->at[n - 1].epoch, entries->at[n].start_offset};
+		return (struct log_epoch_end){epoch, entries->at[0].start_offset};
+	return (struct log_epoch_end){entries->at[n - 1].epoch, entries->at[n].start_offset};
 }
 
 bool epoch_core_valid(const struct epoch_entries *entries)

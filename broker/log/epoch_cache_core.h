@@ -18,7 +18,7 @@ struct epoch_entries {
 	int32_t n;
 };
 
-struct epoch_end {
+struct log_epoch_end {
 	int32_t epoch;      /* -1 undefined */
 	int64_t end_offset; /* -1 undefined */
 };
@@ -42,7 +42,7 @@ int32_t epoch_core_latest(const struct epoch_entries *entries);
 int32_t epoch_core_at(const struct epoch_entries *entries, int64_t offset);
 
 /* Where an epoch ends, and the largest epoch at or below it that there is. log_end: the end of the latest one. */
-struct epoch_end epoch_core_end(const struct epoch_entries *entries, int32_t epoch, int64_t log_end);
+struct log_epoch_end epoch_core_end(const struct epoch_entries *entries, int32_t epoch, int64_t log_end);
 
 /* Whether entries ascend as they must and start at or above 0. */
 bool epoch_core_valid(const struct epoch_entries *entries);

@@ -291,7 +291,7 @@ int32_t log_epoch_at(const struct log *log, int64_t offset)
 	return epoch_core_at(&log->epochs.entries, offset);
 }
 
-struct epoch_end log_end_for_epoch(const struct log *log, int32_t epoch)
+struct log_epoch_end log_end_for_epoch(const struct log *log, int32_t epoch)
 {
 	return epoch_core_end(&log->epochs.entries, epoch, log_end_offset(log));
 }

@@ -212,7 +212,7 @@ int32_t log_latest_epoch(const struct log *log);
 /* The epoch of the entry that covers an offset; -1 none. */
 int32_t log_epoch_at(const struct log *log, int64_t offset);
 
-struct epoch_end log_end_for_epoch(const struct log *log, int32_t epoch);
+struct log_epoch_end log_end_for_epoch(const struct log *log, int32_t epoch);
 
 /* A new leader's epoch begins at the log end, with data or without. The file is written before the first append of the epoch. */
 void log_begin_epoch(struct log *log, int32_t epoch);
