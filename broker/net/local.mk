@@ -6,7 +6,7 @@ klamm_sources += broker/net/acceptor.c broker/net/acceptor.h broker/net/address.
 	broker/net/transport.c broker/net/transport.h
 
 unit_tests += test/unit/broker/net/conn_test
-test_unit_broker_net_conn_test_SOURCES = test/unit/broker/net/conn_test.c
+test_unit_broker_net_conn_test_SOURCES = test/unit/broker/net/conn_test.c test/unit/broker/net/fixture.h
 test_unit_broker_net_conn_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/net/listener_test
@@ -20,3 +20,9 @@ test_unit_broker_net_peer_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/net/budget_test
 test_unit_broker_net_budget_test_SOURCES = test/unit/broker/net/budget_test.c
 test_unit_broker_net_budget_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/net/request_test
+test_unit_broker_net_request_test_SOURCES = test/unit/broker/net/request_test.c test/unit/broker/net/fixture.h
+test_unit_broker_net_request_test_LDADD = $(unit_libs)
+
+EXTRA_DIST += broker/net/README.md

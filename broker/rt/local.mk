@@ -9,3 +9,5 @@ test_unit_broker_rt_loop_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/rt/worker_test
 test_unit_broker_rt_worker_test_SOURCES = test/unit/broker/rt/worker_test.c
 test_unit_broker_rt_worker_test_LDADD = $(unit_libs)
+
+EXTRA_DIST += broker/rt/README.md
