@@ -6,3 +6,4 @@ libklamm_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libklamm_test_a_SOURCES += test/lib/loopback.c test/lib/loopback.h
 libklamm_test_a_SOURCES += test/lib/batch_random.c test/lib/batch_random.h
 libklamm_test_a_SOURCES += test/lib/fs_mem.c test/lib/fs_mem.h
+libklamm_test_a_SOURCES += test/lib/api_fixture.c test/lib/api_fixture.h
