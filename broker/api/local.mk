@@ -7,3 +7,7 @@ klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alte
 	broker/api/config_change.h broker/api/create_partitions.c broker/api/create_topics.c broker/api/delete_topics.c \
 	broker/api/describe_cluster.c broker/api/describe_configs.c broker/api/incremental_alter_configs.c \
 	broker/api/init_producer_id.c broker/api/metadata.c broker/api/operations.h
+
+unit_tests += test/unit/broker/api/metadata_test
+test_unit_broker_api_metadata_test_SOURCES = test/unit/broker/api/metadata_test.c
+test_unit_broker_api_metadata_test_LDADD = $(api_fixture_libs)

@@ -30,7 +30,8 @@
 struct wanted {
 	struct slice name; /* null: by id */
 	struct uuid id;
-	int16_t error; /* when the view has no such topic */
+	const struct view_topic *topic; /* in the worker's view; NULL: error says why */
+	int16_t error;
 	UT_hash_handle hh;
 };
 
@@ -115,9 +116,15 @@ static void list_wanted(struct metadata *metadata, const struct metadata_request
 	HASH_CLEAR(hh, met);
 }
 
-static const struct view_topic *find(const struct view *view, const struct wanted *wanted)
+static void find_wanted(struct metadata *metadata)
 {
-	return slice_is_null(wanted->name) ? view_topic_by_id(view, &wanted->id) : view_topic(view, wanted->name);
+	const struct view *view = metadata->shard->view;
+
+	for (int32_t i = 0; i < metadata->n_wanted; i++) {
+		struct wanted *wanted = &metadata->wanted[i];
+
+		wanted->topic = slice_is_null(wanted->name) ? view_topic_by_id(view, &wanted->id) : view_topic(view, wanted->name);
+	}
 }
 
 /* ---- the answer ---- */
@@ -255,14 +262,11 @@ static void list_topics(struct metadata *metadata)
 	metadata->response.n_topics = 0;
 	for (int32_t i = 0; metadata->all && i < n; i++)
 		add_topic(metadata, view->topics[i]);
-	for (int32_t i = 0; i < metadata->n_wanted; i++) {
-		const struct view_topic *topic = find(view, &metadata->wanted[i]);
-
-		if (topic)
-			add_topic(metadata, topic);
-	}
 	for (int32_t i = 0; i < metadata->n_wanted; i++)
-		if (!find(view, &metadata->wanted[i]))
+		if (metadata->wanted[i].topic)
+			add_topic(metadata, metadata->wanted[i].topic);
+	for (int32_t i = 0; i < metadata->n_wanted; i++)
+		if (!metadata->wanted[i].topic)
 			add_error(metadata, &metadata->wanted[i]);
 }
 
@@ -301,6 +305,8 @@ static void on_created(struct admin_op *op)
 			error = KAFKA_LEADER_NOT_AVAILABLE;
 		metadata->creating[i]->error = error;
 	}
+	/* The view may be another one now, and show some of them. */
+	find_wanted(metadata);
 	answer(metadata);
 }
 
@@ -365,7 +371,7 @@ static bool create_missing(struct metadata *metadata, const struct metadata_requ
 	for (int32_t i = 0; i < metadata->n_wanted; i++) {
 		struct wanted *wanted = &metadata->wanted[i];
 
-		if (find(metadata->shard->view, wanted))
+		if (wanted->topic)
 			continue;
 		wanted->error = missing_error(wanted);
 		if (wanted->error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
@@ -403,6 +409,7 @@ void metadata_handle(struct request *request)
 	}
 	if (!metadata->all)
 		list_wanted(metadata, body, by_id);
+	find_wanted(metadata);
 	if (!create_missing(metadata, body))
 		answer(metadata);
 }

@@ -32,7 +32,11 @@ void api_fixture_init(struct api_fixture *fixture, const char *properties)
 	*fixture = (struct api_fixture){.config = load_config(properties)};
 	ck_assert_int_eq(worker_init(&fixture->hub, "hub", 0), 0);
 	fixture->all[0] = &fixture->shard;
-	ck_assert_int_eq(shard_init(&fixture->shard, 0, 1, fixture->all, fixture->config), 0);
+	ck_assert_int_eq(worker_init(&fixture->shard.worker, "worker-0", 0), 0);
+	fixture->shard.n_shards = 1;
+	fixture->shard.all = fixture->all;
+	fixture->shard.config = broker_config_retain(fixture->config);
+	fixture->shard.view = view_new_empty();
 	fixture->admin = admin_new(&fixture->hub, API_FIXTURE_OWN_BROKER);
 	fixture->shard.hub = &fixture->hub;
 	fixture->shard.admin = fixture->admin;
@@ -68,9 +72,9 @@ void api_fixture_fini(struct api_fixture *fixture)
 		free_answer(fixture->answers);
 		fixture->answers = next;
 	}
-	shard_close_all(&fixture->shard);
-	worker_drain(&fixture->shard.worker);
-	shard_fini(&fixture->shard);
+	view_release(fixture->shard.view);
+	broker_config_release(fixture->shard.config);
+	worker_fini(&fixture->shard.worker);
 	worker_fini(&fixture->hub);
 	view_release(fixture->view);
 	broker_config_release(fixture->config);
@@ -127,7 +131,8 @@ void api_fixture_apply(struct api_fixture *fixture, struct view_delta *delta)
 	ck_assert_int_eq(view_apply(fixture->view, delta, &next), 0);
 	view_release(fixture->view);
 	fixture->view = next;
-	shard_set_view(&fixture->shard, view_retain(next), broker_config_retain(fixture->config));
+	view_release(fixture->shard.view);
+	fixture->shard.view = view_retain(next);
 	admin_on_view(fixture->admin, next, fixture->config);
 }
 
@@ -194,6 +199,7 @@ static void begin(struct message *message)
 {
 	struct api_answer *answer = CONTAINER_OF(message, struct api_answer, begin);
 
+	answer->begun_ns = clock_ns();
 	answer->handle(&answer->request);
 }
 
@@ -274,6 +280,7 @@ void request_answer_version(struct request *request, int version, const void *re
 	answer->wire = buf_new(4096);
 	wire_writer_init(&out, answer->wire);
 	ck_assert_int_eq(message_encode(api->response, version, response, &out, NULL), 0);
+	answer->handled_ns = clock_ns() - answer->begun_ns;
 	answer->version = version;
 	answer->wire_bytes = answer->wire->len;
 	answer->body = arena_zalloc(&answer->arena, 1, api->response->root->size);

@@ -9,7 +9,7 @@
  *     const struct metadata_response *response = answer->body;
  *
  * The request struct is encoded in the version and decoded again before the handler gets it, the answer likewise: what a version
- * does not carry is not seen. Hub and worker are run in turns on the test's thread. This file takes the place of broker/net: the
+ * does not carry is not seen. The shard has a view and a configuration and no partitions. Hub and worker are run in turns on the test's thread. This file takes the place of broker/net: the
  * functions of request.h are its own.
  */
 #ifndef KLAMM_TEST_LIB_API_FIXTURE_H
@@ -31,10 +31,12 @@ struct api_answer {
 	int version;        /* of the answer */
 	void *body;         /* decoded; NULL without one */
 	size_t wire_bytes;  /* of the encoded body */
+	int64_t handled_ns; /* from the call of the handler until the answer was encoded */
 	const char *reason; /* of a close */
 	struct arena arena;
 	struct request request;
 	struct message begin;
+	int64_t begun_ns;
 	void (*handle)(struct request *request);
 	struct buf *frame, *wire;
 	struct api_answer *next;

@@ -6,4 +6,9 @@ libklamm_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libklamm_test_a_SOURCES += test/lib/loopback.c test/lib/loopback.h
 libklamm_test_a_SOURCES += test/lib/batch_random.c test/lib/batch_random.h
 libklamm_test_a_SOURCES += test/lib/fs_mem.c test/lib/fs_mem.h
-libklamm_test_a_SOURCES += test/lib/api_fixture.c test/lib/api_fixture.h
+
+# Stands in for broker/net, so only what links it by name gets it: LDADD = $(api_fixture_libs).
+noinst_LIBRARIES += libklamm_api_fixture.a
+libklamm_api_fixture_a_SOURCES = test/lib/api_fixture.c test/lib/api_fixture.h
+libklamm_api_fixture_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+api_fixture_libs = libklamm_api_fixture.a $(unit_libs)
