@@ -150,7 +150,7 @@ static int topic_patch(const struct view_topic *before, const struct view_topic_
 	arena_init(&arena);
 	for (int32_t i = 0; i < delta->n_partitions && !rc; i++) {
 		rc = partition_is_sane(&delta->partitions[i]) ? 0 : ERR_INVALID;
-		if (delta->partitions[i].index >= parts.n_partitions)
+		if (!rc && delta->partitions[i].index >= parts.n_partitions)
 			parts.n_partitions = delta->partitions[i].index + 1;
 	}
 	/* More new partitions than are given: one is missing. Checked before an outsider's index is allocated for. */
