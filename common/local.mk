@@ -20,3 +20,4 @@ test_unit_common_config_table_test_SOURCES = test/unit/common/config_table_test.
 test_unit_common_config_table_test_LDADD = $(unit_libs)
 test_unit_common_properties_test_SOURCES = test/unit/common/properties_test.c
 test_unit_common_properties_test_LDADD = $(unit_libs)
+EXTRA_DIST += common/README.md
