@@ -1,2 +1,9 @@
 # Sources and unit tests of broker/ (see ../Makefile.am for the lists).
-klamm_sources += broker/view_message.c broker/view_message.h
+klamm_sources += broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/membership.c \
+	broker/membership.h broker/node.c broker/node.h broker/node_internal.h broker/node_start.c broker/node_stop.c \
+	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
+	broker/view_message.h
+
+bin_PROGRAMS += klamm-broker
+klamm_broker_SOURCES = broker/main.c
+klamm_broker_LDADD = $(klamm_libs)

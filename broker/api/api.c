@@ -2,7 +2,6 @@
 #include "broker/api/api.h"
 
 #include "common/memory.h"
-#include "proto/cluster/frame_type.h"
 
 /*
  * Produce and Fetch begin at version 0 because old clients read features from that (KAFKA-18659); requests below the first version
@@ -24,7 +23,6 @@ static const struct net_api rows[] = {
 	{API_CREATE_PARTITIONS, 0, 3, 0, create_partitions_handle},
 	{API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, incremental_alter_configs_handle},
 	{API_DESCRIBE_CLUSTER, 0, 1, 0, describe_cluster_handle},
-	{HELLO_API_KEY, HELLO_API_VERSION, HELLO_API_VERSION, NET_API_RAW | NET_API_INTER_BROKER | NET_API_CLUSTER_ACTION, hello_handle},
 };
 
 const struct net_api *served_apis(int *ret_n)

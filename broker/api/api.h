@@ -9,10 +9,7 @@
 #include "broker/net/net.h"
 #include "broker/net/request.h"
 
-/* Keys from here on are Klamm's own and told to nobody. */
-#define API_PRIVATE_KEY_FIRST 20000
-
-/* The rows, by ascending key. */
+/* The rows of Kafka's APIs, by ascending key. The cluster's own Hello is added by broker/main and told to nobody. */
 const struct net_api *served_apis(int *ret_n);
 
 void alter_configs_handle(struct request *request);
@@ -24,7 +21,6 @@ void delete_topics_handle(struct request *request);
 void describe_cluster_handle(struct request *request);
 void describe_configs_handle(struct request *request);
 void fetch_handle(struct request *request);
-void hello_handle(struct request *request);
 void incremental_alter_configs_handle(struct request *request);
 void init_producer_id_handle(struct request *request);
 void list_offsets_handle(struct request *request);

@@ -54,8 +54,7 @@ void api_versions_handle(struct request *request)
 		response.error_code = KAFKA_INVALID_REQUEST;
 	} else {
 		for (int i = 0; i < n; i++)
-			if (rows[i].key < API_PRIVATE_KEY_FIRST)
-				add_row(&response, &rows[i]);
+			add_row(&response, &rows[i]);
 	}
 	request_answer(request, &response);
 }

@@ -143,7 +143,6 @@ struct log_observer partition_observer(struct producer_table *table)
 
 static void partition_free(struct partition *partition)
 {
-	producer_table_fini(&partition->producers);
 	free((void *)(uintptr_t)partition->topic.data);
 	free(partition);
 }
@@ -158,10 +157,8 @@ static void give_up_log(struct partition *partition, bool erase)
 	static const struct log_observer nobody;
 	int r;
 
-	if (!partition->log)
-		return;
-	log_set_observer(partition->log, &nobody);
-	if (erase) {
+	if (partition->log && erase) {
+		log_set_observer(partition->log, &nobody);
 		r = log_delete(partition->log);
 		if (r)
 			trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic),
@@ -207,7 +204,6 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 {
 	struct partition *partition = NEW(struct partition);
 	uint8_t *name = memory_alloc(topic.len + 1);
-	struct log_observer observer;
 
 	memcpy(name, topic.data, topic.len);
 	partition->key = *key;
@@ -218,12 +214,9 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	partition->rules = batch_rules_default(0);
 	partition->min_isr = 1;
 	partition->delete_allowed = true;
+	partition->producers = producers;
 	partition->state = log ? PARTITION_ONLINE : PARTITION_FAILED;
 	if (log) {
-		partition->producers = *producers;
-		producer_table_init(producers);
-		observer = partition_observer(&partition->producers);
-		log_set_observer(log, &observer);
 		replica_core_init(&partition->core, shard->config->broker_id, log_start_offset(log), log_end_offset(log),
 				  log_durable_end(log), log_high_watermark(log));
 	} else {
@@ -385,7 +378,7 @@ void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t pro
 
 	if (partition->state == PARTITION_FAILED)
 		return;
-	producer_table_expire(&partition->producers, now_ms, producer_expiration_ms);
+	producer_table_expire(partition->producers, now_ms, producer_expiration_ms);
 	r = log_delete_old_segments(partition->log, now_ms);
 	if (r < 0)
 		partition_log_failed(partition, r, "retention");

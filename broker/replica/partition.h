@@ -41,7 +41,7 @@ struct partition {
 	struct log *log; /* NULL when PARTITION_FAILED */
 	struct disk *disk;
 	struct replica_core core;
-	struct producer_table producers;
+	struct producer_table *producers; /* lives as long as the log, with whoever loaded it */
 	struct batch_rules rules; /* of the topic's configuration; version and time are set per request */
 	int32_t min_isr;          /* as configured */
 	bool delete_allowed;      /* cleanup.policy has delete */
@@ -58,13 +58,13 @@ struct partition {
 /* ---- life ---- */
 
 /*
- * Takes a log and makes the partition part of its shard. log NULL: PARTITION_FAILED from the start. The observer of the log is set,
- * and its producer state loaded from `producers` (what the load of the log has found; emptied).
+ * Takes a log and makes the partition part of its shard. log NULL: PARTITION_FAILED from the start. `producers` is the table that the
+ * log's observer fills (partition_observer); it stays with the log, so that its last snapshot is right when the partition is closed.
  */
 struct partition *partition_open(struct shard *shard, const struct partition_key *key, struct slice topic, struct log *log,
 				 struct disk *disk, struct producer_table *producers);
 
-/* The observer that fills a producer table while a log is loaded; also the one that partition_open sets. */
+/* The observer that keeps a producer table in step with its log. */
 struct log_observer partition_observer(struct producer_table *table);
 
 /*

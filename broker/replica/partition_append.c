@@ -110,7 +110,7 @@ static void store(struct partition *partition, struct partition_append *append, 
 		return;
 	}
 	if (batch_has_producer(&verdict->header))
-		producer_apply(producer_table_need(&partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
+		producer_apply(producer_table_need(partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
 			       &facts, verdict->transactional);
 	append->base_offset = base_offset;
 	append->append_time_ms = partition->rules.append_time ? now_ms : -1;
@@ -134,7 +134,7 @@ static bool pass_producer(struct partition *partition, struct partition_append *
 	}
 	if (!batch_has_producer(&verdict->header))
 		return true;
-	judged = producer_check(producer_table_find(&partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
+	judged = producer_check(producer_table_find(partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
 				&facts, verdict->transactional, &known);
 	if (judged == PRODUCER_ACCEPT)
 		return true;

@@ -13,7 +13,7 @@ int16_t partition_may_read(const struct partition *partition, int32_t current_ep
 
 int64_t partition_last_stable_offset(const struct partition *partition)
 {
-	int64_t open = producer_table_first_open_txn(&partition->producers);
+	int64_t open = producer_table_first_open_txn(partition->producers);
 
 	return open >= 0 && open < partition->core.high_watermark ? open : partition->core.high_watermark;
 }

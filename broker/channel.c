@@ -1,0 +1,218 @@
+/* The controller's connection: frames; see channel.h. Hello is in channel_hello.c. */
+#include "broker/channel_internal.h"
+
+#include "common/trace.h"
+#include "proto/cluster/frame_type.h"
+#include "proto/kafka_error.h"
+
+/* A state message of ten thousand partitions is about 1 MB. */
+#define PAYLOAD_BYTES_MAX (64 << 20)
+
+void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
+		  struct budget *budget, const struct channel_port *port)
+{
+	*channel = (struct channel){
+		.membership = membership,
+		.replicas = replicas,
+		.hub = hub,
+		.budget = budget,
+		.port = *port,
+		.controller_epoch = -1,
+		.view = view_new_empty(),
+	};
+	view_messages_init(&channel->gathering);
+}
+
+void channel_drop(struct channel *channel)
+{
+	if (channel->peer) {
+		peer_free(channel->peer);
+		channel->peer = NULL;
+	}
+	replicas_forget(channel->replicas, channel);
+	view_messages_fini(&channel->gathering);
+}
+
+void channel_close(struct channel *channel)
+{
+	channel->closing = true;
+	channel_drop(channel);
+}
+
+void channel_fini(struct channel *channel)
+{
+	channel_drop(channel);
+	view_release(channel->view);
+}
+
+/* ---- answers ---- */
+
+static void send_message(struct channel *channel, enum frame_type type, const ProtobufCMessage *message)
+{
+	struct buf *buf;
+	size_t len;
+
+	if (!channel->peer)
+		return;
+	len = protobuf_c_message_get_packed_size(message);
+	buf = buf_new(len);
+	buf->len = protobuf_c_message_pack(message, buf->data);
+	peer_send_buf(channel->peer, (uint8_t)type, SLICE_LITERAL(""), buf, buf_slice(buf));
+	buf_release(buf);
+}
+
+static void send_results(void *ctx, int64_t request, const struct replica_error *errors, int n_errors)
+{
+	struct channel *channel = ctx;
+	Klamm__ReplicaResults results = KLAMM__REPLICA_RESULTS__INIT;
+	Klamm__ReplicaError *list = memory_zalloc((size_t)n_errors, sizeof *list);
+	Klamm__ReplicaError **pointers = memory_zalloc((size_t)n_errors, sizeof(Klamm__ReplicaError *));
+
+	for (int i = 0; i < n_errors; i++) {
+		klamm__replica_error__init(&list[i]);
+		list[i].topic_id = (ProtobufCBinaryData){16, (uint8_t *)(uintptr_t)errors[i].topic_id.bytes};
+		list[i].partition = errors[i].partition;
+		list[i].error = errors[i].error;
+		pointers[i] = &list[i];
+	}
+	results.request = request;
+	results.errors = pointers;
+	results.n_errors = (size_t)n_errors;
+	send_message(channel, FRAME_REPLICA_RESULTS, &results.base);
+	free(pointers);
+	free(list);
+}
+
+static void refuse_order(struct channel *channel, int64_t request, int16_t error)
+{
+	Klamm__ReplicaResults results = KLAMM__REPLICA_RESULTS__INIT;
+
+	results.request = request;
+	results.error = error;
+	send_message(channel, FRAME_REPLICA_RESULTS, &results.base);
+}
+
+static void ask_for_snapshot(struct channel *channel)
+{
+	Klamm__ViewGap gap = KLAMM__VIEW_GAP__INIT;
+
+	gap.controller_epoch = channel->controller_epoch;
+	gap.number = channel->view->number > 0 ? channel->view->number : 0;
+	send_message(channel, FRAME_VIEW_GAP, &gap.base);
+}
+
+/* ---- frames ---- */
+
+static int on_view(struct channel *channel, struct slice payload)
+{
+	struct view *view;
+	int r = view_message_take(&channel->gathering, channel->view, slice_of_text(channel->membership->cluster_id), payload, &view);
+
+	if (r == ERR_CORRUPT || r == ERR_TOO_LARGE)
+		return r;
+	if (r) {
+		trace_warn("channel", "a view does not follow number %lld of controller epoch %d: %s; asking for all of it",
+			   (long long)channel->view->number, channel->view->controller_epoch, error_text(r));
+		ask_for_snapshot(channel);
+		return 0;
+	}
+	if (!view)
+		return 0;
+	view_release(channel->view);
+	channel->view = view;
+	channel->port.on_view(channel->port.ctx, view_retain(view));
+	return 0;
+}
+
+/* Kafka error for an order with these epochs. */
+static int16_t judge(const struct channel *channel, int32_t controller_epoch, int64_t broker_epoch)
+{
+	if (controller_epoch != channel->controller_epoch)
+		return KAFKA_STALE_CONTROLLER_EPOCH;
+	if (broker_epoch != channel->membership->broker_epoch)
+		return KAFKA_STALE_BROKER_EPOCH;
+	return 0;
+}
+
+static int on_states(struct channel *channel, struct slice payload)
+{
+	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
+	int16_t error;
+
+	if (!states)
+		return ERR_CORRUPT;
+	error = judge(channel, states->controller_epoch, states->broker_epoch);
+	if (error) {
+		refuse_order(channel, states->request, error);
+		klamm__partition_states__free_unpacked(states, NULL);
+		return 0;
+	}
+	replicas_apply(channel->replicas, states, send_results, channel);
+	return 0;
+}
+
+static int on_stop(struct channel *channel, struct slice payload)
+{
+	Klamm__StopReplicas *stop = klamm__stop_replicas__unpack(NULL, payload.len, payload.data);
+	int16_t error;
+
+	if (!stop)
+		return ERR_CORRUPT;
+	error = judge(channel, stop->controller_epoch, stop->broker_epoch);
+	if (error) {
+		refuse_order(channel, stop->request, error);
+		klamm__stop_replicas__free_unpacked(stop, NULL);
+		return 0;
+	}
+	replicas_stop(channel->replicas, stop, send_results, channel);
+	return 0;
+}
+
+static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame)
+{
+	struct channel *channel = ctx;
+
+	(void)peer;
+	switch (frame->type) {
+	case FRAME_VIEW:
+		return on_view(channel, frame->payload);
+	case FRAME_PARTITION_STATES:
+		return on_states(channel, frame->payload);
+	case FRAME_STOP_REPLICAS:
+		return on_stop(channel, frame->payload);
+	default:
+		/* A newer controller may know frames that we do not. */
+		trace_limited(TRACE_WARN, "channel", "frame of unknown type %d from the controller is ignored", frame->type);
+		return 0;
+	}
+}
+
+static void on_closed(void *ctx, struct peer *peer, int code, const char *text)
+{
+	struct channel *channel = ctx;
+
+	(void)code;
+	if (channel->peer != peer)
+		return;
+	trace_warn("channel", "connection of controller %d (epoch %d) is over: %s; serving on", channel->controller_id,
+		   channel->controller_epoch, text);
+	channel_drop(channel);
+}
+
+void channel_adopt(struct channel *channel, const struct detached *detached, int32_t controller_id, int32_t controller_epoch)
+{
+	struct peer_setup setup = {
+		.worker = channel->hub,
+		.budget = channel->budget,
+		.limits = peer_limits_default,
+		.port = {.on_frame = on_frame, .on_closed = on_closed, .ctx = channel},
+	};
+
+	setup.limits.payload_bytes_max = PAYLOAD_BYTES_MAX;
+	setup.limits.ping_type = FRAME_PING;
+	channel_drop(channel);
+	channel->controller_id = controller_id;
+	channel->controller_epoch = controller_epoch;
+	channel->peer = peer_adopt(&setup, detached);
+	trace_info("channel", "controller %d, epoch %d, is connected from %s", controller_id, controller_epoch, peer_address(channel->peer));
+}

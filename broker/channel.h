@@ -1,0 +1,57 @@
+/*
+ * The broker's end of the controller's connection.
+ *
+ *     worker  Hello request -> posted to the hub
+ *     hub     cluster, target incarnation right? /controller and /controller_epoch read after a sync: is the sender in office?
+ *     worker  answer; accepted: the connection is detached ----> hub adopts it, an older controller's is closed
+ *     hub     VIEW              -> the next view, posted to every shard          (a gap: VIEW_GAP back)
+ *             PARTITION_STATES  -> replicas_apply -> REPLICA_RESULTS back
+ *             STOP_REPLICAS     -> replicas_stop  -> REPLICA_RESULTS back
+ *
+ * Every frame is judged by its epochs (D1): a lower controller epoch than the highest seen is STALE_CONTROLLER_EPOCH, another broker
+ * epoch than our own STALE_BROKER_EPOCH. Without a controller the broker serves on with the view it has.
+ */
+#ifndef KLAMM_BROKER_CHANNEL_H
+#define KLAMM_BROKER_CHANNEL_H
+
+#include "broker/membership.h"
+#include "broker/meta/view.h"
+#include "broker/net/peer.h"
+#include "broker/replicas.h"
+#include "broker/view_message.h"
+
+struct channel_port {
+	void *ctx;
+	/* A new view; the reference is the owner's. */
+	void (*on_view)(void *ctx, struct view *view);
+};
+
+struct channel {
+	struct membership *membership;
+	struct replicas *replicas;
+	struct worker *hub;
+	struct budget *budget;
+	struct channel_port port;
+	struct peer *peer;         /* NULL: no controller at the moment */
+	int32_t controller_epoch;  /* the highest seen; -1: none yet */
+	int32_t controller_id;
+	struct view *view;         /* the newest; never NULL */
+	struct view_messages gathering;
+	bool closing;
+};
+
+void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
+		  struct budget *budget, const struct channel_port *port);
+
+/* Drops the connection (session lost, stop): orders at work are carried out, their answers are not sent. */
+void channel_drop(struct channel *channel);
+
+/* No Hello is accepted any more. */
+void channel_close(struct channel *channel);
+
+void channel_fini(struct channel *channel);
+
+/* The handler of the private API Hello (NET_API_RAW), on a worker. request_owner(request) leads to the channel by channel_of. */
+void channel_hello(struct request *request, struct channel *channel);
+
+#endif

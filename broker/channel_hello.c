@@ -1,0 +1,177 @@
+/*
+ * Hello: who may speak to this broker as its controller; see channel.h.
+ *
+ *     worker: channel_hello -> hub: check ids -> sync, read /controller (nonce) and /controller_epoch -> worker: answer, detach -> hub: adopt
+ *
+ * A controller is believed when the epoch and the nonce that it names are those in ZooKeeper after a sync: one that has been
+ * followed by another, however lately, is refused (S13).
+ */
+#include "broker/channel_internal.h"
+
+#include "common/memory.h"
+#include "common/trace.h"
+#include "proto/cluster/frame_type.h"
+#include "proto/kafka_error.h"
+#include "zk/json_controller.h"
+#include "zk/path.h"
+
+#include <stdlib.h>
+
+/* One Hello under way; freed when the connection is refused, lost, or adopted. */
+struct hello {
+	struct message message; /* between worker and hub, one way at a time */
+	struct channel *channel;
+	struct request *request; /* the worker's */
+	struct worker *worker;
+	char address[CLIENT_ADDRESS_BYTES];
+	Klamm__Hello *said;
+	int16_t error;
+	char text[256];
+	int64_t broker_epoch;
+	bool nonce_fits;
+	struct detached detached;
+	bool is_detached;
+};
+
+static void hello_free(struct hello *hello)
+{
+	if (hello->said)
+		klamm__hello__free_unpacked(hello->said, NULL);
+	free(hello);
+}
+
+/* ---- back on the worker ---- */
+
+static void on_adopted(struct message *message)
+{
+	struct hello *hello = CONTAINER_OF(message, struct hello, message);
+	struct channel *channel = hello->channel;
+
+	/* A newer controller may have come in between; it stays. */
+	if (hello->is_detached && !channel->closing && hello->said->sender_epoch >= channel->controller_epoch) {
+		channel_adopt(channel, &hello->detached, hello->said->sender_id, (int32_t)hello->said->sender_epoch);
+	} else if (hello->is_detached) {
+		close(hello->detached.fd);
+		client_release(hello->detached.client);
+		buf_release(hello->detached.unread);
+	}
+	hello_free(hello);
+}
+
+static void on_detached(void *ctx, const struct detached *detached)
+{
+	struct hello *hello = ctx;
+
+	hello->is_detached = detached != NULL;
+	if (detached)
+		hello->detached = *detached;
+	hello->message.run = on_adopted;
+	worker_post(hello->channel->hub, &hello->message);
+}
+
+static void on_judged(struct message *message)
+{
+	struct hello *hello = CONTAINER_OF(message, struct hello, message);
+	Klamm__HelloAnswer answer = KLAMM__HELLO_ANSWER__INIT;
+	uint8_t bytes[512];
+	struct slice body;
+
+	answer.error = hello->error;
+	answer.message = hello->text;
+	answer.version = CLUSTER_PROTOCOL_VERSION;
+	answer.broker_epoch = hello->broker_epoch;
+	body = slice_of(bytes, klamm__hello_answer__pack(&answer, bytes));
+	if (hello->error == 0) {
+		request_detach(hello->request, body, on_detached, hello);
+		return;
+	}
+	request_answer_raw(hello->request, body);
+	hello_free(hello);
+}
+
+/* ---- on the hub ---- */
+
+static void judged(struct hello *hello, int16_t error, const char *text)
+{
+	hello->error = error;
+	snprintf(hello->text, sizeof hello->text, "%s", text);
+	hello->broker_epoch = hello->channel->membership->broker_epoch;
+	if (error)
+		trace_limited(TRACE_WARN, "channel", "Hello from %s refused: %s (%s)", hello->address, kafka_error_name(error), text);
+	hello->message.run = on_judged;
+	worker_post(hello->worker, &hello->message);
+}
+
+static void on_epoch_read(void *ctx, const struct zk_result *result)
+{
+	struct hello *hello = ctx;
+	struct error err;
+	int32_t epoch;
+
+	if (result->code || controller_epoch_decode(ZK_PATH_CONTROLLER_EPOCH, result->data, &epoch, &err))
+		judged(hello, KAFKA_COORDINATOR_NOT_AVAILABLE, "the controller epoch could not be read from ZooKeeper");
+	else if (!hello->nonce_fits || epoch != hello->said->sender_epoch)
+		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "another controller is in office");
+	else
+		judged(hello, 0, "");
+}
+
+static void on_controller_read(void *ctx, const struct zk_result *result)
+{
+	struct hello *hello = ctx;
+	struct controller_znode office;
+	struct error err;
+	struct arena arena;
+
+	arena_init(&arena);
+	hello->nonce_fits = result->code == 0 &&
+			    controller_znode_decode(&arena, ZK_PATH_CONTROLLER, result->data, &office, &err) == 0 &&
+			    slice_is_text(office.nonce, hello->said->nonce);
+	arena_fini(&arena);
+}
+
+/* Answers come in the order asked, so that the last one tells all. */
+static void on_synced(void *ctx, const struct zk_result *result)
+{
+	(void)ctx;
+	(void)result;
+}
+
+static void judge_hello(struct hello *hello)
+{
+	const struct membership *membership = hello->channel->membership;
+	const Klamm__Hello *said = hello->said;
+
+	if (!said || said->role != KLAMM__HELLO__ROLE__CONTROLLER) {
+		judged(hello, KAFKA_INVALID_REQUEST, "this is no Hello of a controller");
+	} else if (!membership->cluster_id || strcmp(said->cluster_id, membership->cluster_id) != 0) {
+		judged(hello, KAFKA_INCONSISTENT_CLUSTER_ID, "the controller is of another cluster");
+	} else if (hello->channel->closing || said->target_id != membership->config->broker_id ||
+		   said->target_epoch != membership->broker_epoch) {
+		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another incarnation of this broker was meant");
+	} else if (said->sender_epoch < hello->channel->controller_epoch) {
+		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "a newer controller has been here");
+	} else {
+		zk_sync(membership->zk, on_synced, hello);
+		zk_get(membership->zk, ZK_PATH_CONTROLLER, NULL, on_controller_read, hello);
+		zk_get(membership->zk, ZK_PATH_CONTROLLER_EPOCH, NULL, on_epoch_read, hello);
+	}
+}
+
+static void on_hello(struct message *message)
+{
+	judge_hello(CONTAINER_OF(message, struct hello, message));
+}
+
+void channel_hello(struct request *request, struct channel *channel)
+{
+	struct hello *hello = NEW(struct hello);
+
+	hello->channel = channel;
+	hello->request = request;
+	hello->worker = request->worker;
+	snprintf(hello->address, sizeof hello->address, "%s", request->client->address_text);
+	hello->said = klamm__hello__unpack(NULL, request->raw_body.len, request->raw_body.data);
+	hello->message.run = on_hello;
+	worker_post(channel->hub, &hello->message);
+}

@@ -1,0 +1,77 @@
+/* Shared by node.c (what a broker is made of), node_start.c and node_stop.c; nobody else includes it. */
+#ifndef KLAMM_BROKER_NODE_INTERNAL_H
+#define KLAMM_BROKER_NODE_INTERNAL_H
+
+#include "broker/channel.h"
+#include "broker/membership.h"
+#include "broker/meta/admin.h"
+#include "broker/net/listener.h"
+#include "broker/net/net.h"
+#include "broker/node.h"
+#include "broker/replica/shard.h"
+#include "broker/replicas.h"
+#include "broker/rt/signals.h"
+#include "broker/store.h"
+
+/* How far the stop has come; each step waits for something that is told by a message. */
+enum node_phase {
+	NODE_STARTING,
+	NODE_RUNNING,
+	NODE_LEAVING,  /* the session is being closed */
+	NODE_CLOSING,  /* partitions and connections are being closed */
+	NODE_STOPPED,
+};
+
+/* A worker's part in the stop. */
+struct node_closing {
+	struct message message;
+	struct node *node;
+	struct shard *shard;
+	struct net *net;
+};
+
+struct node {
+	const struct broker_config *config; /* server.properties */
+	const struct broker_config *derived; /* with the dynamic configuration of the view */
+	enum node_phase phase;
+	int exit_status;
+	bool failed;
+	struct worker hub;
+	struct signals signals;
+	struct store store;
+	struct budget budget;
+	struct shard **shards;
+	int n_shards;
+	int n_shards_ready;  /* set up */
+	bool workers_started;
+	struct net **nets;
+	struct net_api *apis;
+	struct net_setup net_setup;
+	struct acceptor acceptor;
+	struct acceptor_override *overrides;
+	struct listener *listeners;
+	int n_listeners;
+	int n_listeners_open;
+	struct admin *admin;
+	struct replicas replicas;
+	struct membership membership;
+	struct channel channel;
+	struct node_closing *closing;
+	int n_closing;
+	bool announced;
+	struct timer watchdog;
+};
+
+/* Binds all listeners. */
+int node_open_listeners(struct node *node, struct error *err);
+
+/* Connects to ZooKeeper; what follows is told by callbacks. */
+int node_join(struct node *node, struct error *err);
+
+/* The stop, clean unless the node has failed. May be called at any time after node_join, more than once. */
+void node_stop(struct node *node);
+
+/* The broker may not go on: says why and stops. */
+void node_fail(struct node *node, const struct error *err);
+
+#endif

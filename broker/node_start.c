@@ -1,0 +1,329 @@
+/*
+ * How a broker starts; see node.h.
+ *
+ *     node_open_listeners   bind (a port in use stops the start before anything else is touched)
+ *     node_join             connect to ZooKeeper
+ *       on_cluster_id       the dirs are of this cluster? load the logs
+ *       on_loaded           start the workers, accept connections, register
+ *       on_registered       the new incarnation is written to the dirs; started
+ */
+#include "broker/node_internal.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/trace.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- listeners ---- */
+
+/* The numeric form of a host to bind to; blocking, at the start only. */
+static int resolve(const char *host, char *ret_numeric, size_t size, struct error *err)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found;
+	int r;
+
+	if (!*host) {
+		*ret_numeric = 0;
+		return 0;
+	}
+	r = getaddrinfo(host, NULL, &hints, &found);
+	if (r)
+		return error_set(err, ERR_CONFIG, "listeners: the host %s cannot be resolved: %s", host, gai_strerror(r));
+	r = getnameinfo(found->ai_addr, found->ai_addrlen, ret_numeric, (socklen_t)size, NULL, 0, NI_NUMERICHOST);
+	freeaddrinfo(found);
+	return r ? error_set(err, ERR_CONFIG, "listeners: the host %s cannot be resolved: %s", host, gai_strerror(r)) : 0;
+}
+
+static int open_one(struct node *node, const struct listener_spec *spec, struct listener *listener, struct error *err)
+{
+	struct listener_options options = {
+		.backlog = node->config->socket_listen_backlog_size,
+		.receive_buffer_bytes = node->config->socket_receive_buffer_bytes,
+		.send_buffer_bytes = node->config->socket_send_buffer_bytes,
+	};
+	struct listener_info info = {
+		.name = (const char *)spec->name.data,
+		.protocol = SECURITY_PLAINTEXT,
+		.inter_broker = spec->inter_broker,
+		.port = (uint16_t)spec->port,
+	};
+	char numeric[NI_MAXHOST];
+	int r = resolve((const char *)spec->host.data, numeric, sizeof numeric, err);
+
+	if (r)
+		return r;
+	info.host = numeric;
+	return listener_open(listener, &node->acceptor, &info, &options, err);
+}
+
+/* max.connections.per.ip.overrides: "host:number,host:number"; checked when the configuration was loaded. */
+static int read_overrides(struct node *node, struct error *err)
+{
+	struct slice list = slice_of_text(node->config->max_connections_per_ip_overrides), element;
+	size_t at = 0;
+	int n = 0;
+
+	while (list.data && config_list_next(list, &at, &element)) {
+		char text[256], *colon;
+
+		snprintf(text, sizeof text, "%.*s", SLICE_ARGS(element));
+		colon = strrchr(text, ':');
+		if (!colon)
+			return error_set(err, ERR_CONFIG, "max.connections.per.ip.overrides: '%s' is not host:number", text);
+		*colon = 0;
+		node->overrides = memory_grow(node->overrides, (size_t)(n + 1) * sizeof *node->overrides);
+		node->overrides[n].n_max = atoi(colon + 1);
+		if (resolve(text, node->overrides[n].host, sizeof node->overrides[n].host, err))
+			return ERR_CONFIG;
+		n++;
+	}
+	return n;
+}
+
+int node_open_listeners(struct node *node, struct error *err)
+{
+	const struct listeners *specs = &node->config->listener_list;
+	struct acceptor_limits limits = {
+		.connections_max = node->config->max_connections,
+		.connections_per_ip_max = node->config->max_connections_per_ip,
+		.creation_rate_max = node->config->max_connection_creation_rate,
+	};
+	int r = read_overrides(node, err);
+
+	if (r < 0)
+		return r;
+	limits.overrides = node->overrides;
+	limits.n_overrides = r;
+	r = acceptor_init(&node->acceptor, &node->hub, &limits, node->nets, node->n_shards);
+	if (r)
+		return error_set(err, r, "connections cannot be accepted: %s", error_text(r));
+	node->n_listeners = specs->n;
+	node->listeners = memory_zalloc((size_t)specs->n, sizeof *node->listeners);
+	for (int i = 0; i < specs->n; i++) {
+		r = open_one(node, &specs->list[i], &node->listeners[i], err);
+		if (r)
+			return r;
+		node->n_listeners_open++;
+	}
+	return 0;
+}
+
+/* What is told to ZooKeeper: advertised hosts and ports; an empty host is this machine's name. */
+static void register_broker(struct node *node)
+{
+	const struct listeners *specs = &node->config->listener_list;
+	struct broker_endpoint *endpoints = memory_zalloc((size_t)specs->n, sizeof *endpoints);
+	char host[HOST_NAME_MAX + 1] = "localhost";
+	int n = 0;
+
+	gethostname(host, sizeof host - 1);
+	for (int i = 0; i < specs->n; i++) {
+		const struct listener_spec *spec = &specs->list[i];
+
+		if (!spec->advertised)
+			continue;
+		endpoints[n++] = (struct broker_endpoint){
+			.listener = spec->name,
+			.protocol = spec->protocol,
+			.host = spec->advertised_host.len ? spec->advertised_host : slice_of_text(host),
+			.port = spec->advertised_port ? spec->advertised_port : node->listeners[i].info.port,
+		};
+	}
+	membership_register(&node->membership, endpoints, n);
+	free(endpoints);
+}
+
+/* ---- what ZooKeeper and the store tell ---- */
+
+static int start_workers(struct node *node)
+{
+	for (int i = 0; i < node->n_shards; i++) {
+		int r = worker_start(&node->shards[i]->worker);
+
+		if (r)
+			return r;
+		node->workers_started = true;
+	}
+	return 0;
+}
+
+static void on_dir_failed(void *ctx, struct store_dir *dir)
+{
+	struct node *node = ctx;
+	bool any_left = false;
+	struct error err;
+
+	for (int i = 0; i < node->store.n_dirs; i++)
+		any_left |= node->store.dirs[i].dir && !log_dir_failed(node->store.dirs[i].dir);
+	if (dir->dir)
+		replicas_fail_dir(&node->replicas, dir);
+	if (any_left)
+		return;
+	error_set(&err, ERR_IO, "all log dirs have failed");
+	node_fail(node, &err);
+}
+
+static void on_loaded(void *ctx, int code, const struct error *err)
+{
+	struct node *node = ctx;
+	struct error failure;
+	int r = code;
+
+	if (code) {
+		node_fail(node, err);
+		return;
+	}
+	if (node->phase != NODE_STARTING)
+		return;
+	trace_info("node", "%u partitions loaded", HASH_COUNT(node->store.logs));
+	r = start_workers(node);
+	if (r) {
+		error_set(&failure, r, "the workers cannot be started: %s", error_text(r));
+		node_fail(node, &failure);
+		return;
+	}
+	node->phase = NODE_RUNNING;
+	for (int i = 0; i < node->n_listeners; i++)
+		listener_start(&node->listeners[i]);
+	register_broker(node);
+}
+
+static void on_cluster_id(void *ctx, struct slice id)
+{
+	struct node *node = ctx;
+	struct error err;
+
+	trace_info("node", "cluster id %.*s", SLICE_ARGS(id));
+	if (store_set_cluster_id(&node->store, id, &err)) {
+		node_fail(node, &err);
+		return;
+	}
+	store_load(&node->store, on_loaded, node);
+}
+
+static void on_registered(void *ctx, int64_t broker_epoch)
+{
+	struct node *node = ctx;
+
+	if (store_set_broker_epoch(&node->store, broker_epoch))
+		store_check_failures(&node->store);
+	if (node->announced)
+		return;
+	node->announced = true;
+	/* The words that tools which wait for a Kafka broker look for. */
+	trace_info("node", "[KafkaServer id=%d] started (Klamm)", node->config->broker_id);
+}
+
+struct resignation {
+	struct message message;
+	struct shard *shard;
+};
+
+static void on_resign(struct message *message)
+{
+	struct resignation *resignation = CONTAINER_OF(message, struct resignation, message);
+
+	shard_resign_all(resignation->shard);
+	free(resignation);
+}
+
+/* The session has expired: the controller counts us as dead, and so leaderships end here, too (D6). */
+static void on_lost(void *ctx)
+{
+	struct node *node = ctx;
+
+	channel_drop(&node->channel);
+	for (int i = 0; node->phase == NODE_RUNNING && i < node->n_shards; i++) {
+		struct resignation *resignation = NEW(struct resignation);
+
+		resignation->shard = node->shards[i];
+		resignation->message.run = on_resign;
+		worker_post(&node->shards[i]->worker, &resignation->message);
+	}
+}
+
+static void on_session(void *ctx, struct zk_session *zk)
+{
+	struct node *node = ctx;
+
+	admin_on_session(node->admin, zk);
+}
+
+static void on_failed(void *ctx, const struct error *err)
+{
+	node_fail(ctx, err);
+}
+
+/* ---- views ---- */
+
+struct view_post {
+	struct message message;
+	struct shard *shard;
+	struct view *view;
+	const struct broker_config *config;
+};
+
+static void on_view_post(struct message *message)
+{
+	struct view_post *post = CONTAINER_OF(message, struct view_post, message);
+
+	shard_set_view(post->shard, post->view, post->config);
+	free(post);
+}
+
+static void warn_config(void *ctx, const char *text)
+{
+	(void)ctx;
+	trace_warn("config", "%s", text);
+}
+
+/* The configuration with what /config/brokers says in this view; the present one when nothing has changed. */
+static const struct broker_config *config_of(struct node *node, const struct view *view)
+{
+	struct config_pairs all = view_broker_config(view, VIEW_DEFAULT_BROKER);
+	struct config_pairs own = view_broker_config(view, node->config->broker_id);
+	struct config_warnings warnings = {warn_config, node};
+
+	if (config_pairs_equal(all, node->derived->dynamic_default) && config_pairs_equal(own, node->derived->dynamic_broker))
+		return node->derived;
+	return broker_config_derive(node->derived, all, own, &warnings);
+}
+
+static void on_view(void *ctx, struct view *view)
+{
+	struct node *node = ctx;
+	const struct broker_config *config = config_of(node, view);
+
+	if (config != node->derived) {
+		broker_config_release(node->derived);
+		node->derived = config;
+	}
+	for (int i = 0; i < node->n_shards; i++) {
+		struct view_post *post = NEW(struct view_post);
+
+		post->shard = node->shards[i];
+		post->view = view_retain(view);
+		post->config = broker_config_retain(config);
+		post->message.run = on_view_post;
+		worker_post(&node->shards[i]->worker, &post->message);
+	}
+	admin_on_view(node->admin, view, config);
+	view_release(view);
+}
+
+int node_join(struct node *node, struct error *err)
+{
+	struct membership_port membership_port = {node, on_cluster_id, on_registered, on_lost, on_session, on_failed};
+	struct channel_port channel_port = {node, on_view};
+
+	node->store.on_dir_failed = on_dir_failed;
+	node->store.ctx = node;
+	replicas_init(&node->replicas, &node->store, node->shards, node->n_shards, &node->hub, node->config->broker_id);
+	channel_init(&node->channel, &node->hub, &node->membership, &node->replicas, &node->budget, &channel_port);
+	return membership_open(&node->membership, &node->hub, node->config, store_cluster_id(&node->store), &membership_port, err);
+}

@@ -1,0 +1,92 @@
+/*
+ * How a broker stops; see node.h.
+ *
+ *     node_stop     no new connections, no controller; the registration is given up first, so that clients are sent elsewhere
+ *       on_left     administration ends; on every worker: partitions closed (what waits for them ends), connections closed
+ *       on_closed   all of them home, no order of a controller at work -> the hub's loop ends; tear-down follows (node.c)
+ */
+#include "broker/node_internal.h"
+
+#include "common/memory.h"
+#include "common/trace.h"
+
+#include <stdlib.h>
+
+static void end_if_done(struct node *node)
+{
+	if (node->phase == NODE_CLOSING && node->n_closing == 0) {
+		node->phase = NODE_STOPPED;
+		worker_stop(&node->hub);
+	}
+}
+
+static void on_closed(struct message *message)
+{
+	struct node_closing *closing = CONTAINER_OF(message, struct node_closing, message);
+
+	closing->node->n_closing--;
+	end_if_done(closing->node);
+}
+
+/* On the worker: the last request of the last connection has ended. */
+static void on_empty(void *ctx)
+{
+	struct node_closing *closing = ctx;
+
+	closing->message.run = on_closed;
+	worker_post(&closing->node->hub, &closing->message);
+}
+
+static void close_worker(struct message *message)
+{
+	struct node_closing *closing = CONTAINER_OF(message, struct node_closing, message);
+
+	shard_close_all(closing->shard);
+	net_close(closing->net, on_empty, closing);
+}
+
+static void close_workers(struct node *node)
+{
+	node->closing = memory_zalloc((size_t)node->n_shards, sizeof *node->closing);
+	node->n_closing = node->n_shards;
+	for (int i = 0; i < node->n_shards; i++) {
+		struct node_closing *closing = &node->closing[i];
+
+		closing->node = node;
+		closing->shard = node->shards[i];
+		closing->net = node->nets[i];
+		closing->message.run = close_worker;
+		worker_post(&node->shards[i]->worker, &closing->message);
+	}
+}
+
+static void on_left(void *ctx)
+{
+	struct node *node = ctx;
+
+	node->phase = NODE_CLOSING;
+	admin_stop(node->admin);
+	if (node->workers_started)
+		close_workers(node);
+	end_if_done(node);
+}
+
+void node_stop(struct node *node)
+{
+	if (node->phase >= NODE_LEAVING)
+		return;
+	node->phase = NODE_LEAVING;
+	for (int i = 0; i < node->n_listeners_open; i++)
+		listener_close(&node->listeners[i]);
+	node->n_listeners_open = 0;
+	channel_close(&node->channel);
+	membership_close(&node->membership, on_left, node);
+}
+
+void node_fail(struct node *node, const struct error *err)
+{
+	trace_error("node", "the broker stops: %s", err->text);
+	node->exit_status = 1;
+	node->failed = true;
+	node_stop(node);
+}

@@ -1,0 +1,240 @@
+/* Log dirs, their disk threads and their logs; see store.h. Creation and loading are in store_load.c. */
+#include "broker/store.h"
+
+#include "broker/log/fd_cache.h"
+#include "broker/replica/partition.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/trace.h"
+
+#include <stdlib.h>
+
+/* A disk call that takes longer is counted and traced. */
+#define DISK_SLOW_MS 5000
+
+/* ---- ticks ---- */
+
+static void tick_post(struct store_dir *dir)
+{
+	if (dir->ticking) {
+		dir->wake_again = true;
+		return;
+	}
+	dir->ticking = true;
+	disk_post(&dir->disk, &dir->tick);
+}
+
+static void tick_run(struct disk_job *job)
+{
+	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, tick);
+
+	/* An error has failed the dir, and is told when the job is back. */
+	if (log_dir_tick(dir->dir, clock_ms(), &dir->tick_wait_ms))
+		dir->tick_wait_ms = -1;
+}
+
+static void tell_failure(struct store_dir *dir)
+{
+	if (dir->failure_told || !dir->dir || !log_dir_failed(dir->dir))
+		return;
+	dir->failure_told = true;
+	trace_error("store", "log dir %s has failed: its partitions are offline until the broker starts again with a sound disk", dir->path);
+	if (dir->store->on_dir_failed)
+		dir->store->on_dir_failed(dir->store->ctx, dir);
+}
+
+static void tick_done(struct disk_job *job)
+{
+	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, tick);
+
+	dir->ticking = false;
+	tell_failure(dir);
+	if (dir->wake_again) {
+		dir->wake_again = false;
+		tick_post(dir);
+	} else if (dir->tick_wait_ms >= 0) {
+		timer_set(&dir->timer, clock_ms() + dir->tick_wait_ms);
+	}
+}
+
+static void on_tick_timer(struct timer *timer)
+{
+	tick_post(CONTAINER_OF(timer, struct store_dir, timer));
+}
+
+static void on_wake(struct message *message)
+{
+	tick_post(CONTAINER_OF(message, struct store_dir, wake));
+}
+
+/* Any thread: the dir was idle and is not any more. It is told so again only after a tick, so that the message is never posted twice. */
+static void wake(void *ctx)
+{
+	struct store_dir *dir = ctx;
+
+	dir->wake.run = on_wake;
+	worker_post(dir->store->hub, &dir->wake);
+}
+
+void store_check_failures(struct store *store)
+{
+	for (int i = 0; i < store->n_dirs; i++)
+		tell_failure(&store->dirs[i]);
+}
+
+/* ---- open, close ---- */
+
+static int dir_open(struct store_dir *dir, struct error *err)
+{
+	const struct broker_config *config = dir->store->config;
+	struct log_dir_args args = {
+		.fs = fs_real(),
+		.fds = dir->store->fds,
+		.path = dir->path,
+		.broker_id = config->broker_id,
+		.checkpoint_ms = config->log_flush_offset_checkpoint_interval_ms,
+		.high_watermark_ms = config->replica_high_watermark_checkpoint_interval_ms,
+		.sync_ms = config->klamm_flush_interval_ms,
+		.sync_bytes = config->klamm_flush_bytes,
+	};
+	int r = log_dir_open(&args, &dir->dir, err);
+
+	if (r)
+		return r;
+	log_dir_set_wake(dir->dir, wake, dir);
+	dir->tick = (struct disk_job){.run = tick_run, .done = tick_done, .reply_to = dir->store->hub};
+	timer_init(&dir->timer, &dir->store->hub->loop, on_tick_timer);
+	r = disk_start(&dir->disk, "disk", DISK_SLOW_MS);
+	dir->started = r == 0;
+	return r ? error_set(err, r, "no thread for log dir %s: %s", dir->path, error_text(r)) : 0;
+}
+
+/* These say that the operator has made a mistake; anything else that this one disk is bad. */
+static bool forbids_start(int code)
+{
+	return code == ERR_BUSY || code == ERR_CONFIG || code == ERR_INVALID || code == ERR_LIMIT;
+}
+
+int store_open(struct store *store, const struct broker_config *config, struct worker *hub, struct error *err)
+{
+	int n_open = 0, r;
+
+	*store = (struct store){.config = config, .hub = hub, .n_dirs = config->n_log_dirs};
+	store->fds = fd_cache_new(fs_real(), config->klamm_open_files);
+	store->dirs = memory_zalloc((size_t)store->n_dirs, sizeof *store->dirs);
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct store_dir *dir = &store->dirs[i];
+
+		dir->store = store;
+		dir->path = config->log_dir_list[i];
+		r = dir_open(dir, err);
+		if (r && forbids_start(r))
+			return r;
+		if (r)
+			trace_error("store", "log dir %s is left out: %s", dir->path, err->text);
+		else
+			n_open++;
+	}
+	if (n_open == 0)
+		return error_set(err, ERR_IO, "no entry of log.dirs can be used");
+	return 0;
+}
+
+int store_set_cluster_id(struct store *store, struct slice cluster_id, struct error *err)
+{
+	for (int i = 0; i < store->n_dirs; i++) {
+		int r = store->dirs[i].dir ? log_dir_set_cluster_id(store->dirs[i].dir, cluster_id, err) : 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+struct slice store_cluster_id(const struct store *store)
+{
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct slice id = store->dirs[i].dir ? log_dir_cluster_id(store->dirs[i].dir) : SLICE_NULL;
+
+		if (!slice_is_null(id))
+			return id;
+	}
+	return SLICE_NULL;
+}
+
+int store_set_broker_epoch(struct store *store, int64_t epoch)
+{
+	int result = 0;
+
+	for (int i = 0; i < store->n_dirs; i++) {
+		int r = store->dirs[i].dir ? log_dir_set_broker_epoch(store->dirs[i].dir, epoch) : 0;
+
+		result = r ? r : result;
+	}
+	return result;
+}
+
+static void log_free_entry(struct store *store, struct store_log *log)
+{
+	HASH_DEL(store->logs, log);
+	producer_table_fini(&log->producers);
+	free(log->key);
+	free(log);
+}
+
+void store_stop_disks(struct store *store)
+{
+	for (int i = 0; i < store->n_dirs; i++) {
+		timer_stop(&store->dirs[i].timer);
+		if (store->dirs[i].started)
+			disk_stop(&store->dirs[i].disk);
+		store->dirs[i].started = false;
+	}
+}
+
+int store_close(struct store *store)
+{
+	struct store_log *log, *next;
+	int result = 0;
+
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct store_dir *dir = &store->dirs[i];
+		int r = 0;
+
+		if (dir->dir)
+			r = log_dir_close(dir->dir);
+		result = r ? r : result;
+	}
+	HASH_ITER(hh, store->logs, log, next)
+		log_free_entry(store, log);
+	fd_cache_free(store->fds);
+	free(store->dirs);
+	return result;
+}
+
+/* ---- logs ---- */
+
+struct store_log *store_find(struct store *store, struct slice topic, int32_t partition)
+{
+	char key[320];
+	struct store_log *log;
+	int len = snprintf(key, sizeof key, "%.*s-%d", SLICE_ARGS(topic), partition);
+
+	HASH_FIND(hh, store->logs, key, (unsigned)len, log);
+	return log;
+}
+
+void store_forget(struct store *store, struct store_log *log)
+{
+	log->dir->n_logs--;
+	log_free_entry(store, log);
+}
+
+int store_delete(struct store *store, struct store_log *log)
+{
+	int r = log->log ? log_delete(log->log) : ERR_CORRUPT;
+
+	if (r == 0)
+		store_forget(store, log);
+	return r;
+}

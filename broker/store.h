@@ -1,0 +1,121 @@
+/*
+ * The store of a broker: its log dirs, their disk threads, and every log that lies in them.
+ *
+ *     store_open      each entry of log.dirs: lock, identity (broker id, cluster id), what the last stop was
+ *     store_load      all partitions, one disk thread a dir; logs wait here, by topic and partition, until a controller names them
+ *     store_create    folders of new partitions, many at once, in the dir that has the fewest
+ *     ticks           background sync, durable marks, checkpoints, delayed removal: on the disk threads, when there is something to do
+ *     store_close     clean stop
+ *
+ * Hub's thread. A log in the store belongs to the hub until it is claimed for a shard (store_log.claimed); then only its dir keeps it
+ * in mind, for checkpoints and the clean stop. A dir that fails (D10) is told once, by on_dir_failed.
+ */
+#ifndef KLAMM_BROKER_STORE_H
+#define KLAMM_BROKER_STORE_H
+
+#include "broker/log/log_dir.h"
+#include "broker/meta/broker_config.h"
+#include "broker/replica/producer_table.h"
+#include "broker/rt/disk.h"
+
+#include <uthash.h>
+
+struct store;
+
+struct store_dir {
+	struct store *store;
+	const char *path;
+	struct log_dir *dir; /* NULL: could not be opened */
+	struct disk disk;
+	bool started;
+	struct disk_job tick;
+	int64_t tick_wait_ms;
+	bool ticking;        /* the job is out */
+	bool wake_again;     /* woken while it was out */
+	struct message wake;
+	struct timer timer;
+	bool failure_told;
+	int n_logs;
+	/* While loading. */
+	struct disk_job load;
+	struct store_log **loaded;
+	int n_loaded;
+	int load_result;
+	struct error load_error;
+};
+
+/* A log by name. */
+struct store_log {
+	char *key; /* "topic-7", as its folder is called */
+	struct store_dir *dir;
+	struct log *log; /* NULL: damaged below the durable mark (D11), or its dir has failed */
+	struct producer_table producers; /* what its load has found; goes with the log to the shard */
+	bool claimed;
+	UT_hash_handle hh;
+};
+
+struct store {
+	const struct broker_config *config;
+	struct worker *hub;
+	struct fd_cache *fds;
+	struct store_dir *dirs;
+	int n_dirs;
+	struct store_log *logs; /* uthash by key */
+	int n_loading;
+	void (*on_loaded)(void *ctx, int code, const struct error *err);
+	void (*on_dir_failed)(void *ctx, struct store_dir *dir);
+	void *ctx;
+};
+
+/*
+ * Opens all dirs. ERR_BUSY, ERR_CONFIG: the broker may not start (another process, another broker's or cluster's dir); err says what
+ * to do. A dir that cannot be read or written is left out with a line in the log, unless it is the last one.
+ */
+int store_open(struct store *store, const struct broker_config *config, struct worker *hub, struct error *err);
+
+/* The cluster id that ZooKeeper has: ERR_CONFIG when a dir is of another cluster. */
+int store_set_cluster_id(struct store *store, struct slice cluster_id, struct error *err);
+
+/* The id that the dirs were written under; null when they are new. */
+struct slice store_cluster_id(const struct store *store);
+
+/* Loads all partitions; on_loaded comes on the hub. */
+void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, const struct error *err), void *ctx);
+
+/* Writes the new incarnation to every dir, synced (D9). */
+int store_set_broker_epoch(struct store *store, int64_t epoch);
+
+/* NULL when there is none. */
+struct store_log *store_find(struct store *store, struct slice topic, int32_t partition);
+
+struct store_creation {
+	struct slice topic; /* lives until done */
+	int32_t partition;
+	struct uuid topic_id;
+	struct log_config config;
+	/* Set when done. */
+	struct store_log *log; /* NULL: failed, code says why */
+	int code;
+	/* Of the store. */
+	struct store_dir *dir;
+};
+
+/* Makes the folders on the disk threads; done comes on the hub, later. The array is the caller's until then. */
+void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx);
+
+/* The log is gone (its folder renamed for deletion). */
+void store_forget(struct store *store, struct store_log *log);
+
+/* Deletes a log that no shard has claimed. */
+int store_delete(struct store *store, struct store_log *log);
+
+/* A dir may have failed outside of a tick (an append, a flush): looks, and tells on_dir_failed. */
+void store_check_failures(struct store *store);
+
+/* Ends the disk threads after the jobs that they have; what is done is posted. All shards have given up their partitions. */
+void store_stop_disks(struct store *store);
+
+/* Clean stop, after store_stop_disks and when all posted messages have run. Negative when a dir could not be closed cleanly. */
+int store_close(struct store *store);
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * Making logs: at the start those that lie in the dirs, later those of new partitions; see store.h.
+ *
+ *     store_load     -> a job on each disk thread: scan, load each entry                      -> hub: all entries known -> on_loaded
+ *     store_create   -> a dir for each new partition; a job on each disk thread that got one  -> hub: done
+ */
+#include "broker/log/log_dir.h"
+#include "broker/replica/partition.h"
+#include "broker/store.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/trace.h"
+
+#include <stdlib.h>
+
+#define PROGRESS_MS 5000
+
+static struct store_log *entry_new(struct store_dir *dir, struct slice topic, int32_t partition)
+{
+	struct store_log *entry = NEW(struct store_log);
+
+	entry->key = memory_printf("%.*s-%d", SLICE_ARGS(topic), partition);
+	entry->dir = dir;
+	producer_table_init(&entry->producers);
+	return entry;
+}
+
+static void entry_add(struct store *store, struct store_log *entry)
+{
+	entry->dir->n_logs++;
+	HASH_ADD_KEYPTR(hh, store->logs, entry->key, (unsigned)strlen(entry->key), entry);
+}
+
+/* ---- loading, on the disk thread ---- */
+
+static int load_entry(struct store_dir *dir, int i, struct error *err)
+{
+	const struct log_dir_entry *found = log_dir_entry(dir->dir, i);
+	struct log_config config = LOG_CONFIG_DEFAULT;
+	struct log_observer observer;
+	struct store_log *entry;
+	int r;
+
+	if (found->is_future)
+		return 0;
+	entry = entry_new(dir, slice_of_text(found->topic), found->partition);
+	observer = partition_observer(&entry->producers);
+	r = log_dir_load(dir->dir, i, &config, &observer, &entry->log, err);
+	dir->loaded[dir->n_loaded++] = entry;
+	if (r == ERR_CORRUPT) {
+		trace_error("store", "%s/%s stays offline: %s", dir->path, entry->key, err->text);
+		entry->log = NULL;
+		return 0;
+	}
+	return r;
+}
+
+static int load_all(struct store_dir *dir, struct error *err)
+{
+	int64_t next_ms = clock_ms() + PROGRESS_MS;
+	int n, r = log_dir_scan(dir->dir, err);
+
+	if (r)
+		return r;
+	n = log_dir_n_entries(dir->dir);
+	dir->loaded = memory_zalloc((size_t)n, sizeof(struct store_log *));
+	for (int i = 0; i < n && r == 0; i++) {
+		r = load_entry(dir, i, err);
+		if (clock_ms() >= next_ms) {
+			trace_info("store", "%s: %d of %d partitions loaded", dir->path, i + 1, n);
+			next_ms = clock_ms() + PROGRESS_MS;
+		}
+	}
+	return r ? r : log_dir_load_done(dir->dir);
+}
+
+static void load_run(struct disk_job *job)
+{
+	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, load);
+
+	dir->load_result = load_all(dir, &dir->load_error);
+}
+
+/* ---- loading, on the hub ---- */
+
+static int take_loaded(struct store_dir *dir, struct error *err)
+{
+	struct store *store = dir->store;
+
+	for (int i = 0; i < dir->n_loaded; i++) {
+		struct store_log *entry = dir->loaded[i], *other;
+
+		HASH_FIND(hh, store->logs, entry->key, (unsigned)strlen(entry->key), other);
+		if (other)
+			return error_set(err, ERR_CONFIG, "partition %s lies in two log dirs, %s and %s: remove the one that is not wanted",
+					 entry->key, other->dir->path, dir->path);
+		entry_add(store, entry);
+	}
+	free(dir->loaded);
+	dir->loaded = NULL;
+	return 0;
+}
+
+static void all_loaded(struct store *store)
+{
+	struct error err = {0};
+	int r = 0;
+
+	for (int i = 0; i < store->n_dirs && r == 0; i++) {
+		struct store_dir *dir = &store->dirs[i];
+
+		if (!dir->dir)
+			continue;
+		/* A folder that no partition can have stops the start, as in Kafka; a bad disk only takes its dir along. */
+		if (dir->load_result == ERR_INVALID || dir->load_result == ERR_CONFIG) {
+			r = dir->load_result;
+			err = dir->load_error;
+		} else if (dir->load_result) {
+			log_dir_fail(dir->dir, dir->load_result, dir->load_error.text);
+		}
+		if (r == 0)
+			r = take_loaded(dir, &err);
+	}
+	store_check_failures(store);
+	store->on_loaded(store->ctx, r, &err);
+}
+
+static void load_done(struct disk_job *job)
+{
+	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, load);
+
+	if (--dir->store->n_loading == 0)
+		all_loaded(dir->store);
+}
+
+void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, const struct error *err), void *ctx)
+{
+	store->on_loaded = on_loaded;
+	store->ctx = ctx;
+	for (int i = 0; i < store->n_dirs; i++)
+		store->n_loading += store->dirs[i].dir != NULL;
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct store_dir *dir = &store->dirs[i];
+
+		if (!dir->dir)
+			continue;
+		dir->load = (struct disk_job){.run = load_run, .done = load_done, .reply_to = store->hub};
+		disk_post(&dir->disk, &dir->load);
+	}
+}
+
+/* ---- creation ---- */
+
+struct creation_batch {
+	struct store *store;
+	struct store_creation *list;
+	int n;
+	int n_jobs;
+	void (*done)(void *ctx);
+	void *ctx;
+};
+
+struct creation_job {
+	struct disk_job job;
+	struct creation_batch *batch;
+	struct store_dir *dir;
+};
+
+static void create_one(struct store_creation *creation)
+{
+	struct store_log *entry = entry_new(creation->dir, creation->topic, creation->partition);
+	struct log_observer observer = partition_observer(&entry->producers);
+	struct error err = {0};
+
+	creation->code = log_create(creation->dir->dir, creation->topic, creation->partition, &creation->topic_id, &creation->config,
+				    &observer, &entry->log, &err);
+	if (creation->code) {
+		trace_error("store", "%s/%s cannot be made: %s", creation->dir->path, entry->key, err.text);
+		free(entry->key);
+		free(entry);
+		return;
+	}
+	creation->log = entry;
+}
+
+static void creation_run(struct disk_job *job)
+{
+	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
+
+	for (int i = 0; i < part->batch->n; i++)
+		if (part->batch->list[i].dir == part->dir)
+			create_one(&part->batch->list[i]);
+}
+
+static void creation_done(struct disk_job *job)
+{
+	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
+	struct creation_batch *batch = part->batch;
+
+	for (int i = 0; i < batch->n; i++) {
+		struct store_creation *creation = &batch->list[i];
+
+		if (creation->dir != part->dir)
+			continue;
+		/* Counted already when the dir was chosen. */
+		part->dir->n_logs--;
+		if (creation->log)
+			entry_add(batch->store, creation->log);
+	}
+	free(part);
+	if (--batch->n_jobs > 0)
+		return;
+	store_check_failures(batch->store);
+	batch->done(batch->ctx);
+	free(batch);
+}
+
+/* The dir with the fewest logs; NULL when none is left. */
+static struct store_dir *choose_dir(struct store *store)
+{
+	struct store_dir *best = NULL;
+
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct store_dir *dir = &store->dirs[i];
+
+		if (dir->dir && !log_dir_failed(dir->dir) && (!best || dir->n_logs < best->n_logs))
+			best = dir;
+	}
+	return best;
+}
+
+void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx)
+{
+	struct creation_batch *batch = NEW(struct creation_batch);
+
+	*batch = (struct creation_batch){.store = store, .list = list, .n = n, .done = done, .ctx = ctx};
+	for (int i = 0; i < n; i++) {
+		list[i].log = NULL;
+		list[i].code = ERR_IO;
+		list[i].dir = choose_dir(store);
+		if (list[i].dir)
+			list[i].dir->n_logs++;
+	}
+	/* Every dir gets a job, also one without work: so `done` never comes from inside this call. */
+	for (int i = 0; i < store->n_dirs; i++)
+		batch->n_jobs += store->dirs[i].started;
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct creation_job *part;
+
+		if (!store->dirs[i].started)
+			continue;
+		part = NEW(struct creation_job);
+		part->batch = batch;
+		part->dir = &store->dirs[i];
+		part->job = (struct disk_job){.run = creation_run, .done = creation_done, .reply_to = store->hub};
+		disk_post(&part->dir->disk, &part->job);
+	}
+}
