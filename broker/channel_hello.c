@@ -16,6 +16,7 @@
 #include "zk/path.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* One Hello under way; freed when the connection is refused, lost, or adopted. */
 struct hello {

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
+#include "common/uuid.h"
 #include "zk/json_cluster.h"
 #include "zk/json_controller.h"
 #include "zk/path.h"

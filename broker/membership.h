@@ -13,6 +13,7 @@
 #define KLAMM_BROKER_MEMBERSHIP_H
 
 #include "broker/meta/broker_config.h"
+#include "broker/rt/worker.h"
 #include "broker/rt/zk_loop.h"
 #include "zk/ephemeral.h"
 #include "zk/json_broker.h"
