@@ -47,6 +47,7 @@ void channel_fini(struct channel *channel)
 
 /* ---- answers ---- */
 
+/* Results may be long: they travel as the payload of their frame. */
 static void send_message(struct channel *channel, enum frame_type type, const ProtobufCMessage *message)
 {
 	struct buf *buf;
@@ -95,10 +96,13 @@ static void refuse_order(struct channel *channel, int64_t request, int16_t error
 static void ask_for_snapshot(struct channel *channel)
 {
 	Klamm__ViewGap gap = KLAMM__VIEW_GAP__INIT;
+	uint8_t header[64];
 
+	if (!channel->peer)
+		return;
 	gap.controller_epoch = channel->controller_epoch;
 	gap.number = channel->view->number > 0 ? channel->view->number : 0;
-	send_message(channel, FRAME_VIEW_GAP, &gap.base);
+	peer_send(channel->peer, FRAME_VIEW_GAP, slice_of(header, klamm__view_gap__pack(&gap, header)), SLICE_LITERAL(""), NULL);
 }
 
 /* ---- frames ---- */
