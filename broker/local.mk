@@ -7,3 +7,7 @@ klamm_sources += broker/channel.c broker/channel.h broker/channel_hello.c broker
 bin_PROGRAMS += klamm-broker
 klamm_broker_SOURCES = broker/main.c
 klamm_broker_LDADD = $(klamm_libs)
+
+unit_tests += test/unit/broker/view_message_test
+test_unit_broker_view_message_test_SOURCES = test/unit/broker/view_message_test.c
+test_unit_broker_view_message_test_LDADD = $(unit_libs)
