@@ -10,3 +10,7 @@ test_bench_batch_bench_LDADD = $(klamm_libs)
 noinst_PROGRAMS += test/bench/net_bench
 test_bench_net_bench_SOURCES = test/bench/net_bench.c
 test_bench_net_bench_LDADD = $(klamm_libs)
+# The limit of the machine, beside which a broker is measured.
+noinst_PROGRAMS += test/bench/bare_loop
+test_bench_bare_loop_SOURCES = test/bench/bare_loop.c
+test_bench_bare_loop_LDADD = $(klamm_libs)

@@ -1,0 +1,270 @@
+/*
+ * The limit of the machine: what a broker must do at the least, without being one. Each mode prints one line of JSON.
+ *
+ *     bare_loop receive PORT FILE     takes frames (u32 length, payload) from one sender: recv, CRC-32C, write to FILE
+ *     bare_loop push PORT BYTES SIZE  sends BYTES in frames of SIZE to it
+ *     bare_loop serve PORT FILE       sends FILE to one reader by sendfile
+ *     bare_loop pull PORT             reads until the end
+ *     bare_loop echo PORT             answers each frame of one client with a frame of four bytes
+ *     bare_loop ask PORT N SIZE RATE  sends N frames of SIZE at RATE a second and prints percentiles of the time to the answer
+ *
+ * Sizes of reads and writes are those of the broker: up to 1 MiB a call.
+ */
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/crc32c.h"
+#include "common/memory.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES (1 << 20)
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bare_loop: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static struct sockaddr_in loopback(const char *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return address;
+}
+
+static void no_delay(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static int accept_one(const char *port)
+{
+	struct sockaddr_in address = loopback(port);
+	int on = 1, fd, listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1))
+		die("listen");
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		die("accept");
+	close(listener);
+	no_delay(fd);
+	return fd;
+}
+
+static int connect_to(const char *port)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	for (int tries = 0; connect(fd, (struct sockaddr *)&address, sizeof address); tries++) {
+		struct timespec pause = {0, 10000000};
+
+		if (tries == 500)
+			die("connect");
+		nanosleep(&pause, NULL);
+		close(fd);
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+	}
+	no_delay(fd);
+	return fd;
+}
+
+static bool read_all(int fd, uint8_t *to, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = recv(fd, to, len, 0);
+
+		if (n <= 0)
+			return false;
+		to += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static void write_all(int fd, const uint8_t *from, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, from, len);
+
+		if (n <= 0)
+			die("write");
+		from += n;
+		len -= (size_t)n;
+	}
+}
+
+static double cpu_s(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void report(const char *mode, int64_t bytes, int64_t started_ns)
+{
+	double seconds = (double)(clock_ns() - started_ns) / 1e9;
+
+	printf("{\"mode\": \"%s\", \"bytes\": %lld, \"seconds\": %.3f, \"cpu_s\": %.3f, \"cpu_s_per_gb\": %.3f}\n", mode, (long long)bytes,
+	       seconds, cpu_s(), bytes ? cpu_s() / ((double)bytes / 1e9) : 0.0);
+}
+
+static int mode_receive(char **args)
+{
+	int fd = accept_one(args[0]);
+	int file = open(args[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	uint8_t *frame = memory_alloc(CHUNK_BYTES);
+	int64_t total = 0, started = clock_ns();
+	volatile uint32_t sum = 0;
+	uint8_t head[4];
+
+	if (file < 0)
+		die(args[1]);
+	while (read_all(fd, head, sizeof head)) {
+		size_t len = bytes_get_u32(head);
+
+		if (len > CHUNK_BYTES || !read_all(fd, frame, len))
+			die("frame");
+		sum ^= crc32c(frame, len);
+		write_all(file, frame, len);
+		total += (int64_t)len;
+	}
+	report("receive", total, started);
+	return 0;
+}
+
+static int mode_push(char **args)
+{
+	int fd = connect_to(args[0]);
+	int64_t left = atoll(args[1]);
+	size_t size = (size_t)atol(args[2]);
+	uint8_t *frame = memory_zalloc(1, size + 4);
+
+	bytes_put_u32(frame, (uint32_t)size);
+	for (; left > 0; left -= (int64_t)size)
+		write_all(fd, frame, size + 4);
+	return 0;
+}
+
+static int mode_serve(char **args)
+{
+	int fd = accept_one(args[0]);
+	int file = open(args[1], O_RDONLY);
+	struct stat status;
+	off_t at = 0;
+	int64_t started = clock_ns();
+
+	if (file < 0 || fstat(file, &status))
+		die(args[1]);
+	while (at < status.st_size)
+		if (sendfile(fd, file, &at, CHUNK_BYTES) <= 0)
+			die("sendfile");
+	report("serve", status.st_size, started);
+	return 0;
+}
+
+static int mode_pull(char **args)
+{
+	int fd = connect_to(args[0]);
+	uint8_t *chunk = memory_alloc(CHUNK_BYTES);
+	int64_t total = 0, started = clock_ns();
+	ssize_t n;
+
+	while ((n = recv(fd, chunk, CHUNK_BYTES, 0)) > 0)
+		total += n;
+	report("pull", total, started);
+	return 0;
+}
+
+static int mode_echo(char **args)
+{
+	int fd = accept_one(args[0]);
+	uint8_t *frame = memory_alloc(CHUNK_BYTES);
+	uint8_t head[4], answer[8] = {0, 0, 0, 4};
+
+	while (read_all(fd, head, sizeof head)) {
+		size_t len = bytes_get_u32(head);
+
+		if (len > CHUNK_BYTES || !read_all(fd, frame, len))
+			die("frame");
+		write_all(fd, answer, sizeof answer);
+	}
+	return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void sleep_until(int64_t ns)
+{
+	struct timespec until = {ns / 1000000000, ns % 1000000000};
+
+	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &until, NULL);
+}
+
+static int mode_ask(char **args)
+{
+	int fd = connect_to(args[0]);
+	long n = atol(args[1]);
+	size_t size = (size_t)atol(args[2]);
+	int64_t step_ns = 1000000000 / atol(args[3]), next = clock_ns();
+	uint8_t *frame = memory_zalloc(1, size + 4), answer[8];
+	int64_t *times = memory_zalloc((size_t)n, sizeof *times);
+
+	bytes_put_u32(frame, (uint32_t)size);
+	for (long i = 0; i < n; i++) {
+		int64_t sent;
+
+		sleep_until(next += step_ns);
+		sent = clock_ns();
+		write_all(fd, frame, size + 4);
+		if (!read_all(fd, answer, sizeof answer))
+			die("answer");
+		times[i] = clock_ns() - sent;
+	}
+	qsort(times, (size_t)n, sizeof *times, by_size);
+	printf("{\"mode\": \"echo\", \"n\": %ld, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n", n, (double)times[n / 2] / 1e6,
+	       (double)times[n * 99 / 100] / 1e6, (double)times[n - 1] / 1e6);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int n_args;
+		int (*run)(char **args);
+	} modes[] = {
+		{"receive", 2, mode_receive}, {"push", 3, mode_push}, {"serve", 2, mode_serve},
+		{"pull", 1, mode_pull},       {"echo", 1, mode_echo}, {"ask", 4, mode_ask},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (argc == modes[i].n_args + 2 && strcmp(argv[1], modes[i].name) == 0)
+			return modes[i].run(argv + 2);
+	fprintf(stderr, "usage: bare_loop receive|push|serve|pull|echo|ask ... (see the head of test/bench/bare_loop.c)\n");
+	return 2;
+}
