@@ -7,6 +7,8 @@ klamm_sources += broker/channel.c broker/channel.h broker/channel_hello.c broker
 bin_PROGRAMS += klamm-broker
 klamm_broker_SOURCES = broker/main.c
 klamm_broker_LDADD = $(klamm_libs)
+dist_man_MANS += broker/klamm-broker.8
+EXTRA_DIST += broker/README.md
 
 unit_tests += test/unit/broker/view_message_test
 test_unit_broker_view_message_test_SOURCES = test/unit/broker/view_message_test.c

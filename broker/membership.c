@@ -9,6 +9,7 @@
 #include "common/uuid.h"
 #include "zk/json_cluster.h"
 #include "zk/json_controller.h"
+#include "zk/json_notification.h"
 #include "zk/path.h"
 
 #include <stdio.h>
@@ -307,6 +308,25 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 		membership->wanted_cluster_id = memory_printf("%.*s", SLICE_ARGS(wanted_cluster_id));
 	zk_loop_glue_init(&membership->glue, &hub->loop, &loop);
 	return zk_loop_glue_open(&membership->glue, &zk, &listener, &membership->zk, err);
+}
+
+static void on_told(void *ctx, const struct zk_result *result)
+{
+	(void)ctx;
+	if (result->code)
+		trace_warn("membership", "the controller could not be told of the failed log dir: %s", error_text(result->code));
+}
+
+void membership_tell_dir_failure(struct membership *membership)
+{
+	struct arena arena;
+
+	if (!membership->zk)
+		return;
+	arena_init(&arena);
+	zk_create(membership->zk, ZK_PREFIX_LOG_DIR_EVENT, log_dir_event_encode(&arena, membership->config->broker_id), ZK_PERSISTENT_SEQUENTIAL, on_told,
+		  membership);
+	arena_fini(&arena);
 }
 
 void membership_close(struct membership *membership, void (*on_closed)(void *ctx), void *ctx)

@@ -59,6 +59,9 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 /* From now on this broker is registered in every session, with these endpoints. */
 void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints);
 
+/* One of our log dirs has failed: the controller is told by a notification node (kafka.md 2), so that leaders can move. */
+void membership_tell_dir_failure(struct membership *membership);
+
 /* Ends the session, so that our node vanishes at once; on_closed comes when that is done or has taken too long. */
 void membership_close(struct membership *membership, void (*on_closed)(void *ctx), void *ctx);
 

@@ -162,6 +162,7 @@ static void on_dir_failed(void *ctx, struct store_dir *dir)
 		any_left |= node->store.dirs[i].dir && !log_dir_failed(node->store.dirs[i].dir);
 	if (dir->dir)
 		replicas_fail_dir(&node->replicas, dir);
+	membership_tell_dir_failure(&node->membership);
 	if (any_left)
 		return;
 	error_set(&err, ERR_IO, "all log dirs have failed");

@@ -11,3 +11,4 @@ klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alte
 unit_tests += test/unit/broker/api/metadata_test
 test_unit_broker_api_metadata_test_SOURCES = test/unit/broker/api/metadata_test.c
 test_unit_broker_api_metadata_test_LDADD = $(api_fixture_libs)
+EXTRA_DIST += broker/api/README.md

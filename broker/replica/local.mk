@@ -16,3 +16,5 @@ test_unit_broker_replica_producer_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/replica/replica_core_test
 test_unit_broker_replica_replica_core_test_SOURCES = test/unit/broker/replica/replica_core_test.c
 test_unit_broker_replica_replica_core_test_LDADD = $(unit_libs)
+
+EXTRA_DIST += broker/replica/README.md
