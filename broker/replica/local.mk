@@ -18,3 +18,7 @@ test_unit_broker_replica_replica_core_test_SOURCES = test/unit/broker/replica/re
 test_unit_broker_replica_replica_core_test_LDADD = $(unit_libs)
 
 EXTRA_DIST += broker/replica/README.md
+
+unit_tests += test/unit/broker/replica/partition_test
+test_unit_broker_replica_partition_test_SOURCES = test/unit/broker/replica/partition_test.c
+test_unit_broker_replica_partition_test_LDADD = $(unit_libs)

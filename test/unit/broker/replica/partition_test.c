@@ -1,0 +1,292 @@
+/* partition: append, idempotence, parking, reading, watches, deletion of records, on a real folder. */
+#include "test/lib/unit.h"
+
+#include "broker/log/fd_cache.h"
+#include "broker/log/log_dir.h"
+#include "broker/replica/partition.h"
+#include "broker/replica/shard.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "proto/kafka_error.h"
+#include "proto/record/batch_builder.h"
+
+#include <stdio.h>
+
+static const struct uuid topic_id = {{1, 2, 3}};
+
+static struct broker_config *config;
+static struct shard shard, *shards[1] = {&shard};
+static struct fd_cache *fds;
+static struct log_dir *dir;
+static struct disk disk;
+static struct producer_table producers;
+static struct partition *partition;
+static int n_done, n_fired;
+
+static void load_config(const char *path)
+{
+	struct properties properties;
+	struct error err;
+	char text[512];
+
+	snprintf(text, sizeof text, "broker.id=1\nzookeeper.connect=127.0.0.1:1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs=%s\n", path);
+	properties_init(&properties);
+	ck_assert_int_eq(properties_parse(&properties, slice_of_text(text), "test", &err), 0);
+	ck_assert_msg(broker_config_load(&properties, NULL, &config, &err) == 0, "%s", err.text);
+	properties_fini(&properties);
+}
+
+static void become(int32_t leader, int32_t leader_epoch)
+{
+	struct replica_state state = {leader, leader_epoch, 0, 1, true};
+
+	ck_assert_int_eq(partition_become(partition, &state, 1), 0);
+}
+
+static void configure(const char *key, const char *value)
+{
+	struct config_pair pair = {slice_of_text(key), slice_of_text(value)};
+	struct config_pairs pairs = {&pair, key ? 1 : 0};
+	struct topic_config topic;
+	struct arena arena;
+
+	arena_init(&arena);
+	topic_config_compute(config, pairs, &arena, &topic, NULL);
+	partition_configure(partition, &topic);
+	arena_fini(&arena);
+}
+
+static void setup(void)
+{
+	struct log_dir_args args = {.fs = fs_real(), .path = unit_temp_dir(), .broker_id = 1, .cluster_id = SLICE_LITERAL("c")};
+	struct partition_key key = {topic_id, 0};
+	struct log_config log_config = LOG_CONFIG_DEFAULT;
+	struct log_observer observer;
+	struct error err;
+	struct log *log;
+
+	n_done = n_fired = 0;
+	load_config(args.path);
+	ck_assert_int_eq(shard_init(&shard, 0, 1, shards, config), 0);
+	args.fds = fds = fd_cache_new(fs_real(), 100);
+	ck_assert_msg(log_dir_open(&args, &dir, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(log_dir_scan(dir, &err), 0);
+	ck_assert_int_eq(log_dir_load_done(dir), 0);
+	producer_table_init(&producers);
+	observer = partition_observer(&producers);
+	ck_assert_int_eq(log_create(dir, SLICE_LITERAL("t"), 0, &topic_id, &log_config, &observer, &log, &err), 0);
+	ck_assert_int_eq(disk_start(&disk, "disk", 1000), 0);
+	partition = partition_open(&shard, &key, SLICE_LITERAL("t"), log, &disk, &producers);
+	configure(NULL, NULL);
+	become(1, 0);
+}
+
+static void teardown(void)
+{
+	shard_close_all(&shard);
+	disk_stop(&disk);
+	worker_drain(&shard.worker);
+	ck_assert_int_eq(log_dir_close(dir), 0);
+	producer_table_fini(&producers);
+	fd_cache_free(fds);
+	shard_fini(&shard);
+	broker_config_release(config);
+}
+
+static void on_done(struct partition_append *append)
+{
+	(void)append;
+	n_done++;
+}
+
+/* One append with a batch of n records of a producer; -1: none. The records live until the next call. */
+static struct partition_append *append(int64_t producer_id, int32_t sequence, int n, int16_t acks)
+{
+	static struct partition_append last;
+	static uint8_t bytes[4096];
+	struct batch_spec spec = batch_spec_default();
+	struct batch_builder builder;
+	struct slice batch;
+
+	spec.producer_id = producer_id;
+	spec.producer_epoch = producer_id < 0 ? -1 : 0;
+	spec.base_sequence = sequence;
+	batch_builder_init(&builder, &spec);
+	for (int i = 0; i < n; i++)
+		batch_builder_add(&builder, 1000 + i, SLICE_LITERAL("k"), SLICE_LITERAL("value"), NULL, 0);
+	batch = batch_builder_finish(&builder, NULL);
+	memcpy(bytes, batch.data, batch.len);
+	last = (struct partition_append){.records = bytes, .records_len = batch.len, .acks = acks, .version = 11, .done = on_done};
+	batch_builder_fini(&builder);
+	partition_append(partition, &last);
+	return &last;
+}
+
+static struct partition_read read_at(int64_t offset)
+{
+	struct partition_read read = {.offset = offset, .bytes_max = 1 << 20, .leader_epoch = -1, .last_fetched_epoch = -1};
+
+	partition_read(partition, &read);
+	return read;
+}
+
+START_TEST(what_is_appended_is_committed_and_read)
+{
+	struct partition_read read;
+	uint8_t head[BATCH_HEADER_BYTES];
+	struct batch_header header;
+
+	setup();
+	ck_assert_int_eq(append(-1, -1, 3, -1)->base_offset, 0);
+	ck_assert_int_eq(append(-1, -1, 2, 1)->base_offset, 3);
+	ck_assert_int_eq(n_done, 2);
+	ck_assert_int_eq(partition->core.high_watermark, 5);
+	read = read_at(4);
+	ck_assert_int_eq(read.error, 0);
+	ck_assert_int_eq(read.high_watermark, 5);
+	ck_assert_int_eq(read.slice.first_base_offset, 3);
+	ck_assert_int_eq(log_slice_read(&read.slice, 0, head, sizeof head), 0);
+	ck_assert_int_eq(batch_header_parse(slice_of(head, sizeof head), &header), 0);
+	ck_assert_int_eq(header.leader_epoch, 0);
+	log_slice_release(&read.slice);
+	read = read_at(5);
+	ck_assert_ptr_null(read.slice.segment);
+	ck_assert(!read.end_now);
+	read = read_at(6);
+	ck_assert_int_eq(read.error, KAFKA_OFFSET_OUT_OF_RANGE);
+	ck_assert(read.end_now);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_retry_is_answered_with_its_first_offset_and_not_appended)
+{
+	setup();
+	ck_assert_int_eq(append(7, 0, 2, -1)->base_offset, 0);
+	ck_assert_int_eq(append(7, 2, 2, -1)->base_offset, 2);
+	ck_assert_int_eq(append(7, 0, 2, -1)->base_offset, 0);
+	ck_assert_int_eq(log_end_offset(partition->log), 4);
+	ck_assert_int_eq(append(7, 9, 1, -1)->error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	ck_assert_int_eq(append(7, 4, 1, -1)->error, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(only_a_leader_appends_and_a_stale_controller_changes_nothing)
+{
+	struct replica_state stale = {2, 4, 0, 1, true};
+
+	setup();
+	become(2, 5);
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(partition_become(partition, &stale, 1), KAFKA_STALE_CONTROLLER_EPOCH);
+	become(1, 6);
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, 0);
+	ck_assert_int_eq(log_latest_epoch(partition->log), 6);
+	teardown();
+}
+END_TEST
+
+/* Runs what the disk thread has posted, until the condition holds or ten seconds are over. */
+static void turn_until(const int *count, int wanted)
+{
+	int64_t until = clock_ms() + 10000;
+
+	while (*count < wanted && clock_ms() < until)
+		loop_turn(&shard.worker.loop, 100);
+	ck_assert_int_eq(*count, wanted);
+}
+
+START_TEST(in_fsync_mode_an_ack_waits_for_the_disk)
+{
+	struct partition_append *waiting;
+
+	setup();
+	configure("klamm.durability", "fsync-isr");
+	waiting = append(-1, -1, 1, -1);
+	ck_assert_int_eq(n_done, 0);
+	ck_assert_int_eq(partition->core.high_watermark, 0);
+	turn_until(&n_done, 1);
+	ck_assert_int_eq(waiting->error, 0);
+	ck_assert_int_eq(partition->core.high_watermark, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends)
+{
+	struct partition_append *waiting;
+
+	setup();
+	configure("klamm.durability", "fsync-isr");
+	waiting = append(-1, -1, 1, -1);
+	partition_append_time_out(waiting);
+	ck_assert_int_eq(waiting->error, KAFKA_REQUEST_TIMED_OUT);
+	ck_assert_int_eq(waiting->base_offset, 0);
+	waiting = append(-1, -1, 1, -1);
+	partition_resign(partition);
+	ck_assert_int_eq(waiting->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(n_done, 2);
+	teardown();
+}
+END_TEST
+
+static void on_fired(struct partition_watch *watch)
+{
+	ck_assert_ptr_null(watch->partition);
+	n_fired++;
+}
+
+START_TEST(a_watch_fires_once_when_the_high_watermark_moves)
+{
+	struct partition_watch watch = {.fired = on_fired}, other = {.fired = on_fired};
+
+	setup();
+	partition_watch(partition, &watch);
+	partition_watch(partition, &other);
+	partition_unwatch(&other);
+	append(-1, -1, 1, 1);
+	append(-1, -1, 1, 1);
+	ck_assert_int_eq(n_fired, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(deleting_records_moves_the_start)
+{
+	int64_t low = -1;
+
+	setup();
+	append(-1, -1, 5, 1);
+	append(-1, -1, 5, 1);
+	ck_assert_int_eq(partition_delete_records(partition, 11, &low), KAFKA_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(partition_delete_records(partition, 7, &low), 0);
+	ck_assert_int_eq(low, 7);
+	ck_assert_int_eq(read_at(6).error, KAFKA_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(partition_delete_records(partition, -1, &low), 0);
+	ck_assert_int_eq(low, 10);
+	configure("cleanup.policy", "compact");
+	ck_assert_int_eq(partition_delete_records(partition, 10, &low), KAFKA_POLICY_VIOLATION);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_failed_dir_ends_everything_with_a_storage_error)
+{
+	struct partition_append *waiting;
+
+	setup();
+	configure("klamm.durability", "fsync-isr");
+	waiting = append(-1, -1, 1, -1);
+	partition_fail(partition);
+	ck_assert_int_eq(waiting->error, KAFKA_STORAGE_ERROR);
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_STORAGE_ERROR);
+	ck_assert_int_eq(read_at(0).error, KAFKA_STORAGE_ERROR);
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
+	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
+	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
+	  deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error)
