@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A disk call that takes longer is counted and traced. */

@@ -118,24 +118,18 @@ static int16_t find(struct list_part *part, struct partition *partition)
 	}
 }
 
-/* Version 0: starts of segments from the newest down. */
+/* Version 0: the log end, then starts of segments from the newest down. */
 static int16_t find_old(struct list_part *part, struct partition *partition)
 {
 	int64_t timestamp = part->asked->timestamp;
-	int64_t *offsets = part->old_offsets;
 	int n = 0;
 
-	if (part->n_old_max > 0) {
-		if (timestamp == TIMESTAMP_EARLIEST) {
-			offsets[n++] = log_start_offset(partition->log);
-		} else {
-			if (timestamp == TIMESTAMP_LATEST)
-				offsets[n++] = end_for(list_of(part), partition);
-			n += log_segment_offsets(partition->log, timestamp == TIMESTAMP_LATEST ? INT64_MAX : timestamp, offsets + n,
-						 part->n_old_max - n);
-		}
-	}
-	part->answer->old_style_offsets = offsets;
+	if (part->n_old_max > 0 && timestamp == TIMESTAMP_EARLIEST)
+		part->old_offsets[n++] = log_start_offset(partition->log);
+	else if (part->n_old_max > 0)
+		n = log_segment_offsets(partition->log, timestamp == TIMESTAMP_LATEST ? INT64_MAX : timestamp, part->old_offsets,
+					part->n_old_max);
+	part->answer->old_style_offsets = part->old_offsets;
 	part->answer->n_old_style_offsets = n;
 	return 0;
 }
