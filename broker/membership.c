@@ -64,8 +64,18 @@ static void on_cluster_id_made(void *ctx, const struct zk_result *result)
 
 	if (is_over(result->code))
 		return;
-	/* Ours or another broker's, made or not: what ZooKeeper holds now counts. */
-	read_cluster_id(membership);
+	/* Ours or another broker's: what ZooKeeper holds now counts. */
+	if (result->code == 0 || result->code == ERR_EXISTS || result->code == ERR_UNKNOWN_OUTCOME)
+		read_cluster_id(membership);
+	else
+		fail_with(membership, result->code, "making " ZK_PATH_CLUSTER_ID);
+}
+
+/* The parent is there or its creation has failed in a way that the next step meets again. */
+static void on_cluster_made(void *ctx, const struct zk_result *result)
+{
+	(void)ctx;
+	(void)result;
 }
 
 static void make_cluster_id(struct membership *membership)
@@ -76,6 +86,7 @@ static void make_cluster_id(struct membership *membership)
 
 	uuid_format(&uuid, text);
 	id = slice_of_text(membership->wanted_cluster_id ? membership->wanted_cluster_id : text);
+	zk_create(membership->zk, ZK_PATH_CLUSTER, SLICE_NULL, ZK_PERSISTENT, on_cluster_made, membership);
 	zk_create(membership->zk, ZK_PATH_CLUSTER_ID, cluster_id_encode(&membership->arena, id), ZK_PERSISTENT, on_cluster_id_made,
 		  membership);
 }
