@@ -307,6 +307,7 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 	struct zk_config zk = {
 		.connect = config->zookeeper_connect,
 		.session_timeout_ms = config->zookeeper_session_timeout_ms,
+		.auth_digest = config->klamm_zookeeper_auth_digest,
 		.set_acl = config->zookeeper_set_acl,
 		.create_chroot = true,
 	};

@@ -189,9 +189,14 @@ static void set_apis(struct node *node)
 	node->net_setup.n_apis = n + 1;
 }
 
+/* Bytes that requests may hold together; a quarter of the machine's memory when the configuration leaves it open. */
 static int64_t memory_budget(const struct broker_config *config)
 {
-	return config->queued_max_request_bytes > 0 ? config->queued_max_request_bytes : config->klamm_memory_bytes;
+	if (config->queued_max_request_bytes > 0)
+		return config->queued_max_request_bytes;
+	if (config->klamm_memory_bytes > 0)
+		return config->klamm_memory_bytes;
+	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4;
 }
 
 static int nets_setup(struct node *node, struct error *err)

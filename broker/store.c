@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* A disk call that takes longer is counted and traced. */
 #define DISK_SLOW_MS 5000
@@ -116,12 +117,29 @@ static bool forbids_start(int code)
 	return code == ERR_BUSY || code == ERR_CONFIG || code == ERR_INVALID || code == ERR_LIMIT;
 }
 
+/*
+ * Descriptors for files: what the configuration says, but never more than half of what the process may have, since sockets need the
+ * others. The soft limit is raised to the hard one first.
+ */
+static int file_budget(const struct broker_config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return config->klamm_open_files;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur / 2 < (rlim_t)config->klamm_open_files ? (int)(limit.rlim_cur / 2) : config->klamm_open_files;
+}
+
 int store_open(struct store *store, const struct broker_config *config, struct worker *hub, struct error *err)
 {
 	int n_open = 0, r;
 
 	*store = (struct store){.config = config, .hub = hub, .n_dirs = config->n_log_dirs};
-	store->fds = fd_cache_new(fs_real(), config->klamm_open_files);
+	store->fds = fd_cache_new(fs_real(), file_budget(config));
 	store->dirs = memory_zalloc((size_t)store->n_dirs, sizeof *store->dirs);
 	for (int i = 0; i < store->n_dirs; i++) {
 		struct store_dir *dir = &store->dirs[i];

@@ -24,7 +24,7 @@ struct epochs {
 static void find_end(struct scatter_part *scattered, struct partition *partition)
 {
 	struct epoch_part *part = CONTAINER_OF(scattered, struct epoch_part, part);
-	struct epoch_end end = {-1, -1};
+	struct log_epoch_end end = {-1, -1};
 	int16_t error = partition ? partition_may_read(partition, part->asked->current_leader_epoch) : KAFKA_NOT_LEADER_OR_FOLLOWER;
 
 	if (!error)

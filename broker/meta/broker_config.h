@@ -69,13 +69,11 @@ struct broker_config {
 	int32_t group_min_session_timeout_ms;
 	const char *inter_broker_listener_name;
 	const char *inter_broker_protocol_version;
-	int32_t klamm_connection_setup_ms;
 	int64_t klamm_flush_bytes;
 	int64_t klamm_flush_interval_ms;
 	int64_t klamm_memory_bytes;
 	int32_t klamm_open_files;
 	int32_t klamm_request_slow_ms;
-	bool klamm_supervise;
 	int32_t klamm_workers;
 	const char *klamm_zookeeper_auth_digest;
 	int64_t leader_imbalance_check_interval_seconds;

@@ -130,7 +130,7 @@ struct partition_read {
 	int16_t error;
 	bool end_now;               /* Kafka answers at once, whatever min_bytes (an offset above the high watermark) */
 	bool diverging;
-	struct epoch_end divergence;
+	struct log_epoch_end divergence;
 	int64_t high_watermark; /* -1 on errors, like the next two */
 	int64_t last_stable_offset;
 	int64_t log_start_offset;

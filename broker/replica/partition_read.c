@@ -29,7 +29,7 @@ static int16_t refuse(struct partition_read *read, int16_t error)
 /* True when the reader's log and ours part before its offset (KIP-320, 595): it must cut, and gets no records. */
 static bool diverges(struct partition *partition, struct partition_read *read)
 {
-	struct epoch_end end;
+	struct log_epoch_end end;
 
 	if (read->last_fetched_epoch < 0)
 		return false;
