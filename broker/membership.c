@@ -246,11 +246,13 @@ void membership_register(struct membership *membership, const struct broker_endp
 		.rack = slice_of_text(membership->config->broker_rack),
 		.endpoints = (struct broker_endpoint *)(uintptr_t)endpoints,
 		.n_endpoints = n_endpoints,
-		.klamm = SLICE_LITERAL(PACKAGE_VERSION),
 	};
 	struct arena arena;
 
 	arena_init(&arena);
+	/* The mark of our kind, and the listener that controllers dial. */
+	node.klamm = slice_of_text(arena_printf(&arena, PACKAGE_VERSION " %.*s",
+						SLICE_ARGS(membership->config->listener_list.inter_broker->name)));
 	broker_znode_choose_host(&node);
 	membership->znode = memory_printf("%.*s", SLICE_ARGS(broker_znode_encode(&arena, &node)));
 	arena_fini(&arena);
