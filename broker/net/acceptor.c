@@ -33,7 +33,8 @@ struct acceptor_address {
 	UT_hash_handle hh;
 };
 
-int acceptor_init(struct acceptor *acceptor, struct worker *hub, const struct acceptor_limits *limits, struct net **nets, int n_nets)
+int acceptor_init(struct acceptor *acceptor, struct worker *hub, const struct acceptor_limits *limits, struct net **nets,
+		  int n_nets)
 {
 	*acceptor = (struct acceptor){.hub = hub, .limits = *limits, .nets = nets, .n_nets = n_nets};
 	acceptor->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -157,7 +158,8 @@ void acceptor_take(struct acceptor *acceptor, const struct listener *listener, i
 	client->acceptor = acceptor;
 	client_describe(client);
 	if (!count_in(acceptor, client->host)) {
-		trace_limited(TRACE_WARN, "net", "%s: connection refused on listener %s: the address has max.connections.per.ip=%d open",
+		trace_limited(TRACE_WARN, "net",
+			      "%s: connection refused on listener %s: the address has max.connections.per.ip=%d open",
 			      client->address_text, listener->info.name, max_of_host(acceptor, client->host));
 		acceptor->counters.n_refused_ip++;
 		close(fd);

@@ -1,11 +1,10 @@
 /*
  * The doorman of all listeners: counts connections, refuses what is too much, and deals the rest to the workers round robin.
  *
- *     max.connections reached      listeners for clients pause until a connection is closed; where the inter-broker listener is another
- *                                  one, a tenth of the connections is kept for it
- *     too many of one address      accepted and closed at once
- *     creation rate                the listener pauses until the bucket has a token
- *     no descriptor left (EMFILE)  a spare one is given up to accept and close, then accepting pauses for a second (D10)
+ *     max.connections reached      listeners for clients pause until a connection is closed; where the inter-broker listener is
+ * another one, a tenth of the connections is kept for it too many of one address      accepted and closed at once creation rate
+ * the listener pauses until the bucket has a token no descriptor left (EMFILE)  a spare one is given up to accept and close,
+ * then accepting pauses for a second (D10)
  *
  * All on the hub's thread but client_release.
  */
@@ -27,7 +26,7 @@ struct acceptor_limits {
 	int connections_per_ip_max;                /* max.connections.per.ip */
 	const struct acceptor_override *overrides; /* max.connections.per.ip.overrides; the caller's */
 	int n_overrides;
-	int creation_rate_max;                     /* max.connection.creation.rate: a second, of each listener; INT32_MAX = no bound */
+	int creation_rate_max; /* max.connection.creation.rate: a second, of each listener; INT32_MAX = no bound */
 };
 
 /* Kafka's defaults: no bounds. */
@@ -58,7 +57,8 @@ struct acceptor {
 };
 
 /* 0 or ERR_LIMIT. nets stays the caller's and lives until acceptor_fini. */
-int acceptor_init(struct acceptor *acceptor, struct worker *hub, const struct acceptor_limits *limits, struct net **nets, int n_nets);
+int acceptor_init(struct acceptor *acceptor, struct worker *hub, const struct acceptor_limits *limits, struct net **nets,
+		  int n_nets);
 
 /* When all listeners are closed and all clients released (and their messages run). */
 void acceptor_fini(struct acceptor *acceptor);

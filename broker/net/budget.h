@@ -1,13 +1,14 @@
 /*
- * The bytes that frames of all connections may hold together. A connection takes its share before it makes room for more bytes; when
- * there is none it stops reading its socket (the sender feels it) and is told when its share is granted, first come first served.
+ * The bytes that frames of all connections may hold together. A connection takes its share before it makes room for more bytes;
+ * when there is none it stops reading its socket (the sender feels it) and is told when its share is granted, first come first
+ * served.
  *
  *     total        for clients
  *     reserve      on top, only for the cluster's own connections: they go on when clients have filled the total
  *
- * So that frames received in part cannot wait for each other for ever, one at a time is rescued: the first in the queue that holds a
- * part of a frame may overdraw until that frame is given back. Worst case of memory: total + reserve + one frame of the largest size +
- * one receive chunk a worker (small frames are in memory before they are counted).
+ * So that frames received in part cannot wait for each other for ever, one at a time is rescued: the first in the queue that
+ * holds a part of a frame may overdraw until that frame is given back. Worst case of memory: total + reserve + one frame of the
+ * largest size + one receive chunk a worker (small frames are in memory before they are counted).
  *
  * Any thread. Taking and giving are one atomic addition; the mutex is only for those who wait.
  */
@@ -70,8 +71,8 @@ void budget_wait_init(struct budget_wait *wait, struct worker *worker, enum budg
 		      void (*on_granted)(struct budget_wait *wait, bool rescued));
 
 /*
- * Joins the queue; on_granted comes later by message, never from inside. wants_rescue: the bytes belong to a frame that is here in part.
- * Not while it waits already. More than the total is granted only as a rescue.
+ * Joins the queue; on_granted comes later by message, never from inside. wants_rescue: the bytes belong to a frame that is here
+ * in part. Not while it waits already. More than the total is granted only as a rescue.
  */
 void budget_queue(struct budget *budget, struct budget_wait *wait, size_t bytes, bool wants_rescue);
 
@@ -79,8 +80,8 @@ void budget_queue(struct budget *budget, struct budget_wait *wait, size_t bytes,
 void budget_rescue_over(struct budget *budget);
 
 /*
- * Leaves the queue, between budget_queue and on_granted. True: done, nothing comes. False: the grant is on its way, on_granted will be
- * called (and gives the bytes back); the struct stays until then.
+ * Leaves the queue, between budget_queue and on_granted. True: done, nothing comes. False: the grant is on its way, on_granted
+ * will be called (and gives the bytes back); the struct stays until then.
  */
 bool budget_cancel(struct budget *budget, struct budget_wait *wait);
 

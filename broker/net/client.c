@@ -19,6 +19,6 @@ void client_describe(struct client *client)
 {
 	address_host(&client->address, client->host);
 	client->port = client->address.ss_family == AF_UNIX ? 0 : address_port(&client->address);
-	snprintf(client->address_text, sizeof client->address_text, strchr(client->host, ':') ? "[%s]:%u" : "%s:%u", client->host,
-		 client->port);
+	snprintf(client->address_text, sizeof client->address_text, strchr(client->host, ':') ? "[%s]:%u" : "%s:%u",
+		 client->host, client->port);
 }

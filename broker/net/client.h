@@ -50,11 +50,11 @@ struct client {
 	const struct listener_info *listener;
 	const struct principal *principal;
 	struct sockaddr_storage address;
-	char host[INET6_ADDRSTRLEN];          /* numeric; an IPv4 address in its own form also when it came in through IPv6 */
+	char host[INET6_ADDRSTRLEN]; /* numeric; an IPv4 address in its own form also when it came in through IPv6 */
 	uint16_t port;
 	char address_text[CLIENT_ADDRESS_BYTES]; /* "10.1.2.3:4567", "[::1]:4567": for logs */
-	struct acceptor *acceptor;            /* who counts it; NULL in tests */
-	void *deal_to;                        /* of broker/net: the struct net it goes to */
+	struct acceptor *acceptor;               /* who counts it; NULL in tests */
+	void *deal_to;                           /* of broker/net: the struct net it goes to */
 };
 
 /* Fills in host, port and address_text from address. */

@@ -120,7 +120,8 @@ void conn_close(struct conn *conn, const char *reason)
 	if (conn->closed)
 		return;
 	pin(conn);
-	trace_debug("net", "%s: connection on listener %s closed: %s", conn->client->address_text, conn->client->listener->name, reason);
+	trace_debug("net", "%s: connection on listener %s closed: %s", conn->client->address_text, conn->client->listener->name,
+		    reason);
 	conn_end(conn);
 	transport_close(&conn->transport);
 	send_list_drop(&conn->out);
@@ -184,8 +185,8 @@ static void consider_frame(const struct conn *conn, int64_t now, struct deadline
 	if (conn->charged == 0)
 		return;
 	if (budget_is_short(budget_of(conn)))
-		consider(nearest, conn->active_ms + limits->starved_ms_max, "a request stopped half-way while others wait for memory",
-			 slow);
+		consider(nearest, conn->active_ms + limits->starved_ms_max,
+			 "a request stopped half-way while others wait for memory", slow);
 	else
 		consider(nearest, now + limits->starved_ms_max, NULL, NULL);
 }
@@ -284,10 +285,12 @@ static void refuse_size(struct conn *conn, struct slice bytes, int32_t size)
 			    limits_of(conn)->frame_bytes_max);
 }
 
-/* The length of the frame at the head of bytes with its size field; 0 = not known yet; -1 = refused, the connection is closed. */
+/* The length of the frame at the head of bytes with its size field; 0 = not known yet; -1 = refused, the connection is closed.
+ */
 static int64_t frame_length(struct conn *conn, struct slice bytes)
 {
-	int32_t size, max = conn->authenticated ? limits_of(conn)->frame_bytes_max : limits_of(conn)->frame_bytes_max_unauthenticated;
+	int32_t size,
+		max = conn->authenticated ? limits_of(conn)->frame_bytes_max : limits_of(conn)->frame_bytes_max_unauthenticated;
 
 	if (bytes.len < FRAME_SIZE_BYTES)
 		return 0;
@@ -487,6 +490,14 @@ void conn_on_ended(struct conn *conn)
 		send_list_drop(&conn->out);
 	else
 		loop_defer(&conn->net->worker->loop, &conn->turn);
+	unpin(conn);
+}
+
+void conn_close_on_ended(struct conn *conn, const char *reason)
+{
+	pin(conn);
+	conn_close(conn, reason);
+	conn_on_ended(conn);
 	unpin(conn);
 }
 

@@ -36,21 +36,21 @@ struct conn {
 	int n_requests;                /* of first and of out */
 
 	bool authenticated;
-	bool serial;   /* the request in the queue lets none pass */
-	bool held;     /* bytes are here that may not be taken yet */
-	bool waiting;  /* for the budget */
-	bool rescued;  /* the frame under way has overdrawn it */
-	bool blocked;  /* the socket takes nothing more */
+	bool serial;  /* the request in the queue lets none pass */
+	bool held;    /* bytes are here that may not be taken yet */
+	bool waiting; /* for the budget */
+	bool rescued; /* the frame under way has overdrawn it */
+	bool blocked; /* the socket takes nothing more */
 	bool eof;
 	bool closed;
-	int pins;      /* functions under way that look at it */
+	int pins; /* functions under way that look at it */
 
-	size_t charged;           /* taken from the budget for the frame under way */
-	int64_t active_ms;        /* last byte in */
-	int64_t window_ms;        /* since when the speed of the frame under way is measured; 0 = no frame */
+	size_t charged;    /* taken from the budget for the frame under way */
+	int64_t active_ms; /* last byte in */
+	int64_t window_ms; /* since when the speed of the frame under way is measured; 0 = no frame */
 	int64_t window_bytes;
-	int64_t progress_ms;      /* the socket last took something of out */
-	int64_t mute_until_ms;    /* 0 = not muted */
+	int64_t progress_ms;   /* the socket last took something of out */
+	int64_t mute_until_ms; /* 0 = not muted */
 
 	void (*on_detached)(void *ctx, const struct detached *detached);
 	void *detach_ctx;
@@ -74,6 +74,9 @@ void conn_enqueue(struct conn *conn, struct request *request);
 
 /* A request of the queue has been ended. */
 void conn_on_ended(struct conn *conn);
+
+/* The same, and the connection is to be closed. */
+void conn_close_on_ended(struct conn *conn, const char *reason);
 
 /* A request is gone for good. */
 void conn_on_request_gone(struct conn *conn);

@@ -68,7 +68,8 @@ static bool accept_one(struct listener *listener)
 	}
 	listener->tokens_milli += 1000;
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		trace_limited(TRACE_WARN, "net", "listener %s: a connection was refused: %s", listener->info.name, strerror(errno));
+		trace_limited(TRACE_WARN, "net", "listener %s: a connection was refused: %s", listener->info.name,
+			      strerror(errno));
 		acceptor_refuse_one(listener->acceptor, listener->fd.fd);
 		pause_accepting(listener, EXHAUSTED_PAUSE_MS);
 		return false;
@@ -110,7 +111,8 @@ static int bind_and_listen(int fd, const struct sockaddr_storage *address, const
 	return listen(fd, options->backlog);
 }
 
-static int open_socket(struct sockaddr_storage *address, const char *host, uint16_t port, const struct listener_options *options)
+static int open_socket(struct sockaddr_storage *address, const char *host, uint16_t port,
+		       const struct listener_options *options)
 {
 	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), saved;
 
@@ -133,8 +135,8 @@ static int open_failed(const struct listener_info *info, struct error *err)
 {
 	int code = errno == EADDRINUSE ? ERR_BUSY : errno == EADDRNOTAVAIL ? ERR_INVALID : error_from_errno(errno);
 
-	return error_set(err, code, "listener %s: cannot listen on %s:%u: %s", info->name, *info->host ? info->host : "*", info->port,
-			 strerror(errno));
+	return error_set(err, code, "listener %s: cannot listen on %s:%u: %s", info->name, *info->host ? info->host : "*",
+			 info->port, strerror(errno));
 }
 
 int listener_open(struct listener *listener, struct acceptor *acceptor, const struct listener_info *info,
@@ -149,7 +151,8 @@ int listener_open(struct listener *listener, struct acceptor *acceptor, const st
 	fd = open_socket(&address, info->host, info->port, options);
 	if (fd < 0)
 		return open_failed(info, err);
-	*listener = (struct listener){.info = *info, .acceptor = acceptor, .next = acceptor->listeners, .tokens_ms = clock_ms()};
+	*listener =
+		(struct listener){.info = *info, .acceptor = acceptor, .next = acceptor->listeners, .tokens_ms = clock_ms()};
 	/* A full bucket at the start: the clients of a whole cluster come back at once after a restart. */
 	listener->tokens_milli = INT32_MAX * (int64_t)1000;
 	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)

@@ -28,9 +28,9 @@ struct listener {
 };
 
 /*
- * Binds and listens; connections queue up in the kernel until listener_start. info is copied, its texts are not. With port 0 info.port gets
- * the one that the system chose. Fails with a sentence that names listener, address and port: ERR_BUSY when the port is taken,
- * ERR_INVALID for an address that is not ours or not numeric.
+ * Binds and listens; connections queue up in the kernel until listener_start. info is copied, its texts are not. With port 0
+ * info.port gets the one that the system chose. Fails with a sentence that names listener, address and port: ERR_BUSY when the
+ * port is taken, ERR_INVALID for an address that is not ours or not numeric.
  */
 int listener_open(struct listener *listener, struct acceptor *acceptor, const struct listener_info *info,
 		  const struct listener_options *options, struct error *err);

@@ -15,18 +15,19 @@
 
 #include <stdint.h>
 
-/* Limits of connections, most of them config keys; net_limits_default has Kafka's defaults or ours (see reliability notes there). */
+/* Limits of connections, most of them config keys; net_limits_default has Kafka's defaults or ours (see reliability notes
+ * there). */
 struct net_limits {
-	int32_t frame_bytes_max;           /* socket.request.max.bytes */
+	int32_t frame_bytes_max; /* socket.request.max.bytes */
 	int32_t frame_bytes_max_unauthenticated;
-	int64_t idle_ms;                   /* connections.max.idle.ms */
-	int64_t request_ms_max;            /* a frame begun must be complete by then, as long as its sender is slower than: */
+	int64_t idle_ms;        /* connections.max.idle.ms */
+	int64_t request_ms_max; /* a frame begun must be complete by then, as long as its sender is slower than: */
 	int64_t request_bytes_per_s_min;
-	int64_t starved_ms_max;            /* no byte of a frame begun while others wait for the budget */
-	size_t output_bytes_max;           /* answers in memory of one connection; more: no request is read until they are sent */
-	int64_t output_stall_ms_max;       /* that many bytes waiting and none taken by the other end: cut off */
-	int receive_buffer_bytes;          /* socket.receive.buffer.bytes, -1 = the system's */
-	int send_buffer_bytes;             /* socket.send.buffer.bytes, -1 = the system's */
+	int64_t starved_ms_max;      /* no byte of a frame begun while others wait for the budget */
+	size_t output_bytes_max;     /* answers in memory of one connection; more: no request is read until they are sent */
+	int64_t output_stall_ms_max; /* that many bytes waiting and none taken by the other end: cut off */
+	int receive_buffer_bytes;    /* socket.receive.buffer.bytes, -1 = the system's */
+	int send_buffer_bytes;       /* socket.send.buffer.bytes, -1 = the system's */
 };
 
 extern const struct net_limits net_limits_default;
@@ -36,19 +37,19 @@ struct net_setup {
 	int n_apis;
 	struct net_limits limits;
 	struct budget *budget;
-	void *owner;                /* of broker/main, for handlers: request_owner(request) */
+	void *owner; /* of broker/main, for handlers: request_owner(request) */
 };
 
 /* Since the start; read on the worker's thread. */
 struct net_counters {
-	int64_t n_connections;      /* open now */
+	int64_t n_connections; /* open now */
 	int64_t n_opened;
 	int64_t n_requests;
 	int64_t bytes_in;
 	int64_t bytes_out;
-	int64_t n_bad_frames;       /* size, header, key, version or body refused */
+	int64_t n_bad_frames; /* size, header, key, version or body refused */
 	int64_t n_idle_closed;
-	int64_t n_slow_closed;      /* frame or answers stalled */
+	int64_t n_slow_closed; /* frame or answers stalled */
 	int64_t n_budget_waits;
 };
 
@@ -60,11 +61,11 @@ struct net {
 	const struct net_setup *setup;
 	const struct net_api *rows[NET_KEYS_DIRECT]; /* by key; keys beyond are searched for */
 	struct receive_pool pool;
-	struct buf *scratch;                         /* answers are encoded here */
-	struct request *spare;                       /* freed ones, for the next */
+	struct buf *scratch;   /* answers are encoded here */
+	struct request *spare; /* freed ones, for the next */
 	int n_spare;
-	struct conn *conns;                          /* open */
-	int64_t n_alive;                             /* open, or closed with requests that are not ended */
+	struct conn *conns; /* open */
+	int64_t n_alive;    /* open, or closed with requests that are not ended */
 	struct net_counters counters;
 	bool closing;
 	void (*on_empty)(void *ctx);

@@ -333,8 +333,8 @@ static int64_t frame_length(struct peer *peer, struct slice bytes)
 	header = bytes_get_u16(bytes.data + 4);
 	if (payload <= peer->setup.limits.payload_bytes_max && header <= LIMIT_PEER_HEADER_BYTES)
 		return (int64_t)PEER_FRAME_HEAD_BYTES + header + payload;
-	fail(peer, ERR_TOO_LARGE, "a frame of type %u with a header of %u and a payload of %u bytes (at most %d and %u)", bytes.data[7],
-	     header, payload, LIMIT_PEER_HEADER_BYTES, peer->setup.limits.payload_bytes_max);
+	fail(peer, ERR_TOO_LARGE, "a frame of type %u with a header of %u and a payload of %u bytes (at most %d and %u)",
+	     bytes.data[7], header, payload, LIMIT_PEER_HEADER_BYTES, peer->setup.limits.payload_bytes_max);
 	return -1;
 }
 

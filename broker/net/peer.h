@@ -1,16 +1,18 @@
 /*
- * A connection of the cluster (controller to broker, follower to leader): begun in Kafka's protocol by Hello, then frames both ways:
+ * A connection of the cluster (controller to broker, follower to leader): begun in Kafka's protocol by Hello, then frames both
+ * ways:
  *
  *     u32 payload length, u16 header length, u8 version, u8 type, header (protobuf-c), payload (raw: record batches, ...)
  *
  *     dialling side:  peer_dial -> connect -> Hello request -> on_hello(answer) -> frames
  *     other side:     request_detach in the handler of Hello -> peer_adopt -> frames
  *
- * Lengths are bounded before anything is done with them: the header by LIMIT_PEER_HEADER_BYTES, the payload by what the owner gave
- * (payload_bytes_max). A frame that breaks them closes the connection.
+ * Lengths are bounded before anything is done with them: the header by LIMIT_PEER_HEADER_BYTES, the payload by what the owner
+ * gave (payload_bytes_max). A frame that breaks them closes the connection.
  *
- * A peer belongs to the worker it was made on. It ends once: by itself (then on_closed is called) or by peer_close. The struct is freed
- * by peer_free, which may be called in any callback of the same peer, on_closed included. Dialling again is the owner's business.
+ * A peer belongs to the worker it was made on. It ends once: by itself (then on_closed is called) or by peer_close. The struct
+ * is freed by peer_free, which may be called in any callback of the same peer, on_closed included. Dialling again is the
+ * owner's business.
  */
 #ifndef KLAMM_BROKER_NET_PEER_H
 #define KLAMM_BROKER_NET_PEER_H
@@ -37,7 +39,8 @@ struct peer_frame {
 
 /* What the owner is told, on the worker's thread. */
 struct peer_port {
-	/* Dialling side: the other end's answer to Hello (its body). Return false to refuse: the peer closes (on_closed follows). */
+	/* Dialling side: the other end's answer to Hello (its body). Return false to refuse: the peer closes (on_closed
+	 * follows). */
 	bool (*on_hello)(void *ctx, struct peer *peer, struct slice answer);
 	/* Return 0, or a negative code for bytes that are not right: the peer closes with it. */
 	int (*on_frame)(void *ctx, struct peer *peer, const struct peer_frame *frame);
@@ -50,7 +53,8 @@ struct peer_port {
 
 struct peer_limits {
 	uint32_t payload_bytes_max; /* of a frame that comes in */
-	size_t send_bytes_max;      /* bytes and file ranges waiting to be sent; beyond it peer_send says ERR_BUSY and takes the frame all the same */
+	size_t send_bytes_max;      /* bytes and file ranges waiting to be sent; beyond it peer_send says ERR_BUSY and takes the
+				       frame all the same */
 	int64_t connect_ms;         /* dial to connected, and again to the answer of Hello */
 	int64_t ping_ms;            /* nothing sent for so long: a ping is sent; 0 = none */
 	int64_t idle_ms;            /* nothing received for so long: closed; 0 = never */
@@ -61,9 +65,9 @@ extern const struct peer_limits peer_limits_default;
 
 struct peer_setup {
 	struct worker *worker;
-	struct receive_pool *pool;  /* of the worker; NULL: the peer makes its own */
-	struct budget *budget;      /* NULL: not counted */
-	uint8_t version;            /* in the head of each frame sent */
+	struct receive_pool *pool; /* of the worker; NULL: the peer makes its own */
+	struct budget *budget;     /* NULL: not counted */
+	uint8_t version;           /* in the head of each frame sent */
 	struct peer_limits limits;
 	struct peer_port port;
 };
@@ -74,21 +78,23 @@ struct peer_target {
 	struct sockaddr_storage source; /* ss_family 0 = the system chooses; a port of 0 in it is right */
 	int16_t hello_key, hello_version;
 	const char *client_id;
-	struct slice hello;             /* body of the request; copied */
+	struct slice hello; /* body of the request; copied */
 };
 
 /* Never fails at once: what goes wrong is told by on_closed. */
 struct peer *peer_dial(const struct peer_setup *setup, const struct peer_target *target);
 
-/* The connection of a Hello that was answered; takes over what `detached` names (client included). Bytes in it are handled soon, not inside. */
+/* The connection of a Hello that was answered; takes over what `detached` names (client included). Bytes in it are handled
+ * soon, not inside. */
 struct peer *peer_adopt(const struct peer_setup *setup, const struct detached *detached);
 
 /* True from the acceptance of Hello to the end. */
 bool peer_is_open(const struct peer *peer);
 
 /*
- * Sends a frame: header and payload are copied; files follow the payload in the order given and count as payload. `files` is copied too; its
- * release functions are called when sent or given up. 0; ERR_BUSY: taken, but no more please until on_drained; ERR_CLOSED: given up.
+ * Sends a frame: header and payload are copied; files follow the payload in the order given and count as payload. `files` is
+ * copied too; its release functions are called when sent or given up. 0; ERR_BUSY: taken, but no more please until on_drained;
+ * ERR_CLOSED: given up.
  */
 int peer_send(struct peer *peer, uint8_t type, struct slice header, struct slice payload, const struct send_files *files);
 

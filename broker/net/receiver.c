@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-/* Behind a frame with its own buffer so much of what follows is received by the same call: enough for the next head, little to copy. */
+/* Behind a frame with its own buffer so much of what follows is received by the same call: enough for the next head, little to
+ * copy. */
 #define RECEIVER_BEHIND_BYTES 16384
 /* A chunk with less room than this is left to those who refer to it. */
 #define RECEIVER_CHUNK_ROOM_MIN (RECEIVER_CHUNK_BYTES / 4)
@@ -161,7 +162,8 @@ struct slice receiver_bytes(const struct receiver *receiver)
 	return slice_of("", 0);
 }
 
-/* The frame is kept by reference when it is large; what refers to the chunk keeps all before its end from being written again. */
+/* The frame is kept by reference when it is large; what refers to the chunk keeps all before its end from being written again.
+ */
 static struct received take_from(struct buf *buf, size_t at, size_t len, size_t skip)
 {
 	struct received received = {.bytes = slice_of(buf->data + at + skip, len - skip)};

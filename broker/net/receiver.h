@@ -3,11 +3,11 @@
  *
  *     small frames      recv into the worker's chunk (64 KiB, shared by its connections); the caller copies what it keeps
  *     middle frames     the same, but a reference to the chunk is kept instead of a copy
- *     a frame that the chunk does not end: its first bytes are copied into a buffer of its own; the rest is received straight into
- *                       that, and what follows it on the socket into the chunk, by one call
+ *     a frame that the chunk does not end: its first bytes are copied into a buffer of its own; the rest is received straight
+ * into that, and what follows it on the socket into the chunk, by one call
  *
- * The buffer of a frame grows as bytes arrive: to twice what is there, or at once to the size that frames of this connection have
- * had before; never by the claimed size alone.
+ * The buffer of a frame grows as bytes arrive: to twice what is there, or at once to the size that frames of this connection
+ * have had before; never by the claimed size alone.
  *
  * Turn of a caller: growth from the budget, receiver_fill, then receiver_bytes and receiver_take for each whole frame, then
  * receiver_settle. The chunk is shared: between fill and settle no other receiver of the pool is filled.
@@ -35,11 +35,11 @@ struct receive_pool {
 
 struct receiver {
 	struct receive_pool *pool;
-	struct buf *own;      /* bytes kept between turns; NULL = none but those in head */
-	size_t own_at;        /* first one not taken */
-	struct buf *spent;    /* an own that is all taken; a small frame in it is looked at until the turn ends */
-	size_t frame_bytes;   /* length of the frame that begins there, when it is not whole; 0 = not known */
-	size_t frame_seen;    /* largest frame that came whole: so much is granted to the next one at once */
+	struct buf *own;                   /* bytes kept between turns; NULL = none but those in head */
+	size_t own_at;                     /* first one not taken */
+	struct buf *spent;                 /* an own that is all taken; a small frame in it is looked at until the turn ends */
+	size_t frame_bytes;                /* length of the frame that begins there, when it is not whole; 0 = not known */
+	size_t frame_seen;                 /* largest frame that came whole: so much is granted to the next one at once */
 	uint8_t head[RECEIVER_HEAD_BYTES]; /* or: so few bytes that the length of their frame may not be known */
 	size_t n_head;
 	size_t chunk_at, chunk_end; /* of this turn: bytes in the chunk not taken; they follow those of own */
@@ -57,7 +57,8 @@ void receive_pool_fini(struct receive_pool *pool);
 void receiver_init(struct receiver *receiver, struct receive_pool *pool);
 void receiver_fini(struct receiver *receiver);
 
-/* By how many bytes the buffer has to grow before the next fill. The caller takes them from the budget; receiver_fill does it. */
+/* By how many bytes the buffer has to grow before the next fill. The caller takes them from the budget; receiver_fill does it.
+ */
 size_t receiver_growth(const struct receiver *receiver);
 
 /*
@@ -73,8 +74,8 @@ struct slice receiver_bytes(const struct receiver *receiver);
 struct received receiver_take(struct receiver *receiver, size_t len, size_t skip);
 
 /*
- * Ends the turn: what was not taken is kept. frame_bytes is the length of the frame that it begins with, 0 when the caller did not look
- * or there are too few bytes to tell.
+ * Ends the turn: what was not taken is kept. frame_bytes is the length of the frame that it begins with, 0 when the caller did
+ * not look or there are too few bytes to tell.
  */
 void receiver_settle(struct receiver *receiver, size_t frame_bytes);
 

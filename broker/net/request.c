@@ -24,7 +24,8 @@ struct request_block {
 	alignas(max_align_t) char first[REQUEST_BYTES - sizeof(struct request)];
 };
 
-_Static_assert(sizeof(struct request_block) <= REQUEST_BYTES + alignof(max_align_t), "struct request leaves no room in its block");
+_Static_assert(sizeof(struct request_block) <= REQUEST_BYTES + alignof(max_align_t),
+	       "struct request leaves no room in its block");
 
 /* ---- Life ---- */
 
@@ -70,7 +71,8 @@ static struct request *request_new(struct conn *conn)
 		request = &block->request;
 	}
 	block = CONTAINER_OF(request, struct request_block, request);
-	*request = (struct request){.conn = conn, .net = net, .worker = net->worker, .client = conn->client, .arrived_ns = clock_ns()};
+	*request = (struct request){
+		.conn = conn, .net = net, .worker = net->worker, .client = conn->client, .arrived_ns = clock_ns()};
 	arena_init_with(&request->arena, block->first, sizeof block->first);
 	request->items_tail = &request->items;
 	request->end = (struct send_item){.data = (const uint8_t *)"", .sent = on_sent};
@@ -110,12 +112,17 @@ static void discard(struct request *request)
 	request_free(request);
 }
 
-static void end(struct request *request)
+static void mark_ended(struct request *request)
 {
 	CHECK(request->phase == REQUEST_UNDER_WAY || request->phase == REQUEST_TOLD_GONE);
 	CHECK(worker_is_current(request->worker));
 	request_release_frame(request);
 	request->phase = REQUEST_ENDED;
+}
+
+static void end(struct request *request)
+{
+	mark_ended(request);
 	conn_on_ended(request->conn);
 }
 
@@ -195,12 +202,13 @@ static bool understand(struct request *request, struct slice bytes)
 	if (!serves_version(request)) {
 		if (header->api_key == API_API_VERSIONS)
 			return true;
-		conn_refuse(conn, "version %d of %s is not served", header->api_version, header->api ? header->api->name : "a private api");
+		conn_refuse(conn, "version %d of %s is not served", header->api_version,
+			    header->api ? header->api->name : "a private api");
 		return false;
 	}
 	if (decode_body(request, &in, &err) < 0) {
-		conn_refuse(conn, "invalid %s request of version %d from client '%.*s': %s",
-			    header->api->name, header->api_version, SLICE_ARGS(header->client_id), err.text);
+		conn_refuse(conn, "invalid %s request of version %d from client '%.*s': %s", header->api->name,
+			    header->api_version, SLICE_ARGS(header->client_id), err.text);
 		return false;
 	}
 	return true;
@@ -270,7 +278,8 @@ static void append_file(struct request *request, struct send_file *file)
 {
 	struct file_item *item = arena_alloc(&request->arena, sizeof *item);
 
-	*item = (struct file_item){.item = {.fd = file->fd, .pos = file->pos, .len = file->len, .sent = on_file_sent}, .file = file};
+	*item = (struct file_item){.item = {.fd = file->fd, .pos = file->pos, .len = file->len, .sent = on_file_sent},
+				   .file = file};
 	append(request, &item->item);
 }
 
@@ -386,8 +395,8 @@ void request_answer_version(struct request *request, int version, const void *re
 	splices.tail = &splices.first;
 	if (message_encode(api->response, version, response, &out, &hook) < 0 || out.error) {
 		drop_files(&splices);
-		trace_limited(TRACE_ERROR, "net", "%s: the answer to %s version %d cannot be encoded", request->client->address_text,
-			      api->name, version);
+		trace_limited(TRACE_ERROR, "net", "%s: the answer to %s version %d cannot be encoded",
+			      request->client->address_text, api->name, version);
 		request_close(request, "an answer was too large");
 		return;
 	}
@@ -430,8 +439,9 @@ void request_answer_none(struct request *request)
 
 void request_close(struct request *request, const char *reason)
 {
-	conn_close(request->conn, reason);
-	end(request);
+	/* Ended before the others are told: its own on_gone is not called. */
+	mark_ended(request);
+	conn_close_on_ended(request->conn, reason);
 }
 
 void request_throttle(struct request *request, int64_t until_ms)
@@ -439,8 +449,8 @@ void request_throttle(struct request *request, int64_t until_ms)
 	request->mute_until_ms = until_ms;
 }
 
-void request_detach(struct request *request, struct slice answer, void (*on_detached)(void *ctx, const struct detached *detached),
-		    void *ctx)
+void request_detach(struct request *request, struct slice answer,
+		    void (*on_detached)(void *ctx, const struct detached *detached), void *ctx)
 {
 	conn_detach(request->conn, on_detached, ctx);
 	request_answer_raw(request, answer);

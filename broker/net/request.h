@@ -8,11 +8,12 @@
  * Rules
  * - A request and its connection belong to the worker that the connection was dealt to (request->worker): answers, closes and
  *   releases happen there. Others get parts by message and post them back.
- * - Each request ends exactly once, by request_answer, _answer_raw, _answer_none, _detach or _close; after that the handler does not
- *   touch it. This holds also when the connection is gone in the meantime: ending it then only frees it.
+ * - Each request ends exactly once, by request_answer, _answer_raw, _answer_none, _detach or _close; after that the handler
+ * does not touch it. This holds also when the connection is gone in the meantime: ending it then only frees it.
  * - What the handler needs until the end lies in request->arena. Strings and records of the body are views into the frame: they
  *   are good until the end of the request or until request_release_frame, whichever comes first.
- * - What records.external points at must be a `struct send_files` (broker/net/send_list.h) whose files live until they are sent.
+ * - What records.external points at must be a `struct send_files` (broker/net/send_list.h) whose files live until they are
+ * sent.
  */
 #ifndef KLAMM_BROKER_NET_REQUEST_H
 #define KLAMM_BROKER_NET_REQUEST_H
@@ -34,8 +35,8 @@ struct request;
 
 enum net_api_flag {
 	/*
-	 * May be handled while earlier requests of its connection that are also PIPELINED have no answer yet (Produce, Fetch). All
-	 * others see every earlier request answered, as in Kafka, and hold up what comes after them.
+	 * May be handled while earlier requests of its connection that are also PIPELINED have no answer yet (Produce, Fetch).
+	 * All others see every earlier request answered, as in Kafka, and hold up what comes after them.
 	 */
 	NET_API_PIPELINED = 1,
 	NET_API_INTER_BROKER = 2,   /* only on the inter-broker listener; elsewhere the connection is closed */
@@ -56,25 +57,26 @@ struct request {
 	/* What the handler reads. */
 	struct worker *worker;
 	struct net *net;
-	const struct client *client;   /* who asks: address, listener, principal; lives as long as the request */
+	const struct client *client; /* who asks: address, listener, principal; lives as long as the request */
 	const struct net_api *api;
-	struct request_header header;  /* client_id is good as long as the frame */
-	void *body;                    /* the schema's struct, decoded; NULL with NET_API_RAW */
-	struct slice raw_body;         /* the undecoded body, good as long as the frame */
+	struct request_header header; /* client_id is good as long as the frame */
+	void *body;                   /* the schema's struct, decoded; NULL with NET_API_RAW */
+	struct slice raw_body;        /* the undecoded body, good as long as the frame */
 	struct arena arena;
-	int64_t arrived_ns;            /* clock_ns when the frame was complete */
+	int64_t arrived_ns; /* clock_ns when the frame was complete */
 
 	/* What the handler may set. */
-	void *state;                               /* its own */
-	void (*on_gone)(struct request *request);  /* the connection has closed; the request must still be ended, it may be now */
-	struct message message;                    /* free for posting the request to another worker and back */
+	void *state; /* its own */
+	void (*on_gone)(
+		struct request *request); /* the connection has closed; the request must still be ended, it may be now */
+	struct message message;           /* free for posting the request to another worker and back */
 
 	/* Of broker/net. */
 	struct conn *conn;
 	struct request *next;
-	struct buf *frame;     /* NULL when the frame was small and lies in the arena */
-	size_t charged;        /* bytes taken from the budget */
-	bool rescued;          /* and beyond it */
+	struct buf *frame; /* NULL when the frame was small and lies in the arena */
+	size_t charged;    /* bytes taken from the budget */
+	bool rescued;      /* and beyond it */
 	unsigned phase;
 	int64_t mute_until_ms;
 	struct send_item *items, **items_tail; /* the answer, in the arena or with references */
@@ -97,7 +99,10 @@ void request_answer_raw_files(struct request *request, struct slice body, struct
 /* The request has no answer on the wire (Produce with acks=0). */
 void request_answer_none(struct request *request);
 
-/* Ends the request and closes its connection without an answer; reason is for the log, a constant text. */
+/*
+ * Ends the request and closes its connection without an answer; reason is for the log, a constant text. Other requests of the
+ * connection are told by their on_gone from inside this call.
+ */
 void request_close(struct request *request, const char *reason);
 
 /*
@@ -114,10 +119,10 @@ void request_throttle(struct request *request, int64_t until_ms);
 
 /* A connection taken out of Kafka's protocol: what its new owner gets. */
 struct detached {
-	int fd;                      /* non-blocking; the new owner closes it and calls client_release */
-	struct client *client;       /* a reference: the connection counts as open until it is released */
-	struct buf *unread;          /* NULL, or bytes that came behind the request; a reference */
-	struct slice unread_bytes;   /* what of it is not read yet */
+	int fd;                    /* non-blocking; the new owner closes it and calls client_release */
+	struct client *client;     /* a reference: the connection counts as open until it is released */
+	struct buf *unread;        /* NULL, or bytes that came behind the request; a reference */
+	struct slice unread_bytes; /* what of it is not read yet */
 };
 
 /*
@@ -125,7 +130,7 @@ struct detached {
  * thread with what the new owner needs. When the connection dies before that, on_detached is called with NULL. The handler's
  * last call for the request.
  */
-void request_detach(struct request *request, struct slice answer, void (*on_detached)(void *ctx, const struct detached *detached),
-		    void *ctx);
+void request_detach(struct request *request, struct slice answer,
+		    void (*on_detached)(void *ctx, const struct detached *detached), void *ctx);
 
 #endif

@@ -102,7 +102,8 @@ int send_list_flush(struct send_list *list, const struct transport *transport, s
 		ssize_t n;
 
 		do
-			n = item->data ? send_bytes(list, transport) : transport_send_file(transport, item->fd, item->pos, item->len);
+			n = item->data ? send_bytes(list, transport)
+				       : transport_send_file(transport, item->fd, item->pos, item->len);
 		while (n < 0 && errno == EINTR);
 		if (n < 0) {
 			rc = error_of_send(errno);

@@ -1,6 +1,6 @@
 /*
- * What is to be sent on a socket: byte ranges and file ranges in order, sent by sendmsg (with MSG_MORE in front of a file range)
- * and sendfile. Ends of sends that the kernel took only in part are kept.
+ * What is to be sent on a socket: byte ranges and file ranges in order, sent by sendmsg (with MSG_MORE in front of a file
+ * range) and sendfile. Ends of sends that the kernel took only in part are kept.
  *
  * Items are embedded or allocated by the caller and belong to the list from the append on; the list gives each back through its
  * `sent` exactly once: when it is sent, or when the list is dropped. Lists belong to one thread.
@@ -57,9 +57,9 @@ static inline bool send_list_is_empty(const struct send_list *list)
 }
 
 /*
- * Sends as much as the socket takes. 0: all is out. ERR_BUSY: the socket is full; call again when it is writable. ERR_CLOSED: the
- * other end is gone. ERR_TRUNCATED: a file was shorter than its range (the log was cut): the connection must be closed, since the
- * length has been promised. Others: ERR_IO. *ret_sent (NULL allowed) gets the bytes that went out, also on failure.
+ * Sends as much as the socket takes. 0: all is out. ERR_BUSY: the socket is full; call again when it is writable. ERR_CLOSED:
+ * the other end is gone. ERR_TRUNCATED: a file was shorter than its range (the log was cut): the connection must be closed,
+ * since the length has been promised. Others: ERR_IO. *ret_sent (NULL allowed) gets the bytes that went out, also on failure.
  */
 int send_list_flush(struct send_list *list, const struct transport *transport, size_t *ret_sent);
 

@@ -2,7 +2,8 @@
  * How bytes pass a connection's socket: plain now; TLS is another table with its own context.
  *
  * recv and send behave as the system calls do: bytes moved, 0 at the end of the stream (recv), or -1 and errno (EAGAIN: wait).
- * Used by one thread at a time. SIGPIPE must be ignored in the process (signals_block does it), since sendfile has no flag against it.
+ * Used by one thread at a time. SIGPIPE must be ignored in the process (signals_block does it), since sendfile has no flag
+ * against it.
  */
 #ifndef KLAMM_BROKER_NET_TRANSPORT_H
 #define KLAMM_BROKER_NET_TRANSPORT_H

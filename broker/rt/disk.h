@@ -3,9 +3,9 @@
  *
  *     disk_post(job) -> job->run on the disk thread -> job->done as a message on job->reply_to
  *
- * Jobs of disk_post run in the order of posting; those of disk_post_later (unlink, read-ahead of cold data, scrubbing) when no other waits,
- * also in their order. A job is embedded in what it serves and belongs to the thread until its done runs. A job that hangs is
- * seen by others through disk_busy_ms: the hub's watchdog fails the dir (D10).
+ * Jobs of disk_post run in the order of posting; those of disk_post_later (unlink, read-ahead of cold data, scrubbing) when no
+ * other waits, also in their order. A job is embedded in what it serves and belongs to the thread until its done runs. A job
+ * that hangs is seen by others through disk_busy_ms: the hub's watchdog fails the dir (D10).
  */
 #ifndef KLAMM_BROKER_RT_DISK_H
 #define KLAMM_BROKER_RT_DISK_H
@@ -14,9 +14,10 @@
 
 struct disk_job {
 	struct message message;            /* link of the queue, then of the reply */
-	void (*run)(struct disk_job *job);  /* on the disk thread */
-	void (*done)(struct disk_job *job); /* on reply_to; may free the job or post it again. NULL: no reply, job gone after run */
-	struct worker *reply_to;           /* NULL when done is */
+	void (*run)(struct disk_job *job); /* on the disk thread */
+	void (*done)(
+		struct disk_job *job); /* on reply_to; may free the job or post it again. NULL: no reply, job gone after run */
+	struct worker *reply_to;       /* NULL when done is */
 };
 
 struct disk {

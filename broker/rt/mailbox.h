@@ -4,8 +4,9 @@
  *     post: lock, append, unlock, and one write to the eventfd if the list was empty
  *     take: lock, splice the whole list, unlock; then each message's run() in the order of posting
  *
- * A message is embedded in what travels (a request part, a view, a closed connection). From post() on it belongs to the receiver
- * and the sender does not touch it; a message is in at most one mailbox at a time. Messages of one sender keep their order.
+ * A message is embedded in what travels (a request part, a view, a closed connection). From post() on it belongs to the
+ * receiver and the sender does not touch it; a message is in at most one mailbox at a time. Messages of one sender keep their
+ * order.
  */
 #ifndef KLAMM_BROKER_RT_MAILBOX_H
 #define KLAMM_BROKER_RT_MAILBOX_H

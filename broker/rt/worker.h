@@ -41,7 +41,8 @@ void worker_join(struct worker *worker);
 /* After join, on the thread that tears down: runs the messages that came too late, and those that they post to it. */
 void worker_drain(struct worker *worker);
 
-/* One turn of a worker that has no thread, on the calling one: waits at most wait_ms for something to do. For tests and tear-down. */
+/* One turn of a worker that has no thread, on the calling one: waits at most wait_ms for something to do. For tests and
+ * tear-down. */
 void worker_turn(struct worker *worker, int64_t wait_ms);
 
 void worker_fini(struct worker *worker);

@@ -1,5 +1,6 @@
 /*
- * What broker/net costs: bytes in, small requests, bytes out of a file; each beside a bare loop that does only the system calls.
+ * What broker/net costs: bytes in, small requests, bytes out of a file; each beside a bare loop that does only the system
+ * calls.
  *
  *     test/bench/net_bench [seconds for each line, default 2] [connections, default 4] [workers, default 2]
  *
@@ -32,7 +33,7 @@ struct line {
 	int key;
 	size_t frame_bytes; /* of a request */
 	size_t answer_bytes;
-	int window;         /* requests under way on a connection */
+	int window; /* requests under way on a connection */
 	bool bare;
 };
 
@@ -226,8 +227,8 @@ static void *client_send(void *arg)
 		n = recv(client->fd, scratch, 1 << 20, 0);
 		if (n <= 0)
 			break;
-		shared_i64_add(&n_requests,
-			       (int64_t)((received + (uint64_t)n) / line->answer_bytes) - (int64_t)(received / line->answer_bytes));
+		shared_i64_add(&n_requests, (int64_t)((received + (uint64_t)n) / line->answer_bytes) -
+						    (int64_t)(received / line->answer_bytes));
 		received += (uint64_t)n;
 	}
 out:

@@ -1,6 +1,6 @@
 /*
- * Bytes on a socket: of a cluster peer (first byte even) or of a Kafka client (odd), sent in pieces whose length the second byte
- * chooses. Whatever comes, the connection ends, its memory is given back, and what handlers see is whole.
+ * Bytes on a socket: of a cluster peer (first byte even) or of a Kafka client (odd), sent in pieces whose length the second
+ * byte chooses. Whatever comes, the connection ends, its memory is given back, and what handlers see is whole.
  */
 #include "test/fuzz/fuzz.h"
 
@@ -72,7 +72,8 @@ static void set_up(void)
 	for (int i = 0; i < api_count() && i < APIS_MAX; i++) {
 		const struct api *api = api_at(i);
 
-		apis[setup.n_apis++] = (struct net_api){api->key, api->since, api->until, i % 2 ? NET_API_PIPELINED : 0u, on_request};
+		apis[setup.n_apis++] =
+			(struct net_api){api->key, api->since, api->until, i % 2 ? NET_API_PIPELINED : 0u, on_request};
 	}
 	net_init(&net, &worker, &setup);
 }

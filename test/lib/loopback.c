@@ -26,7 +26,8 @@ void loopback_open(struct loopback *loopback, const struct net_api *apis, int n_
 	net_init(&loopback->net, &loopback->worker, &loopback->setup);
 	loopback->nets[0] = &loopback->net;
 	ck_assert_int_eq(acceptor_init(&loopback->acceptor, &loopback->worker, &acceptor_limits_default, loopback->nets, 1), 0);
-	ck_assert_msg(listener_open(&loopback->listener, &loopback->acceptor, &info, &listener_options_default, &err) == 0, "%s", err.text);
+	ck_assert_msg(listener_open(&loopback->listener, &loopback->acceptor, &info, &listener_options_default, &err) == 0,
+		      "%s", err.text);
 	loopback->port = loopback->listener.info.port;
 	listener_start(&loopback->listener);
 }
@@ -149,7 +150,8 @@ size_t loopback_frame(uint8_t *ret_frame, int key, int version, int32_t correlat
 	return 18 + len;
 }
 
-void loopback_request(struct loopback *loopback, int fd, int key, int version, int32_t correlation_id, const void *body, size_t len)
+void loopback_request(struct loopback *loopback, int fd, int key, int version, int32_t correlation_id, const void *body,
+		      size_t len)
 {
 	uint8_t *frame = memory_alloc(len + 32);
 

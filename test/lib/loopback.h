@@ -49,7 +49,8 @@ void loopback_receive(struct loopback *loopback, int fd, void *ret_bytes, size_t
 void loopback_expect_closed(struct loopback *loopback, int fd);
 
 /* Sends a request with header v1 and client id "test" whose body is these bytes. */
-void loopback_request(struct loopback *loopback, int fd, int key, int version, int32_t correlation_id, const void *body, size_t len);
+void loopback_request(struct loopback *loopback, int fd, int key, int version, int32_t correlation_id, const void *body,
+		      size_t len);
 
 /* The same as bytes with the size in front; ret_frame has room for len + 32. Returns the length. */
 size_t loopback_frame(uint8_t *ret_frame, int key, int version, int32_t correlation_id, const void *body, size_t len);

@@ -206,5 +206,6 @@ START_TEST(nobody_is_forgotten_among_many_threads)
 }
 END_TEST
 
-UNIT_MAIN("broker/net/budget", bytes_are_granted_in_the_order_of_asking, the_cluster_has_a_reserve_and_does_not_wait_behind_clients,
-	  one_at_a_time_is_rescued, a_grant_under_way_cannot_be_cancelled, nobody_is_forgotten_among_many_threads)
+UNIT_MAIN("broker/net/budget", bytes_are_granted_in_the_order_of_asking,
+	  the_cluster_has_a_reserve_and_does_not_wait_behind_clients, one_at_a_time_is_rescued,
+	  a_grant_under_way_cannot_be_cancelled, nobody_is_forgotten_among_many_threads)

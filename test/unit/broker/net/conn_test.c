@@ -139,7 +139,8 @@ END_TEST
 
 START_TEST(frames_of_all_sizes_keep_their_bytes)
 {
-	static const size_t sizes[] = {0, 1, 4000, 4096, 5000, 16384, 65000, 65536, 65537, 100000, 1 << 20, 3000000, 10, 70000, 1 << 20};
+	static const size_t sizes[] = {0,     1,      4000,    4096,    5000, 16384, 65000,  65536,
+				       65537, 100000, 1 << 20, 3000000, 10,   70000, 1 << 20};
 	uint8_t *frame = memory_alloc((4 << 20) + 64), *body = memory_alloc(4 << 20), *answer;
 	int32_t id;
 	size_t len;
@@ -208,7 +209,8 @@ END_TEST
 
 START_TEST(sizes_out_of_bounds_close_the_connection)
 {
-	static const int32_t sizes[] = {-1, 0, 3, 7, INT32_MIN, INT32_MAX, (100 << 20) + 1, 0x47455420 /* GET */, 0x16030100 /* TLS */};
+	static const int32_t sizes[] = {-1,        0, 3, 7, INT32_MIN, INT32_MAX, (100 << 20) + 1, 0x47455420 /* GET */,
+					0x16030100 /* TLS */};
 
 	open_default();
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {

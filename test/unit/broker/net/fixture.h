@@ -1,4 +1,5 @@
-/* What the tests of connections and of requests share: a server with APIs that echo, park, count, and so on, and helpers of clients. */
+/* What the tests of connections and of requests share: a server with APIs that echo, park, count, and so on, and helpers of
+ * clients. */
 #ifndef KLAMM_TEST_UNIT_BROKER_NET_FIXTURE_H
 #define KLAMM_TEST_UNIT_BROKER_NET_FIXTURE_H
 

@@ -193,8 +193,10 @@ END_TEST
 
 START_TEST(addresses_are_described_as_people_know_them)
 {
-	static const char *const cases[][2] = {
-		{"10.1.2.3", "10.1.2.3:9092"}, {"::1", "[::1]:9092"}, {"::ffff:10.0.0.1", "10.0.0.1:9092"}, {"fe80::1", "[fe80::1]:9092"}};
+	static const char *const cases[][2] = {{"10.1.2.3", "10.1.2.3:9092"},
+					       {"::1", "[::1]:9092"},
+					       {"::ffff:10.0.0.1", "10.0.0.1:9092"},
+					       {"fe80::1", "[fe80::1]:9092"}};
 	struct sockaddr_storage address;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -211,5 +213,6 @@ START_TEST(addresses_are_described_as_people_know_them)
 END_TEST
 
 UNIT_MAIN("broker/net/listener", too_many_connections_wait_until_one_is_closed, one_address_has_its_bound_and_its_override,
-	  the_creation_rate_is_kept, without_descriptors_connections_are_refused_and_life_goes_on, connections_are_dealt_round_robin,
-	  a_taken_port_and_a_strange_address_have_clear_errors, addresses_are_described_as_people_know_them)
+	  the_creation_rate_is_kept, without_descriptors_connections_are_refused_and_life_goes_on,
+	  connections_are_dealt_round_robin, a_taken_port_and_a_strange_address_have_clear_errors,
+	  addresses_are_described_as_people_know_them)

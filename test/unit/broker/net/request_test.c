@@ -7,7 +7,8 @@
 
 START_TEST(unknown_keys_and_versions_close_the_connection)
 {
-	static const int cases[][2] = {{9999, 0}, {KEY_ECHO, 4}, {KEY_ECHO, -1}, {API_FETCH, 3}, {API_FETCH, 99}, {API_PRODUCE, 3}, {-5, 0}};
+	static const int cases[][2] = {{9999, 0},       {KEY_ECHO, 4},    {KEY_ECHO, -1}, {API_FETCH, 3},
+				       {API_FETCH, 99}, {API_PRODUCE, 3}, {-5, 0}};
 
 	open_default();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -110,6 +111,39 @@ START_TEST(a_detached_connection_keeps_its_bytes)
 }
 END_TEST
 
+static void on_close_first(struct message *message)
+{
+	request_close(CONTAINER_OF(message, struct request, message), "a test");
+}
+
+static void end_when_gone(struct request *request)
+{
+	n_gone++;
+	request_answer_none(request);
+}
+
+START_TEST(a_closing_request_tells_the_others_but_not_itself)
+{
+	int fd;
+
+	open_default();
+	fd = loopback_connect(&loopback);
+	for (int i = 0; i < 5; i++)
+		request(fd, KEY_PARK, i, "x");
+	wait_parked(5);
+	for (int i = 0; i < 5; i++)
+		parked[i]->on_gone = end_when_gone;
+	parked[1]->message.run = on_close_first;
+	worker_post(&loopback.worker, &parked[1]->message);
+	wait_open(0);
+	ck_assert_int_eq(n_gone, 4);
+	ck_assert_int_eq(loopback.net.n_alive, 0);
+	loopback_expect_closed(&loopback, fd);
+	close(fd);
+	loopback_close(&loopback);
+}
+END_TEST
+
 /* ---- File ranges ---- */
 
 static int file_fd, n_files_released;
@@ -181,7 +215,8 @@ START_TEST(external_records_come_from_the_file)
 		{.pos = 0, .len = 3000000, .release = on_file_release},
 		{.pos = 5, .len = 5000, .release = on_file_release},
 	};
-	/* Throttle time, one topic of name "t", one partition: index, error, hw, lso, aborted, then the length of the records. */
+	/* Throttle time, one topic of name "t", one partition: index, error, hw, lso, aborted, then the length of the records.
+	 */
 	size_t head = 4 + 4 + 3 + 4 + 4 + 2 + 8 + 8 + 4 + 4, len;
 	uint8_t *answer;
 	int32_t id;
@@ -257,5 +292,5 @@ END_TEST
 UNIT_MAIN("broker/net/request", unknown_keys_and_versions_close_the_connection,
 	  an_unknown_version_of_api_versions_is_answered_in_version_0, a_body_that_cannot_be_decoded_closes_the_connection,
 	  a_throttled_connection_is_muted_after_its_answer, a_detached_connection_keeps_its_bytes,
-	  external_records_come_from_the_file, a_file_that_is_too_short_closes_the_connection,
-	  file_ranges_of_a_dead_connection_are_released)
+	  a_closing_request_tells_the_others_but_not_itself, external_records_come_from_the_file,
+	  a_file_that_is_too_short_closes_the_connection, file_ranges_of_a_dead_connection_are_released)

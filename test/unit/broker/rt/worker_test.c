@@ -182,7 +182,8 @@ START_TEST(disk_jobs_run_in_order_and_later_ones_last)
 	while (disk_busy_ms(&disk, clock_ms()) < 20)
 		ck_assert(clock_ms() < end);
 	for (int i = 0; i < 8; i++) {
-		jobs[i] = (struct counted_job){.job = {.run = run_counted, .done = done_counted, .reply_to = &receiver}, .number = i};
+		jobs[i] = (struct counted_job){.job = {.run = run_counted, .done = done_counted, .reply_to = &receiver},
+					       .number = i};
 		if (i % 2)
 			disk_post(&disk, &jobs[i].job);
 		else
@@ -222,5 +223,6 @@ START_TEST(a_stopped_disk_has_run_all_jobs)
 }
 END_TEST
 
-UNIT_MAIN("broker/rt/worker", messages_of_each_sender_come_in_order, a_message_can_travel_to_and_fro, stop_runs_what_was_posted_before,
-	  an_idle_worker_uses_no_time, disk_jobs_run_in_order_and_later_ones_last, a_stopped_disk_has_run_all_jobs)
+UNIT_MAIN("broker/rt/worker", messages_of_each_sender_come_in_order, a_message_can_travel_to_and_fro,
+	  stop_runs_what_was_posted_before, an_idle_worker_uses_no_time, disk_jobs_run_in_order_and_later_ones_last,
+	  a_stopped_disk_has_run_all_jobs)
