@@ -70,6 +70,19 @@ static void session_tell(struct zk_session *session, enum zk_state state, bool n
 		session->listener.on_state(session->listener.ctx, state, new_session);
 }
 
+/*
+ * The library has closed its socket. The loop must forget the number before anything else can open it again: a registration
+ * under the same number would be taken for the old one.
+ */
+static void session_unwatch(struct zk_session *session)
+{
+	if (session->fd < 0)
+		return;
+	session->fd = -1;
+	session->fd_stale = true;
+	session->loop.watch_fd(session->loop.ctx, -1, false, false);
+}
+
 /* ---- The library's handle ---- */
 
 static void on_library_log(const char *message)
@@ -108,9 +121,7 @@ static void handle_drop(struct zk_session *session)
 
 	session->handle = NULL;
 	session->linked = false;
-	session->loop.watch_fd(session->loop.ctx, -1, false, false);
-	session->fd = -1;
-	session->fd_stale = true;
+	session_unwatch(session);
 	call_abandon_all(session);
 	zookeeper_close(handle);
 }
@@ -124,7 +135,7 @@ static void session_remember(struct zk_session *session, int64_t id)
 
 static void session_announce(struct zk_session *session, bool new_session)
 {
-	trace_info(area, "%s session 0x%llx, time-out %lld ms, at %s", new_session ? "new" : "reconnected",
+	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "%s session 0x%llx, time-out %lld ms, at %s", new_session ? "new" : "reconnected",
 		   (unsigned long long)session->id.client_id, (long long)session->timeout_ms,
 		   zoo_get_current_server(session->handle));
 	session_tell(session, ZK_CONNECTED, new_session);
@@ -211,7 +222,7 @@ static void session_on_linked(struct zk_session *session)
 static void session_on_unlinked(struct zk_session *session)
 {
 	session->linked = false;
-	session->fd_stale = true;
+	session_unwatch(session);
 	/* What is ours alone is begun anew with the next connection. */
 	call_end_all(&session->urgent, ERR_UNKNOWN_OUTCOME);
 	if (session->watched_bytes > WATCHED_BYTES_MAX) {
@@ -220,7 +231,8 @@ static void session_on_unlinked(struct zk_session *session)
 		session->reattach_at_ms = now_ms();
 	}
 	if (session->state == ZK_CONNECTED) {
-		trace_warn(area, "connection lost, session 0x%llx suspended", (unsigned long long)session->id.client_id);
+		trace(session->close_asked || session->helper ? TRACE_DEBUG : TRACE_WARN, area,
+		      "connection lost, session 0x%llx suspended", (unsigned long long)session->id.client_id);
 		session_tell(session, ZK_SUSPENDED, false);
 	}
 }
@@ -232,6 +244,7 @@ static void session_on_lost(struct zk_session *session)
 
 	trace_warn(area, "session 0x%llx has expired", (unsigned long long)session->id.client_id);
 	session->linked = false;
+	session_unwatch(session);
 	session->id = (clientid_t){0};
 	session->reattach = true;
 	session->reattach_at_ms = now_ms();
@@ -243,6 +256,7 @@ static void session_on_lost(struct zk_session *session)
 	for (call = session->failed.head; call; call = call->next)
 		call->code = call->code ? call->code : ERR_SESSION_LOST;
 	session_tell(session, ZK_LOST, false);
+	many_end(session, ERR_SESSION_LOST);
 	if (session->state == ZK_LOST)
 		session->state = ZK_CONNECTING;
 }
@@ -255,6 +269,7 @@ static void session_on_auth_failed(struct zk_session *session)
 	trace_error(area, "the server refused the credentials of session 0x%llx; trying again later",
 		    (unsigned long long)session->id.client_id);
 	session->linked = false;
+	session_unwatch(session);
 	session->reattach = true;
 	session->fire_all = true;
 	session->reattach_at_ms = now_ms() + (session->timeout_ms > 0 ? session->timeout_ms : session->config.session_timeout_ms);
@@ -370,7 +385,7 @@ static void session_closed(struct zk_session *session)
 	session->loop.set_timer(session->loop.ctx, -1);
 	session->fd = -1;
 	session_end_calls(session);
-	trace_info(area, "session closed");
+	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "session closed");
 	session_tell(session, ZK_CLOSED, false);
 }
 
@@ -408,6 +423,7 @@ static void session_begin_close(struct zk_session *session)
 	session->loop.watch_fd(session->loop.ctx, -1, false, false);
 	session->loop.set_timer(session->loop.ctx, -1);
 	session_end_calls(session);
+	many_end(session, ERR_CLOSED);
 	watch_drop_all(session, false);
 	session->timers = NULL;
 	session->linked = false;
@@ -468,7 +484,7 @@ static int64_t session_interest(struct zk_session *session)
 	rc = zookeeper_interest(session->handle, &fd, &interest, &wait);
 	if (rc != ZOK) {
 		/* The descriptor it names is closed already. */
-		session_watch(session, -1, false, false);
+		session_unwatch(session);
 		return rc == ZINVALIDSTATE ? session->config.session_timeout_ms : RETRY_MS;
 	}
 	if (fd < 0)
@@ -548,6 +564,8 @@ static void session_process(struct zk_session *session, int events)
 	for (int n = 0; n < ANSWERS_PER_TURN && session->handle && !session->close_asked; n++) {
 		int rc = zookeeper_process(session->handle, events);
 
+		if (rc != ZOK && rc != ZNOTHING)
+			session_unwatch(session);
 		if (rc != ZOK || !linked || !session->linked)
 			return;
 		events = ZOOKEEPER_READ;
@@ -555,7 +573,7 @@ static void session_process(struct zk_session *session, int events)
 	}
 }
 
-void zk_session_on_ready(struct zk_session *session, bool readable, bool writable)
+void session_on_ready(struct zk_session *session, bool readable, bool writable)
 {
 	if (session->closer_runs) {
 		closer_join(session);
@@ -569,11 +587,27 @@ void zk_session_on_ready(struct zk_session *session, bool readable, bool writabl
 	session_turn(session);
 }
 
-void zk_session_on_timer(struct zk_session *session)
+void session_on_timer(struct zk_session *session)
 {
 	if (session->closer_runs || session->state == ZK_CLOSED)
 		return;
 	session_turn(session);
+}
+
+void zk_session_on_ready(struct zk_session *session, bool readable, bool writable)
+{
+	if (session->mux)
+		mux_on_ready(session->mux);
+	else
+		session_on_ready(session, readable, writable);
+}
+
+void zk_session_on_timer(struct zk_session *session)
+{
+	if (session->mux)
+		mux_on_timer(session->mux);
+	else
+		session_on_timer(session);
 }
 
 /* ---- Opening, closing, asking ---- */
@@ -583,27 +617,17 @@ static char *text_or_null(const char *text)
 	return text ? memory_copy_text(text) : NULL;
 }
 
-int zk_session_open(const struct zk_config *config, const struct zk_loop *loop, const struct zk_listener *listener,
-		    struct zk_session **ret_session, struct error *err)
+int session_new(const struct zk_config *config, struct zk_connect *connect, const struct zk_loop *loop,
+		const struct zk_listener *listener, struct zk_session **ret_session)
 {
-	struct zk_connect connect;
-	struct zk_session *session;
-	int rc = zk_connect_resolve(config->connect, &connect, err);
+	struct zk_session *session = NEW(struct zk_session);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	if (config->session_timeout_ms <= 0 || config->session_timeout_ms > INT32_MAX) {
-		zk_connect_fini(&connect);
-		return error_set(err, ERR_CONFIG, "zookeeper.session.timeout.ms=%lld must be between 1 and %d",
-				 (long long)config->session_timeout_ms, INT32_MAX);
-	}
-	zoo_set_debug_level(trace_enabled(TRACE_DEBUG) ? ZOO_LOG_LEVEL_INFO : ZOO_LOG_LEVEL_ERROR);
-	session = NEW(struct zk_session);
 	session->config = *config;
 	session->config.connect = NULL;
 	session->config.auth_digest = text_or_null(config->auth_digest);
-	session->connect = connect;
-	session->chroot_len = strlen(connect.chroot);
+	session->connect = *connect;
+	session->chroot_len = strlen(connect->chroot);
 	session->loop = *loop;
 	session->listener = *listener;
 	lease_init(&session->lease);
@@ -617,11 +641,28 @@ int zk_session_open(const struct zk_config *config, const struct zk_loop *loop, 
 	rc = handle_open(session);
 	if (rc != 0) {
 		zk_session_free(session);
-		return error_set(err, rc, "cannot start a ZooKeeper session: %s", error_text(rc));
+		return rc;
 	}
 	session_wake(session);
 	*ret_session = session;
 	return 0;
+}
+
+int zk_session_open(const struct zk_config *config, const struct zk_loop *loop, const struct zk_listener *listener,
+		    struct zk_session **ret_session, struct error *err)
+{
+	struct zk_connect connect;
+	int rc;
+
+	if (config->session_timeout_ms <= 0 || config->session_timeout_ms > INT32_MAX)
+		return error_set(err, ERR_CONFIG, "zookeeper.session.timeout.ms=%lld must be between 1 and %d",
+				 (long long)config->session_timeout_ms, INT32_MAX);
+	rc = zk_connect_resolve(config->connect, &connect, err);
+	if (rc != 0)
+		return rc;
+	zoo_set_debug_level(trace_enabled(TRACE_DEBUG) ? ZOO_LOG_LEVEL_INFO : ZOO_LOG_LEVEL_ERROR);
+	rc = session_new(config, &connect, loop, listener, ret_session);
+	return rc ? error_set(err, rc, "cannot start a ZooKeeper session: %s", error_text(rc)) : 0;
 }
 
 void zk_session_close(struct zk_session *session)
@@ -654,6 +695,7 @@ void zk_session_free(struct zk_session *session)
 	session->close_asked = session->in_turn = true;
 	session->listener.on_state = NULL;
 	session_end_calls(session);
+	many_abandon(session);
 	watch_drop_all(session, false);
 	if (session->handle) {
 		session_cut(session);

@@ -45,6 +45,8 @@ struct call_list {
 	int n;
 };
 
+struct many_job;
+struct mux;
 struct watched_path;
 
 struct zk_session {
@@ -89,6 +91,10 @@ struct zk_session {
 	size_t watched_bytes;
 	struct zk_timer *timers;
 
+	struct many_job *many; /* the zk_get_many with helpers under way */
+	struct mux *mux;    /* zk_get_many shares our place in the loop with its helpers */
+	bool helper;        /* we are such a helper: no chroot to make, little to say */
+
 	pthread_t closer;
 	bool closer_runs;
 	int closed_fd;      /* eventfd, written by the closer */
@@ -98,6 +104,11 @@ struct zk_session {
 /* session.c */
 void session_on_event(zhandle_t *handle, int type, int state, const char *path, void *ctx);
 void session_wake(struct zk_session *session);
+void session_on_ready(struct zk_session *session, bool readable, bool writable);
+void session_on_timer(struct zk_session *session);
+/* zk_session_open for addresses that are known. connect is moved. */
+int session_new(const struct zk_config *config, struct zk_connect *connect, const struct zk_loop *loop,
+		const struct zk_listener *listener, struct zk_session **ret_session);
 const char *session_relative(const struct zk_session *session, const char *path);
 
 /* call.c */
@@ -115,6 +126,22 @@ void call_abandon_all(struct zk_session *session);
 void call_create_above(struct zk_session *session, const char *path, size_t len, ZK_DONE);
 /* Asks for the stat of an absolute path before all that waits; only on this connection, never again. Also the sign of life of the lease. */
 void call_ask_exists(struct zk_session *session, const char *path, ZK_DONE);
+
+/* mux.c: one place in the loop for several sessions; port 0 is the one that was there. */
+#define MUX_PORTS_MAX 8
+struct mux *mux_new(struct zk_session *session);
+/* The place of another session. */
+void mux_port(struct mux *mux, int i, struct zk_loop *ret_loop);
+void mux_set_session(struct mux *mux, int i, struct zk_session *session);
+/* The loop woke up. */
+void mux_on_ready(struct mux *mux);
+void mux_on_timer(struct mux *mux);
+/* Only port 0 is in use: it takes its place back. */
+void mux_free(struct mux *mux);
+
+/* many.c: the session ends; later it is freed, and its own calls have been answered. */
+void many_end(struct zk_session *session, int code);
+void many_abandon(struct zk_session *session);
 
 /* watch.c */
 void watch_slot_release(struct zk_watch_slot *slot);
