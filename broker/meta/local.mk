@@ -8,7 +8,7 @@ klamm_sources += broker/meta/alter_configs_core.c broker/meta/alter_configs_core
 	broker/meta/create_topics_core.h broker/meta/describe_configs_core.c broker/meta/describe_configs_core.h \
 	broker/meta/listeners_core.c broker/meta/listeners_core.h broker/meta/topic_config.c broker/meta/topic_config.h \
 	broker/meta/topic_name_core.c broker/meta/topic_name_core.h broker/meta/view.c broker/meta/view.h broker/meta/view_apply.c \
-	broker/meta/view_diff.c
+	broker/meta/view_diff.c broker/meta/view_keeper.h
 
 unit_tests += test/unit/broker/meta/alter_configs_core_test test/unit/broker/meta/assign_core_test \
 	test/unit/broker/meta/broker_config_test test/unit/broker/meta/create_topics_core_test \

@@ -5,6 +5,7 @@
  */
 #include "broker/meta/view.h"
 
+#include "broker/meta/view_keeper.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
@@ -153,14 +154,25 @@ void view_topic_release(const struct view_topic *topic)
 		free(counted);
 }
 
+void view_keeper_release(struct view_keeper *keeper)
+{
+	while (keeper && refcount_release(&keeper->refs)) {
+		struct view_keeper *below = keeper->below;
+
+		for (int32_t i = 0; i < keeper->n; i++)
+			view_topic_release(keeper->topics[i]);
+		free(keeper);
+		keeper = below;
+	}
+}
+
 void view_release(const struct view *view)
 {
 	struct view *counted = (struct view *)(uintptr_t)view;
 
 	if (!counted || !refcount_release(&counted->refs))
 		return;
-	for (int32_t i = 0; i < counted->n_topics; i++)
-		view_topic_release(counted->topics[i]);
+	view_keeper_release(counted->keeper);
 	for (int i = 0; i < counted->n_brokers; i++)
 		if (refcount_release(&counted->brokers[i]->refs))
 			free(counted->brokers[i]);

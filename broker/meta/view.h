@@ -78,9 +78,12 @@ struct view_broker_config {
 	struct config_pairs config;
 };
 
+struct view_keeper;
+
 struct view {
 	struct refcount refs;
-	struct arena arena; /* of the arrays and the cluster id */
+	struct arena arena;         /* of the arrays and the cluster id */
+	struct view_keeper *keeper; /* holds the references to the topics; NULL in an empty view */
 	struct slice cluster_id;
 	int32_t office_broker;    /* the broker that clients are told as the controller; -1: none */
 	int32_t controller_epoch; /* -1 in an empty view */
@@ -180,7 +183,8 @@ struct view_delta {
 };
 
 /*
- * The view after a delta, with one reference; the old one is untouched. Costs O(topics) pointer copies and O(size of the delta).
+ * The view after a delta, with one reference; the old one is untouched. Costs two copies of the array of topics and O(size of the
+ * delta).
  * ERR_VERSION: the delta does not follow (a gap, another controller epoch without a snapshot, an older epoch): ask for a snapshot.
  * ERR_INVALID: it contradicts itself or the view (a new topic lacks a partition, more than LIMIT_REPLICAS replicas, a bad name).
  * ret_view is untouched then.

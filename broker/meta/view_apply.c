@@ -2,13 +2,14 @@
  * A view and a delta -> the next view; see view.h.
  *
  *     check the number -> make what is new (topics patched or new, brokers, configurations)
- *                      -> merge sorted arrays: what stayed is retained, not copied
+ *                      -> merge sorted arrays: what stayed is copied as pointers -> a keeper for what is new
  *
  * Nothing of the old view changes, and nothing is made visible before all of the delta has been found good.
  */
 #include "broker/meta/view.h"
 
 #include "broker/meta/topic_name_core.h"
+#include "broker/meta/view_keeper.h"
 #include "common/error.h"
 #include "common/limits.h"
 #include "common/memory.h"
@@ -170,6 +171,8 @@ static int topic_patch(const struct view_topic *before, const struct view_topic_
 		parts.config_version = delta->config_version;
 	}
 	if (!rc)
+		rc = parts.n_partitions ? 0 : ERR_INVALID;
+	if (!rc)
 		*ret_topic = topic_new(&parts);
 out:
 	arena_fini(&arena);
@@ -209,31 +212,40 @@ static struct touched *touched_sorted(const struct view_delta *delta, struct are
 	return touched;
 }
 
-/*
- * What becomes of one topic after all entries of its name. *topic is the one before, or NULL, with a reference of its own; it is
- * replaced by the one after, or NULL.
- */
-static int topic_follow(struct view_topic **topic, const struct touched *touched, int32_t n)
+static void release_made(const struct view_topic *was, struct view_topic *topic)
 {
+	if (topic != was)
+		view_topic_release(topic);
+}
+
+/*
+ * What becomes of one topic after all entries of its name: *ret_topic is `was` (not retained), NULL, or a new one with a reference.
+ * `now` is what patches begin with: `was`, or NULL in a snapshot.
+ */
+static int topic_follow(struct view_topic *was, struct view_topic *now, const struct touched *touched, int32_t n,
+			struct view_topic **ret_topic)
+{
+	struct view_topic *topic = now;
+
 	for (int32_t i = 0; i < n; i++) {
 		const struct view_topic_delta *delta = touched[i].delta;
+		bool same = delta && topic && uuid_equal(&topic->id, &delta->id);
 		struct view_topic *next = NULL;
-		bool same = delta && *topic && uuid_equal(&(*topic)->id, &delta->id);
-		int rc = delta ? topic_patch(same ? *topic : NULL, delta, &next) : 0;
+		int rc = delta ? topic_patch(same ? topic : NULL, delta, &next) : 0;
 
+		release_made(was, topic);
 		if (rc)
 			return rc;
-		if (next && next->n_partitions == 0) {
-			view_topic_release(next);
-			return ERR_INVALID;
-		}
-		view_topic_release(*topic);
-		*topic = next;
+		topic = next;
 	}
+	*ret_topic = topic;
 	return 0;
 }
 
-/* Topics of the old view that are not in the new one, and the other way round: what the index by id has to take out and put in. */
+/*
+ * Topics of the old view that are not in the new one, and those made for the new one, which are owned here until a keeper takes them.
+ * Only these are touched by a delta: everything between them is copied as pointers, without a look at the topics.
+ */
 struct topic_changes {
 	struct view_topic **gone;
 	struct view_topic **fresh;
@@ -281,47 +293,49 @@ static struct view_topic *share_equal(struct view_topic *before, struct view_top
 	if (!before || !topic || before == topic || !topic_equal(before, topic))
 		return topic;
 	view_topic_release(topic);
-	return view_topic_retain(before);
+	return before;
 }
 
-static void add_topic(struct view *view, struct view_topic *topic)
+static void copy_range(struct view_topic **to, int32_t *n_to, struct view_topic *const *from, int32_t begin, int32_t end)
 {
-	if (!topic)
-		return;
-	view->topics[view->n_topics++] = topic;
-	view->n_partitions += topic->n_partitions;
+	if (end > begin)
+		memcpy(to + *n_to, from + begin, (size_t)(end - begin) * sizeof *to);
+	*n_to += end > begin ? end - begin : 0;
 }
 
-/* Walks the old topics and the touched names, both sorted, side by side. A snapshot begins with none of the old ones. */
+/* Old topics and touched names, both sorted, become the new list. A snapshot takes over no old topic but those that are equal. */
 static int merge_topics(const struct view *before, const struct view_delta *delta, struct arena *scratch, struct view *after,
 			struct topic_changes *changes)
 {
-	int32_t n_touched, old = 0, at = 0;
+	int32_t n_touched, old = 0;
 	struct touched *touched = touched_sorted(delta, scratch, &n_touched);
 
 	after->topics = arena_alloc(&after->arena, (size_t)(before->n_topics + n_touched) * sizeof *after->topics);
-	changes->gone = arena_alloc(scratch, (size_t)before->n_topics * sizeof *changes->gone);
+	after->n_partitions = delta->snapshot ? 0 : before->n_partitions;
+	changes->gone = arena_alloc(scratch, (size_t)n_touched * sizeof *changes->gone);
 	changes->fresh = arena_alloc(scratch, (size_t)n_touched * sizeof *changes->fresh);
-	while (old < before->n_topics || at < n_touched) {
-		int order = old == before->n_topics ? 1
-			    : at == n_touched	    ? -1
-						    : slice_compare(before->topics[old]->name, touched[at].name);
-		struct view_topic *was = order <= 0 ? before->topics[old] : NULL;
-		struct view_topic *topic = was && !delta->snapshot ? view_topic_retain(was) : NULL;
-		int32_t end = at;
+	for (int32_t at = 0, end; at < n_touched; at = end) {
+		int32_t place = view_topic_lower_bound(before, touched[at].name);
+		bool known = place < before->n_topics && slice_equal(before->topics[place]->name, touched[at].name);
+		struct view_topic *was = known ? before->topics[place] : NULL, *topic;
 		int rc;
 
-		while (order >= 0 && end < n_touched && slice_equal(touched[end].name, touched[at].name))
+		for (end = at + 1; end < n_touched && slice_equal(touched[end].name, touched[at].name);)
 			end++;
-		rc = topic_follow(&topic, touched + at, end - at);
-		topic = share_equal(was, topic);
-		add_topic(after, topic);
+		rc = topic_follow(was, delta->snapshot ? NULL : was, touched + at, end - at, &topic);
 		if (rc)
 			return rc;
+		topic = share_equal(was, topic);
 		note_change(changes, was, topic);
-		old += order <= 0;
-		at = end;
+		if (!delta->snapshot)
+			copy_range(after->topics, &after->n_topics, before->topics, old, place);
+		old = place + known;
+		if (topic)
+			after->topics[after->n_topics++] = topic;
+		after->n_partitions += (topic ? topic->n_partitions : 0) - (was && !delta->snapshot ? was->n_partitions : 0);
 	}
+	if (!delta->snapshot)
+		copy_range(after->topics, &after->n_topics, before->topics, old, before->n_topics);
 	return 0;
 }
 
@@ -338,27 +352,124 @@ static void sort_by_id(struct view_topic **list, int32_t n)
 		qsort(list, (size_t)n, sizeof(struct view_topic *), compare_ids);
 }
 
-/* Merges the old index, without what is gone, and what is fresh. Two topics with one id are a contradiction. */
-static int index_by_id(const struct view *before, struct view *after, const struct topic_changes *changes)
+/* Index of the first topic in an index by id that is not below `id`. */
+static int32_t id_lower_bound(struct view_topic *const *list, int32_t n, const struct uuid *id)
 {
-	int32_t old = 0, gone = 0, fresh = 0;
+	int32_t low = 0, high = n;
+
+	while (low < high) {
+		int32_t middle = (low + high) / 2;
+
+		if (memcmp(list[middle]->id.bytes, id->bytes, sizeof id->bytes) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The old index, without what is gone and with what is fresh. */
+static void merge_by_id(const struct view *before, struct view *after, struct topic_changes *changes)
+{
+	struct view_topic *const *list = before->topics_by_id;
+	int32_t old = 0, gone = 0, n = 0;
 
 	sort_by_id(changes->gone, changes->n_gone);
 	sort_by_id(changes->fresh, changes->n_fresh);
-	after->topics_by_id = arena_alloc(&after->arena, (size_t)after->n_topics * sizeof *after->topics_by_id);
-	for (int32_t n = 0; n < after->n_topics; n++) {
-		while (gone < changes->n_gone && before->topics_by_id[old] == changes->gone[gone]) {
-			gone++;
-			old++;
-		}
-		bool take_old = old < before->n_topics && (fresh == changes->n_fresh || compare_ids(&before->topics_by_id[old],
-												    &changes->fresh[fresh]) < 0);
+	for (int32_t i = 0; i <= changes->n_fresh; i++) {
+		struct view_topic *fresh = i < changes->n_fresh ? changes->fresh[i] : NULL;
+		int32_t place = fresh ? id_lower_bound(list, before->n_topics, &fresh->id) : before->n_topics;
 
-		after->topics_by_id[n] = take_old ? before->topics_by_id[old++] : changes->fresh[fresh++];
-		if (n > 0 && compare_ids(&after->topics_by_id[n - 1], &after->topics_by_id[n]) == 0)
+		for (; gone < changes->n_gone; gone++) {
+			int32_t hole = id_lower_bound(list, before->n_topics, &changes->gone[gone]->id);
+
+			if (hole >= place)
+				break;
+			copy_range(after->topics_by_id, &n, list, old, hole);
+			old = hole + 1;
+		}
+		copy_range(after->topics_by_id, &n, list, old, place);
+		old = place > old ? place : old;
+		if (fresh)
+			after->topics_by_id[n++] = fresh;
+	}
+}
+
+/* Two topics with one id are a contradiction; only those that are new can bring one. */
+static int check_ids(const struct view *after, const struct topic_changes *changes)
+{
+	for (int32_t i = 0; i < changes->n_fresh; i++) {
+		int32_t place = id_lower_bound(after->topics_by_id, after->n_topics, &changes->fresh[i]->id);
+
+		if (place + 1 < after->n_topics && compare_ids(&after->topics_by_id[place], &after->topics_by_id[place + 1]) == 0)
 			return ERR_INVALID;
 	}
 	return 0;
+}
+
+static int index_by_id(const struct view *before, const struct view_delta *delta, struct view *after, struct topic_changes *changes)
+{
+	after->topics_by_id = arena_alloc(&after->arena, (size_t)(after->n_topics + 1) * sizeof *after->topics_by_id);
+	if (delta->snapshot) {
+		int32_t n = 0;
+
+		copy_range(after->topics_by_id, &n, after->topics, 0, after->n_topics);
+		sort_by_id(after->topics_by_id, n);
+	} else {
+		merge_by_id(before, after, changes);
+	}
+	return check_ids(after, changes);
+}
+
+/* ---- Keepers ---- */
+
+/* A chain is begun anew when it is so long, or holds so many partitions of topics that are gone (per partition that is there). */
+#define KEEPER_DEPTH_MAX 64
+#define KEEPER_STALE_MIN 1000
+
+static int64_t stale_partitions(const struct topic_changes *changes)
+{
+	int64_t n = 0;
+
+	for (int32_t i = 0; i < changes->n_gone; i++)
+		n += changes->gone[i]->n_partitions;
+	return n;
+}
+
+/* A keeper of every topic of the view by itself. Those of `fresh` bring their reference, the others get one. */
+static struct view_keeper *keeper_of_all(const struct view *after, const struct topic_changes *changes)
+{
+	struct view_keeper *keeper = memory_alloc(sizeof *keeper + (size_t)after->n_topics * sizeof *keeper->topics);
+
+	*keeper = (struct view_keeper){.n = after->n_topics};
+	for (int32_t i = 0; i < after->n_topics; i++)
+		keeper->topics[i] = view_topic_retain(after->topics[i]);
+	for (int32_t i = 0; i < changes->n_fresh; i++)
+		view_topic_release(changes->fresh[i]);
+	return keeper;
+}
+
+/* Gives the new view what keeps its topics alive: the keeper of the view before and the fresh topics, or one of all. */
+static void keep_topics(const struct view *before, const struct view_delta *delta, struct view *after,
+			const struct topic_changes *changes)
+{
+	struct view_keeper *below = before->keeper;
+	int64_t stale = stale_partitions(changes) + (below ? below->stale_partitions : 0);
+	bool anew = delta->snapshot || !below || below->depth == KEEPER_DEPTH_MAX ||
+		    stale > KEEPER_STALE_MIN + after->n_partitions / 4;
+	struct view_keeper *keeper;
+
+	if (anew) {
+		keeper = keeper_of_all(after, changes);
+	} else {
+		keeper = memory_alloc(sizeof *keeper + (size_t)changes->n_fresh * sizeof *keeper->topics);
+		*keeper = (struct view_keeper){.below = below, .depth = below->depth + 1, .n = changes->n_fresh, .stale_partitions = stale};
+		refcount_retain(&below->refs);
+		for (int32_t i = 0; i < changes->n_fresh; i++)
+			keeper->topics[i] = changes->fresh[i];
+	}
+	refcount_init(&keeper->refs);
+	after->keeper = keeper;
 }
 
 /* ---- Brokers ---- */
@@ -521,11 +632,15 @@ int view_apply(const struct view *view, const struct view_delta *delta, struct v
 	if (!rc)
 		rc = merge_topics(view, delta, &scratch, after, &changes);
 	if (!rc)
-		rc = index_by_id(view, after, &changes);
-	arena_fini(&scratch);
-	if (rc)
+		rc = index_by_id(view, delta, after, &changes);
+	if (rc) {
+		for (int32_t i = 0; i < changes.n_fresh; i++)
+			view_topic_release(changes.fresh[i]);
 		view_release(after);
-	else
+	} else {
+		keep_topics(view, delta, after, &changes);
 		*ret_view = after;
+	}
+	arena_fini(&scratch);
 	return rc;
 }
