@@ -2,8 +2,8 @@
  * One broker: every part of it in the order of set-up, and how it starts and stops.
  *
  *     node_run:  hub, store (locks, identity), shards and connections, listeners bound, ZooKeeper
- *        ZooKeeper connected -> cluster id known -> logs loaded -> workers started, listeners accept -> registered: started
- *        controller says Hello -> view, partition states (broker/channel.h)
+ * *        ZooKeeper connected -> cluster id known -> logs loaded -> workers started, controllers accepted -> registered: started
+ *        controller says Hello -> view, partition states (broker/channel.h) -> clients accepted
  *        SIGTERM -> registration given up -> connections closed, requests ended -> partitions closed -> logs closed: clean stop
  *
  * The hub is the thread that calls node_run.

@@ -52,6 +52,8 @@ struct node {
 	struct listener *listeners;
 	int n_listeners;
 	int n_listeners_open;
+	bool clients_welcome;    /* the listeners that only clients use accept */
+	struct timer welcome;    /* at the latest so long after the registration */
 	struct admin *admin;
 	struct replicas replicas;
 	struct membership membership;

@@ -4,8 +4,9 @@
  *     node_open_listeners   bind (a port in use stops the start before anything else is touched)
  *     node_join             connect to ZooKeeper
  *       on_cluster_id       the dirs are of this cluster? load the logs
- *       on_loaded           start the workers, accept connections, register
+ *       on_loaded           start the workers, accept connections of controllers, register
  *       on_registered       the new incarnation is written to the dirs; started
+ *       on_view             the first one: clients are accepted, since now they can be told where things are
  */
 #include "broker/node_internal.h"
 
@@ -17,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* So long clients wait for the first view after the registration. */
+#define WELCOME_MS_MAX 10000
 
 /* ---- listeners ---- */
 
@@ -138,6 +142,24 @@ static void register_broker(struct node *node)
 	free(endpoints);
 }
 
+/* Without a view a broker would tell clients that their topics do not exist: they wait for the first one, but not for ever. */
+static void welcome_clients(struct node *node)
+{
+	if (node->clients_welcome || node->phase != NODE_RUNNING)
+		return;
+	node->clients_welcome = true;
+	timer_stop(&node->welcome);
+	for (int i = 0; i < node->n_listeners; i++)
+		if (!node->listeners[i].info.inter_broker)
+			listener_start(&node->listeners[i]);
+}
+
+static void on_welcome(struct timer *timer)
+{
+	trace_warn("node", "no controller has come yet; clients are accepted all the same");
+	welcome_clients(CONTAINER_OF(timer, struct node, welcome));
+}
+
 /* ---- what ZooKeeper and the store tell ---- */
 
 static int start_workers(struct node *node)
@@ -190,7 +212,8 @@ static void on_loaded(void *ctx, int code, const struct error *err)
 	}
 	node->phase = NODE_RUNNING;
 	for (int i = 0; i < node->n_listeners; i++)
-		listener_start(&node->listeners[i]);
+		if (node->listeners[i].info.inter_broker)
+			listener_start(&node->listeners[i]);
 	register_broker(node);
 }
 
@@ -216,6 +239,8 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 	if (node->announced)
 		return;
 	node->announced = true;
+	if (!node->clients_welcome)
+		timer_set(&node->welcome, clock_ms() + WELCOME_MS_MAX);
 	/* The words that tools which wait for a Kafka broker look for. */
 	trace_info("node", "[KafkaServer id=%d] started (Klamm)", node->config->broker_id);
 }
@@ -315,6 +340,7 @@ static void on_view(void *ctx, struct view *view)
 	}
 	admin_on_view(node->admin, view, config);
 	view_release(view);
+	welcome_clients(node);
 }
 
 int node_join(struct node *node, struct error *err)
@@ -322,6 +348,7 @@ int node_join(struct node *node, struct error *err)
 	struct membership_port membership_port = {node, on_cluster_id, on_registered, on_lost, on_session, on_failed};
 	struct channel_port channel_port = {node, on_view};
 
+	timer_init(&node->welcome, &node->hub.loop, on_welcome);
 	node->store.on_dir_failed = on_dir_failed;
 	node->store.ctx = node;
 	replicas_init(&node->replicas, &node->store, node->shards, node->n_shards, &node->hub, node->config->broker_id);

@@ -76,6 +76,7 @@ void node_stop(struct node *node)
 	if (node->phase >= NODE_LEAVING)
 		return;
 	node->phase = NODE_LEAVING;
+	timer_stop(&node->welcome);
 	for (int i = 0; i < node->n_listeners_open; i++)
 		listener_close(&node->listeners[i]);
 	node->n_listeners_open = 0;
