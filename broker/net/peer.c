@@ -79,7 +79,9 @@ static void pin(struct peer *peer)
 
 static void unpin(struct peer *peer)
 {
-	peer->pins--;
+	/* Not earlier: a callback that closes may go on reading its frame. */
+	if (--peer->pins == 0 && peer->phase == PEER_CLOSED)
+		receiver_fini(&peer->receiver);
 	free_if_done(peer);
 }
 
@@ -112,7 +114,6 @@ void peer_close(struct peer *peer)
 	loop_undefer(&peer->setup.worker->loop, &peer->turn);
 	if (peer->transport.fd >= 0)
 		transport_close(&peer->transport);
-	receiver_fini(&peer->receiver);
 	settle_budget(peer, 0);
 	end_rescue(peer);
 	if (peer->waiting && budget_cancel(peer->setup.budget, &peer->wait))

@@ -11,7 +11,7 @@
  * gave (payload_bytes_max). A frame that breaks them closes the connection.
  *
  * A peer belongs to the worker it was made on. It ends once: by itself (then on_closed is called) or by peer_close. The struct
- * is freed by peer_free, which may be called in any callback of the same peer, on_closed included. Dialling again is the
+ * is freed by peer_free, which may be called in any callback of the same peer. Dialling again is the
  * owner's business.
  */
 #ifndef KLAMM_BROKER_NET_PEER_H

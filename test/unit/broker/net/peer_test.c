@@ -61,6 +61,7 @@ static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame
 	if (side->free_in_callback) {
 		peer_free(peer);
 		side->peer = NULL;
+		ck_assert_uint_eq(frame->payload.data[0], 'p');
 	}
 	return side->fail_frames_with;
 }
@@ -469,6 +470,26 @@ START_TEST(a_peer_may_be_freed_in_its_own_callback)
 }
 END_TEST
 
+START_TEST(a_frame_put_together_outlives_a_peer_freed_in_its_callback)
+{
+	uint8_t bytes[30];
+	int fd;
+
+	open_all();
+	fd = dial_raw();
+	accepter.free_in_callback = true;
+	put_head(bytes, 20, 0, 9);
+	memset(bytes + 8, 'p', 20);
+	loopback_send(&loopback, fd, bytes, 12);
+	loopback_pass(&loopback, 5);
+	loopback_send(&loopback, fd, bytes + 12, 16);
+	loopback_expect_closed(&loopback, fd);
+	ck_assert_int_eq(accepter.n_frames, 1);
+	close(fd);
+	close_all();
+}
+END_TEST
+
 START_TEST(what_waits_to_be_sent_is_released_at_the_end)
 {
 	struct send_file file = {.fd = -1, .len = 100000, .release = on_file_release, .owner = &dialler};
@@ -490,4 +511,5 @@ UNIT_MAIN("broker/net/peer", frames_go_both_ways_after_hello, large_payloads_fro
 	  a_refused_or_closed_connection_tells_why, a_hello_without_an_answer_times_out,
 	  forged_lengths_close_the_connection_at_once, a_claimed_payload_takes_no_memory_and_an_unknown_type_is_the_owners,
 	  frames_cut_anywhere_are_put_together, pings_keep_a_quiet_connection_and_silence_ends_it,
-	  a_peer_may_be_freed_in_its_own_callback, what_waits_to_be_sent_is_released_at_the_end)
+	  a_peer_may_be_freed_in_its_own_callback, a_frame_put_together_outlives_a_peer_freed_in_its_callback,
+	  what_waits_to_be_sent_is_released_at_the_end)
