@@ -5,6 +5,7 @@
 #include "common/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct arena notes_arena;
 static char notes[4096];
@@ -219,6 +220,36 @@ START_TEST(dynamic_layers_stand_above_the_file)
 }
 END_TEST
 
+START_TEST(the_example_loads_without_a_warning_and_names_only_known_keys)
+{
+	char *path = memory_printf("%s/broker/server.properties.example", unit_source_dir());
+	const struct config_warnings strict = {note, NULL};
+	struct broker_config *config = NULL;
+	struct properties properties;
+	FILE *file = fopen(path, "r");
+	char line[512];
+
+	notes[0] = 0;
+	properties_init(&properties);
+	ck_assert_int_eq(properties_read_file(&properties, path, &err), 0);
+	ck_assert_msg(broker_config_load(&properties, &strict, &config, &err) == 0, "%s", err.text);
+	ck_assert_str_eq(notes, "");
+	/* What is commented out is meant to be tried: "#key=value". */
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof line, file)) {
+		size_t len = strcspn(line, "=");
+
+		if (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' && line[len] == '=')
+			ck_assert_msg(config_table_find(broker_config_table(), slice_of(line + 1, len - 1)) >= 0, "%s", line);
+	}
+	fclose(file);
+	broker_config_release(config);
+	properties_fini(&properties);
+	free(path);
+}
+END_TEST
+
 UNIT_MAIN("broker/meta/broker_config", rows_are_sorted_and_complete, defaults_stand_in_typed_fields, a_usual_file_is_read,
 	  errors_name_place_key_value_and_what_may_stand_there, a_missing_zookeeper_address_is_an_error, secrets_are_not_shown_in_errors,
-	  what_is_odd_is_warned_about, dynamic_layers_stand_above_the_file)
+	  what_is_odd_is_warned_about, dynamic_layers_stand_above_the_file,
+	  the_example_loads_without_a_warning_and_names_only_known_keys)
