@@ -12,3 +12,6 @@ unit_tests += test/unit/broker/api/metadata_test
 test_unit_broker_api_metadata_test_SOURCES = test/unit/broker/api/metadata_test.c
 test_unit_broker_api_metadata_test_LDADD = $(api_fixture_libs)
 EXTRA_DIST += broker/api/README.md
+unit_tests += test/unit/broker/api/topics_test
+test_unit_broker_api_topics_test_SOURCES = test/unit/broker/api/topics_test.c
+test_unit_broker_api_topics_test_LDADD = $(api_fixture_libs)

@@ -97,6 +97,12 @@ static void set(struct grow_task *grow, const struct topic_znode *topic, int32_t
 	zk_set(grow->task.admin->session, zk_path_topic(arena, grow->name), topic_znode_encode(arena, &larger), version, set_done, grow);
 }
 
+/* Partition numbers without gaps, so that new ones can go behind them. */
+static bool is_whole(const struct topic_znode *topic)
+{
+	return topic->n_partitions > 0 && topic->partitions[topic->n_partitions - 1].partition == topic->n_partitions - 1;
+}
+
 static void on_topic(struct grow_task *grow, const struct topic_znode *topic, int32_t version, struct arena *arena)
 {
 	if (!uuid_equal(&topic->topic_id, &grow->id))
@@ -129,7 +135,7 @@ static void read_done(void *ctx, const struct zk_result *result)
 		return;
 	}
 	arena_init(&arena);
-	if (topic_znode_decode(&arena, "", result->data, &topic, NULL))
+	if (topic_znode_decode(&arena, "", result->data, &topic, NULL) || !is_whole(&topic))
 		admin_task_fail(&grow->task, KAFKA_UNKNOWN_SERVER_ERROR, "The topic's node in ZooKeeper is damaged.");
 	else
 		on_topic(grow, &topic, result->stat.version, &arena);

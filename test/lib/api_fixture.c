@@ -6,6 +6,7 @@
 #include "test/lib/unit.h"
 #include "zk/path.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- life ---- */
@@ -115,6 +116,69 @@ void api_fixture_zookeeper(struct api_fixture *fixture, const char *connect)
 		worker_turn(&fixture->hub, 50);
 	}
 	admin_on_session(fixture->admin, fixture->session);
+}
+
+struct znode_answer {
+	bool done;
+	int code;
+	int32_t version;
+	char text[65536];
+};
+
+static void on_znode(void *ctx, const struct zk_result *result)
+{
+	struct znode_answer *answer = ctx;
+
+	answer->done = true;
+	answer->code = result->code;
+	answer->version = result->stat.version;
+	ck_assert_uint_lt(result->data.len, sizeof answer->text);
+	snprintf(answer->text, sizeof answer->text, "%.*s", SLICE_ARGS(result->data));
+}
+
+static void wait_znode(struct api_fixture *fixture, const struct znode_answer *answer)
+{
+	int64_t until_ms = clock_ms() + API_FIXTURE_WAIT_MS;
+
+	while (!answer->done) {
+		ck_assert_msg(clock_ms() < until_ms, "ZooKeeper does not answer");
+		api_fixture_turn(fixture);
+	}
+}
+
+const char *api_fixture_znode(struct api_fixture *fixture, const char *path, int32_t *ret_version)
+{
+	static struct znode_answer answer;
+
+	answer = (struct znode_answer){.done = false};
+	zk_get(fixture->session, path, NULL, on_znode, &answer);
+	wait_znode(fixture, &answer);
+	if (ret_version)
+		*ret_version = answer.version;
+	return answer.code ? NULL : answer.text;
+}
+
+void api_fixture_put(struct api_fixture *fixture, const char *path, const char *data)
+{
+	struct znode_answer answer = {.done = false};
+
+	zk_create(fixture->session, path, slice_of_text(data), ZK_PERSISTENT, on_znode, &answer);
+	wait_znode(fixture, &answer);
+	if (answer.code == 0)
+		return;
+	ck_assert_int_eq(answer.code, ERR_EXISTS);
+	answer.done = false;
+	zk_set(fixture->session, path, slice_of_text(data), ZK_VERSION_ANY, on_znode, &answer);
+	wait_znode(fixture, &answer);
+	ck_assert_int_eq(answer.code, 0);
+}
+
+void api_fixture_wait_znode(struct api_fixture *fixture, const char *path)
+{
+	int64_t until_ms = clock_ms() + API_FIXTURE_WAIT_MS;
+
+	while (!api_fixture_znode(fixture, path, NULL))
+		ck_assert_msg(clock_ms() < until_ms, "%s does not come", path);
 }
 
 /* ---- views ---- */

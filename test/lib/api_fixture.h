@@ -66,6 +66,15 @@ void api_fixture_fini(struct api_fixture *fixture);
 /* Opens a session for the admin and makes the persistent nodes; waits for both. */
 void api_fixture_zookeeper(struct api_fixture *fixture, const char *connect);
 
+/* The contents of a node, ended by a 0 byte, good until the next call; NULL when there is none. *ret_version (may be NULL): its. */
+const char *api_fixture_znode(struct api_fixture *fixture, const char *path, int32_t *ret_version);
+
+/* Creates or sets a node. NULL: without data. */
+void api_fixture_put(struct api_fixture *fixture, const char *path, const char *data);
+
+/* Turns until the node is there. */
+void api_fixture_wait_znode(struct api_fixture *fixture, const char *path);
+
 /* A new view for the shard and the admin: number, epoch, office and cluster id are filled in. */
 void api_fixture_apply(struct api_fixture *fixture, struct view_delta *delta);
 
