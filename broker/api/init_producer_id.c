@@ -46,6 +46,10 @@ void init_producer_id_handle(struct request *request)
 		answer(request, body->transactional_id.len ? KAFKA_UNSUPPORTED_VERSION : KAFKA_INVALID_REQUEST, -1);
 		return;
 	}
+	if ((body->producer_id < 0) != (body->producer_epoch < 0)) {
+		answer(request, KAFKA_INVALID_REQUEST, -1);
+		return;
+	}
 	init = arena_zalloc(&request->arena, 1, sizeof *init);
 	init->request = request;
 	init->op.op.done = on_id;

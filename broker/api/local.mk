@@ -15,3 +15,6 @@ EXTRA_DIST += broker/api/README.md
 unit_tests += test/unit/broker/api/topics_test
 test_unit_broker_api_topics_test_SOURCES = test/unit/broker/api/topics_test.c
 test_unit_broker_api_topics_test_LDADD = $(api_fixture_libs)
+unit_tests += test/unit/broker/api/configs_test
+test_unit_broker_api_configs_test_SOURCES = test/unit/broker/api/configs_test.c
+test_unit_broker_api_configs_test_LDADD = $(api_fixture_libs)

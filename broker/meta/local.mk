@@ -34,3 +34,7 @@ test_unit_broker_meta_view_test_LDADD = $(unit_libs)
 EXTRA_DIST += test/golden/config_broker.properties test/golden/config_broker.txt test/golden/config_layers.properties \
 	test/golden/config_layers.txt test/golden/config_topic.txt
 EXTRA_DIST += broker/meta/README.md broker/server.properties.example tools/controller/controller.properties.example
+
+unit_tests += test/unit/broker/meta/producer_ids_test
+test_unit_broker_meta_producer_ids_test_SOURCES = test/unit/broker/meta/producer_ids_test.c
+test_unit_broker_meta_producer_ids_test_LDADD = $(api_fixture_libs)
