@@ -255,8 +255,8 @@ static void session_on_lost(struct zk_session *session)
 	call_list_splice(&session->waiting, &session->failed);
 	for (call = session->failed.head; call; call = call->next)
 		call->code = call->code ? call->code : ERR_SESSION_LOST;
+	spread_end(session, ERR_SESSION_LOST);
 	session_tell(session, ZK_LOST, false);
-	many_end(session, ERR_SESSION_LOST);
 	if (session->state == ZK_LOST)
 		session->state = ZK_CONNECTING;
 }
@@ -423,7 +423,7 @@ static void session_begin_close(struct zk_session *session)
 	session->loop.watch_fd(session->loop.ctx, -1, false, false);
 	session->loop.set_timer(session->loop.ctx, -1);
 	session_end_calls(session);
-	many_end(session, ERR_CLOSED);
+	spread_end(session, ERR_CLOSED);
 	watch_drop_all(session, false);
 	session->timers = NULL;
 	session->linked = false;
@@ -695,7 +695,7 @@ void zk_session_free(struct zk_session *session)
 	session->close_asked = session->in_turn = true;
 	session->listener.on_state = NULL;
 	session_end_calls(session);
-	many_abandon(session);
+	spread_free(session);
 	watch_drop_all(session, false);
 	if (session->handle) {
 		session_cut(session);

@@ -215,12 +215,11 @@ void zk_set(struct zk_session *session, const char *path, struct slice data, int
 void zk_delete(struct zk_session *session, const char *path, int32_t version, ZK_DONE);
 
 /*
- * Data and stat of many nodes, for a takeover: over several connections when they are many, since a server handles the requests of one
- * connection one by one. Each node is told once by its index, in no order, a failure of its own (ERR_NOT_FOUND) included; all are as
- * new as this call or newer. Then done: 0, or what ended the session meanwhile (the rest is not told). No watches.
+ * Data and stat of a node by whichever connection is free: when thousands are asked for, as at a takeover, the session opens helper
+ * connections for a while, and reads several times as fast. The answer is as new as this call or newer; unlike others it does not
+ * wait for operations submitted before it, and answers come in no order. No watch.
  */
-void zk_get_many(struct zk_session *session, const char *const *paths, int n_paths,
-		 void (*each)(void *ctx, int index, const struct zk_result *result), void (*done)(void *ctx, int code), void *ctx);
+void zk_get_anywhere(struct zk_session *session, const char *path, ZK_DONE);
 
 /* All or nothing, in order. */
 void zk_multi(struct zk_session *session, const struct zk_op *ops, int n_ops, ZK_DONE);

@@ -45,7 +45,7 @@ struct call_list {
 	int n;
 };
 
-struct many_job;
+struct spread;
 struct mux;
 struct watched_path;
 
@@ -91,9 +91,9 @@ struct zk_session {
 	size_t watched_bytes;
 	struct zk_timer *timers;
 
-	struct many_job *many; /* the zk_get_many with helpers under way */
-	struct mux *mux;    /* zk_get_many shares our place in the loop with its helpers */
-	bool helper;        /* we are such a helper: no chroot to make, little to say */
+	struct spread *spread; /* of zk_get_anywhere, once it was used */
+	struct mux *mux;       /* while it has helpers, they share our place in the loop */
+	bool helper;           /* we are such a helper: no chroot to make, little to say */
 
 	pthread_t closer;
 	bool closer_runs;
@@ -139,9 +139,9 @@ void mux_on_timer(struct mux *mux);
 /* Only port 0 is in use: it takes its place back. */
 void mux_free(struct mux *mux);
 
-/* many.c: the session ends; later it is freed, and its own calls have been answered. */
-void many_end(struct zk_session *session, int code);
-void many_abandon(struct zk_session *session);
+/* spread.c: the session ends; later it is freed, and its own calls have been answered. */
+void spread_end(struct zk_session *session, int code);
+void spread_free(struct zk_session *session);
 
 /* watch.c */
 void watch_slot_release(struct zk_watch_slot *slot);
