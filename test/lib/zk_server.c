@@ -2,6 +2,7 @@
 #include "test/lib/zk_server.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
@@ -215,9 +216,38 @@ bool zk_server_restart(struct zk_server *server, int i, bool wait)
 	return spawn(server, i) && (!wait || wait_until_up(server, i));
 }
 
+/* Every thread of it. */
+static bool is_stopped(pid_t pid)
+{
+	char path[64], line[512];
+	struct dirent *entry;
+	bool stopped = true;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && stopped && (entry = readdir(dir)) != NULL) {
+		const char *state = NULL;
+		FILE *file;
+
+		snprintf(path, sizeof path, "/proc/%d/task/%.16s/stat", (int)pid, entry->d_name);
+		file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (file && fgets(line, sizeof line, file))
+			state = strrchr(line, ')');
+		if (file)
+			fclose(file);
+		stopped = !state || state[2] == 'T';
+	}
+	if (dir)
+		closedir(dir);
+	return stopped;
+}
+
 void zk_server_pause(const struct zk_server *server, int i)
 {
 	kill(server->pids[i], SIGSTOP);
+	for (int ms = 0; ms < 1000 && !is_stopped(server->pids[i]); ms++)
+		poll(NULL, 0, 1);
 }
 
 void zk_server_resume(const struct zk_server *server, int i)

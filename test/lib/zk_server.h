@@ -32,7 +32,7 @@ void zk_server_kill(struct zk_server *server, int i);
 /* Starts one again on its port and data; waits until it answers when `wait`. */
 bool zk_server_restart(struct zk_server *server, int i, bool wait);
 
-/* SIGSTOP, SIGCONT. */
+/* SIGSTOP (and wait until it stands still), SIGCONT. */
 void zk_server_pause(const struct zk_server *server, int i);
 void zk_server_resume(const struct zk_server *server, int i);
 

@@ -259,12 +259,14 @@ START_TEST(a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting
 	id = zk_session_id(client.session);
 	ZK_RUN(&a, zk_create(client.session, "/x", SLICE_LITERAL("0"), ZK_PERSISTENT, zk_answer_done, &a));
 	ZK_RUN(&a, zk_get(client.session, "/x", &heard.watch, zk_answer_done, &a));
-	/* Sent, and the connection gone before the answer can be taken. */
+	/* Sent, and the connection gone before the server can answer. */
+	zk_server_pause(&zk_test_server, 0);
 	zk_get(client.session, "/x", NULL, zk_answer_done, &read);
 	zk_set(client.session, "/x", SLICE_LITERAL("1"), -1, zk_answer_done, &write);
 	zk_session_on_timer(client.session);
 	zk_client_cut(&client);
 	ZK_WAIT(client.n_suspended == 1);
+	zk_server_resume(&zk_test_server, 0);
 	ck_assert(write.done);
 	ck_assert_int_eq(write.code, ERR_UNKNOWN_OUTCOME);
 	ck_assert(!read.done);
