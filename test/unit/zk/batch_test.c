@@ -227,9 +227,12 @@ START_TEST(a_lost_connection_leaves_what_was_under_way_unknown_and_goes_on)
 		snprintf(path, sizeof path, "/n%d", i);
 		add(batch, i, ZK_OP_CREATE, path, 0);
 	}
+	zk_server_pause(&zk_test_server, 0);
 	zk_batch_flush(batch);
 	zk_session_on_timer(client.session);
 	zk_client_cut(&client);
+	ZK_WAIT(client.n_suspended == 1);
+	zk_server_resume(&zk_test_server, 0);
 	ZK_WAIT(n_idle == 1);
 	ck_assert_int_eq(n_done, 10000);
 	for (int i = 0; i < 10000; i++) {
