@@ -521,6 +521,15 @@ void call_create_above(struct zk_session *session, const char *path, size_t len,
 
 /* ---- Submission ---- */
 
+void call_refuse(struct zk_session *session, int code, ZK_DONE)
+{
+	struct zk_call *call = call_alloc(session, CALL_GET, 0, done, ctx);
+
+	call->code = code;
+	call_push(&session->failed, call);
+	session_wake(session);
+}
+
 static void call_submit(struct zk_session *session, struct zk_call *call)
 {
 	bool full = session->n_calls > LIMIT_ZK_CALLS || session->call_bytes > LIMIT_ZK_CALL_BYTES;

@@ -217,7 +217,7 @@ void zk_delete(struct zk_session *session, const char *path, int32_t version, ZK
 /*
  * Data and stat of a node by whichever connection is free: when thousands are asked for, as at a takeover, the session opens helper
  * connections for a while, and reads several times as fast. The answer is as new as this call or newer; unlike others it does not
- * wait for operations submitted before it, and answers come in no order. No watch.
+ * wait for operations submitted before it, and answers come in no order. No watch; done must be there.
  */
 void zk_get_anywhere(struct zk_session *session, const char *path, ZK_DONE);
 

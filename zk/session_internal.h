@@ -120,6 +120,8 @@ void call_push(struct call_list *list, struct zk_call *call);
 void call_send_all(struct zk_session *session);
 /* Ends every call of the list with the code. */
 void call_end_all(struct call_list *list, int code);
+/* Answers with the code at the next turn. */
+void call_refuse(struct zk_session *session, int code, ZK_DONE);
 /* Ends what is under way with ERR_CLOSED; the library keeps the memory until it would answer. */
 void call_abandon_all(struct zk_session *session);
 /* Creates the node of the first len bytes of an absolute path, outside of the chroot, before all that waits. */

@@ -10,6 +10,7 @@
  */
 #include "zk/session_internal.h"
 
+#include "common/limits.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
@@ -308,11 +309,11 @@ void zk_get_anywhere(struct zk_session *session, const char *path, ZK_DONE)
 	size_t len = strlen(path) + 1;
 	struct get *get;
 
-	if (!done || session->close_asked) {
-		zk_get(session, path, NULL, done, ctx);
+	spread = spread_of(session);
+	if (session->close_asked || spread->queue.n >= LIMIT_ZK_CALLS) {
+		call_refuse(session, session->close_asked ? ERR_CLOSED : ERR_LIMIT, done, ctx);
 		return;
 	}
-	spread = spread_of(session);
 	get = memory_alloc(sizeof *get + len);
 	get->number = ++spread->last_number;
 	get->done = done;

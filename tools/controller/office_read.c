@@ -287,7 +287,7 @@ static void ask_state(struct gather *gather, int32_t index)
 {
 	const char *path = zk_path_partition_state(&gather->arena, gather->topic, gather->first + index);
 
-	zk_get(gather->read->zk, path, NULL, on_state, piece_of(gather, index, path));
+	zk_get_anywhere(gather->read->zk, path, on_state, piece_of(gather, index, path));
 }
 
 /* Those partitions of a new topic that have a node already: a creation that was cut short, or none. */
