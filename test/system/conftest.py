@@ -1,0 +1,118 @@
+"""Fixtures. One ZooKeeper serves all clusters of a run (each under its own chroot); tests that harm ZooKeeper make their own."""
+import os
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+import processes
+from cluster import Cluster
+from processes import BUILD, TARGET, Folder, Process, ZooKeeper
+
+TEST_SECONDS = 180
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'klamm_only: tests what only Klamm promises; left out when the target is Kafka')
+    config.addinivalue_line('markers', 'seconds(n): may take longer than %d s' % TEST_SECONDS)
+
+
+def pytest_report_header():
+    return 'target: %s' % (BUILD if TARGET == 'klamm' else 'Apache Kafka 3.9')
+
+
+def pytest_collection_modifyitems(config, items):
+    if TARGET == 'klamm':
+        return
+    left_out = [i for i in items if i.get_closest_marker('klamm_only')]
+    items[:] = [i for i in items if i not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def too_long(*_):
+    raise AssertionError('the test takes too long')
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    mark = request.node.get_closest_marker('seconds')
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(mark.args[0] if mark else TEST_SECONDS)
+    yield
+    signal.alarm(0)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of the logs of all that runs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and os.environ.get('KLAMM_TEST_LOGS') != '0':
+        for process in sorted(Process.known_now(), key=lambda p: p.name):
+            if isinstance(process, ZooKeeper) and process.alive():
+                continue
+            report.sections.append(('log of %s (%s)' % (process.name, 'runs' if process.alive() else 'ended'), process.log_text()[-4000:]))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def nothing_stays():
+    yield
+    processes.kill_all()
+
+
+@pytest.fixture(scope='session')
+def zookeeper():
+    folder = Folder()
+    server = ZooKeeper(folder).start().ready()
+    yield server
+    server.kill()
+    folder.remove()
+
+
+@pytest.fixture(scope='session')
+def shared(zookeeper):
+    """Three brokers for tests that harm nothing but their own topics. It must still be whole when they are done."""
+    cluster = Cluster(zookeeper, brokers=3).start()
+    yield cluster
+    ended = [p.name for p in cluster.brokers + cluster.controllers if not p.alive()]
+    cluster.close()
+    assert not ended, 'processes of the shared cluster ended: %s' % ended
+
+
+@pytest.fixture(scope='session')
+def single(zookeeper):
+    """One broker, with settings that tests of one broker need."""
+    cluster = Cluster(zookeeper, brokers=1, config={
+        'log.retention.check.interval.ms': 500, 'log.initial.task.delay.ms': 500, 'log.segment.delete.delay.ms': 1000}).start()
+    yield cluster
+    assert cluster.brokers[0].alive(), 'the broker ended:\n' + cluster.brokers[0].log_text()[-3000:]
+    cluster.close()
+
+
+@pytest.fixture
+def make_cluster(zookeeper):
+    """make_cluster(brokers=.., controllers=.., config={..}): started, and ended with the test."""
+    made = []
+
+    def make(start=True, **options):
+        options.setdefault('zookeeper', zookeeper)
+        cluster = Cluster(**options)
+        made.append(cluster)
+        return cluster.start() if start else cluster
+    yield make
+    for cluster in made:
+        cluster.close()
+
+
+@pytest.fixture
+def topic(shared):
+    """A topic of one partition on the shared cluster, and a connection to its leader in topic.c."""
+    class Topic(str):
+        pass
+    name = Topic(shared.create_topic())
+    name.c = shared.leader_connection(name)
+    yield name
+    name.c.close()
