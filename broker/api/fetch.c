@@ -115,6 +115,7 @@ static struct fetch_want *wants_of_session(struct request *request, struct fetch
 
 static void part_refused(struct fetch_part *part, int16_t error)
 {
+	part->unread = true;
 	part->read.error = error;
 	part->read.high_watermark = part->read.last_stable_offset = part->read.log_start_offset = -1;
 	/* A partition that no view knows yet may come into being while the client waits; all other errors are told at once. */
@@ -287,7 +288,8 @@ static void answer_aborted(struct fetch *fetch, struct fetch_part *part, struct 
 {
 	const struct partition_read *read = &part->read;
 
-	answer->n_aborted_transactions = -1;
+	/* Kafka's answer for a partition that it does not even look for has an empty list, all others that have none have null. */
+	answer->n_aborted_transactions = part->unread && read->error != KAFKA_UNKNOWN_SERVER_ERROR ? 0 : -1;
 	if (!read->committed || read->error)
 		return;
 	answer->aborted_transactions = message_array(&fetch->scatter.request->arena, &fetch_response_aborted_transaction_struct,

@@ -12,6 +12,7 @@ struct fetch_part {
 	struct partition_read read;
 	struct partition_watch watch;
 	int64_t bytes; /* that count for min_bytes */
+	bool unread;   /* refused before its owner was asked */
 };
 
 /* The parts of one owner, from the first read to the answer. States: see fetch_wait.c. */

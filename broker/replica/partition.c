@@ -391,6 +391,7 @@ void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t pro
 void partition_watch(struct partition *partition, struct partition_watch *watch)
 {
 	watch->partition = partition;
+	watch->round = partition->watch_round;
 	DL_APPEND(partition->watches, watch);
 }
 
@@ -404,10 +405,11 @@ void partition_unwatch(struct partition_watch *watch)
 
 void partition_fire_watches(struct partition *partition)
 {
+	int64_t round = ++partition->watch_round;
 	struct partition_watch *watch;
 
-	/* A fired watch may take others out, so that the head is looked at anew each time. */
-	while ((watch = partition->watches) != NULL) {
+	/* A fired watch may take others out, so that the head is looked at anew each time; one that watches again waits for the next round. */
+	while ((watch = partition->watches) != NULL && watch->round < round) {
 		partition_unwatch(watch);
 		watch->fired(watch);
 	}

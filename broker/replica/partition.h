@@ -52,6 +52,7 @@ struct partition {
 	int32_t n_replicas;
 	struct partition_append *parked; /* acks -1, by required offset */
 	struct partition_watch *watches;
+	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;
 };
 
@@ -145,10 +146,11 @@ void partition_read(struct partition *partition, struct partition_read *read);
 /* First offset that is neither committed nor aborted yet, at most the high watermark. */
 int64_t partition_last_stable_offset(const struct partition *partition);
 
-/* One who waits for news of a partition. fired is called once; the watch is out of the partition by then. */
+/* One who waits for news of a partition. fired is called once; the watch is out of the partition by then, and may watch it again. */
 struct partition_watch {
 	void (*fired)(struct partition_watch *watch);
 	struct partition *partition; /* NULL: not watching */
+	int64_t round;               /* the partition's when it began */
 	struct partition_watch *prev, *next; /* utlist */
 };
 

@@ -98,12 +98,17 @@ void partition_read(struct partition *partition, struct partition_read *read)
 	read->high_watermark = partition->core.high_watermark;
 	read->last_stable_offset = partition_last_stable_offset(partition);
 	read->log_start_offset = log_start_offset(partition->log);
-	if (read->offset < read->log_start_offset || read->offset > log_end_offset(partition->log)) {
+	if (read->offset < read->log_start_offset) {
 		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
 		return;
 	}
+	/* Comes before the log end is looked at: a reader beyond it may have to be told where its log parts from ours. */
 	if (diverges(partition, read))
 		return;
+	if (read->offset > log_end_offset(partition->log)) {
+		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+		return;
+	}
 	read->end_now = read->offset > read->high_watermark;
 	r = read_log(partition, read);
 	if (r == ERR_OUT_OF_RANGE)

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from batch import build, parse, values
+from processes import TARGET
 from wire import CODES, error_name
 
 
@@ -309,7 +310,8 @@ def test_session_is_not_tied_to_its_connection(session):
     session.open([(a, 0)])
     session.c.close()
     session.c = session.shared.connect(session.leader)
-    assert session.next().error_code == 0
+    # In Klamm a session belongs to one worker, another one may have got the new connection; clients then start a new session.
+    assert error_name(session.next().error_code) in (('NONE', 'FETCH_SESSION_ID_NOT_FOUND') if TARGET == 'klamm' else ('NONE',))
 
 
 def test_session_closed_and_made_anew(session):

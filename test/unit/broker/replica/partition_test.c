@@ -252,6 +252,43 @@ START_TEST(a_watch_fires_once_when_the_high_watermark_moves)
 }
 END_TEST
 
+static void on_fired_watch_again(struct partition_watch *watch)
+{
+	n_fired++;
+	partition_watch(partition, watch);
+}
+
+START_TEST(a_watch_that_watches_again_waits_for_the_next_news)
+{
+	struct partition_watch watch = {.fired = on_fired_watch_again}, other = {.fired = on_fired_watch_again};
+
+	setup();
+	partition_watch(partition, &watch);
+	partition_watch(partition, &other);
+	append(-1, -1, 1, 1);
+	ck_assert_int_eq(n_fired, 2);
+	append(-1, -1, 1, 1);
+	ck_assert_int_eq(n_fired, 4);
+	partition_unwatch(&watch);
+	partition_unwatch(&other);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_reader_beyond_the_end_is_told_where_the_logs_part)
+{
+	struct partition_read read = {.offset = 9, .bytes_max = 1000, .leader_epoch = -1, .last_fetched_epoch = 0};
+
+	setup();
+	append(-1, -1, 5, 1);
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, 0);
+	ck_assert(read.diverging);
+	ck_assert_int_eq(read.divergence.end_offset, 5);
+	teardown();
+}
+END_TEST
+
 START_TEST(deleting_records_moves_the_start)
 {
 	int64_t low = -1;
@@ -289,4 +326,5 @@ END_TEST
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
+	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
 	  deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error)
