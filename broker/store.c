@@ -66,14 +66,20 @@ static void on_tick_timer(struct timer *timer)
 
 static void on_wake(struct message *message)
 {
-	tick_post(CONTAINER_OF(message, struct store_dir, wake));
+	struct store_dir *dir = CONTAINER_OF(message, struct store_dir, wake);
+
+	/* Lowered before the tick is posted: what comes in from now on may be too late for it, and posts again. */
+	shared_flag_lower(&dir->woken);
+	tick_post(dir);
 }
 
-/* Any thread: the dir was idle and is not any more. It is told so again only after a tick, so that the message is never posted twice. */
+/* Any thread, also several at once: the dir has got something to do. One message is on its way at a time. */
 static void wake(void *ctx)
 {
 	struct store_dir *dir = ctx;
 
+	if (shared_flag_raise(&dir->woken))
+		return;
 	dir->wake.run = on_wake;
 	worker_post(dir->store->hub, &dir->wake);
 }

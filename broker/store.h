@@ -33,6 +33,7 @@ struct store_dir {
 	bool ticking;        /* the job is out */
 	bool wake_again;     /* woken while it was out */
 	struct message wake;
+	struct shared_flag woken; /* the message is on its way */
 	struct timer timer;
 	bool failure_told;
 	int n_logs;

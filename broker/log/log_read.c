@@ -85,7 +85,7 @@ static int fit_length(struct log *log, int32_t i, const struct log_read_args *ar
 int log_read(struct log *log, const struct log_read_args *args, struct log_slice *ret_slice)
 {
 	struct batch_found first;
-	int64_t limit, len;
+	int64_t limit, len = 0;
 	int32_t i;
 	int rc;
 

@@ -272,8 +272,8 @@ static void set_batch_rules(struct batch_rules *rules, const struct topic_config
 
 	rules->compacted = config->cleanup_compact;
 	rules->append_time = config->timestamp_log_append;
-	rules->timestamp_before_max_ms = config->message_timestamp_before_max_ms;
-	rules->timestamp_after_max_ms = config->message_timestamp_after_max_ms;
+	rules->timestamp_before_max_ms = topic_config_timestamp_before_max_ms(config);
+	rules->timestamp_after_max_ms = topic_config_timestamp_after_max_ms(config);
 	rules->message_bytes_max = (size_t)config->max_message_bytes;
 	rules->segment_bytes_max = (size_t)config->segment_bytes;
 	rules->codec = codecs[config->compression];
