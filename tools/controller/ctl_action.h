@@ -47,6 +47,7 @@ struct ctl_write {
 	const struct ctl_topic *topic; /* NULL for a request of no topic and the office */
 	int32_t partition;             /* -1 if not of a partition */
 	int32_t version;
+	int64_t created;               /* CTL_WRITE_ERASE_TOPIC: czxid of the topic's node; another one is another topic: done */
 	bool with_parent;
 	const struct ctl_lead *lead;   /* states */
 	int32_t broker;                /* office */

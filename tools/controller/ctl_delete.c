@@ -49,6 +49,7 @@ static void queue(struct ctl *ctl, struct ctl_topic *topic)
 	if (topic->deletion != CTL_DELETION_NONE)
 		return;
 	topic->deletion = CTL_DELETION_QUEUED;
+	ctl->n_deleting++;
 	ctl_action_report(ctl->out, false, "topic %.*s is to be deleted", SLICE_ARGS(topic->name));
 	ctl_delete_check(ctl, topic);
 }
@@ -113,6 +114,7 @@ static void erase(struct ctl *ctl, struct ctl_topic *topic)
 		.topic_name = topic->name,
 		.topic = topic,
 		.partition = -1,
+		.created = topic->created,
 	};
 }
 
@@ -192,7 +194,7 @@ void ctl_delete_check(struct ctl *ctl, struct ctl_topic *topic)
 
 void ctl_delete_check_all(struct ctl *ctl)
 {
-	if (ctl->n_deletions == 0)
+	if (ctl->n_deleting == 0)
 		return;
 	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
 		ctl_delete_check(ctl, topic);
@@ -292,4 +294,5 @@ void ctl_delete_on_erased(struct ctl *ctl, struct ctl_topic *topic, const struct
 	ctl_topic_drop(ctl, topic);
 	/* One of the same name may have been made meanwhile, and its watch have fired while the old one was still here. */
 	ctl->topics_wanted = true;
+	ctl->deletions_wanted = true;
 }

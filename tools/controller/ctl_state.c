@@ -214,6 +214,8 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 	*(topic->prev ? &topic->prev->next : &ctl->topics) = topic->next;
 	*(topic->next ? &topic->next->prev : &ctl->topics_last) = topic->prev;
 	ctl->n_topics--;
+	ctl->n_deleting -= topic->deletion != CTL_DELETION_NONE;
+	ctl->n_stopping -= topic->deletion == CTL_DELETION_STOPPING;
 	for (int32_t i = 0; i < topic->n_partitions; i++) {
 		lead_free(ctl, &topic->partitions[i].now);
 		lead_free(ctl, &topic->partitions[i].next);

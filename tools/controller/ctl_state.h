@@ -179,9 +179,11 @@ struct ctl {
 	int64_t now_ms;               /* of the step under way */
 	int32_t n_asked;              /* reads under way while loading */
 	bool topics_wanted;           /* the list of topics is to be read again */
+	bool deletions_wanted;        /* and that of deletion requests */
 	uint32_t listing;             /* counts the lists of topics read */
 	int64_t retry_ms;             /* when what failed is tried again; 0: nothing failed */
-	int32_t n_stopping;           /* topics whose replicas are being erased */
+	int32_t n_deleting;           /* topics that are to be deleted */
+	int32_t n_stopping;           /* those among them whose replicas are being erased */
 	int32_t epoch;                /* controller epoch */
 	int32_t epoch_version;        /* zkVersion of /controller_epoch: the fencing token of every write */
 	int32_t epoch_seen;           /* largest controller epoch in any state znode */

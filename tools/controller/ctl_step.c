@@ -256,6 +256,9 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 		if (ctl->topics_wanted)
 			ctl_ask(ctl, CTL_READ_TOPICS, SLICE_NULL);
 		ctl->topics_wanted = false;
+		if (ctl->deletions_wanted)
+			ctl_ask(ctl, CTL_READ_DELETIONS, SLICE_NULL);
+		ctl->deletions_wanted = false;
 		if (ctl_may_decide(ctl))
 			ctl_view_flush(ctl);
 		arm_timer(ctl);

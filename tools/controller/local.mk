@@ -36,3 +36,8 @@ test_unit_tools_controller_controller_test_SOURCES = test/unit/tools/controller/
 	test/unit/tools/controller/fake_brokers.c test/unit/tools/controller/fake_brokers.h
 test_unit_tools_controller_controller_test_LDADD = $(unit_libs)
 EXTRA_test_unit_tools_controller_controller_test_DEPENDENCIES = klamm-controller
+
+unit_tests += test/unit/tools/controller/ctl_random_test
+test_unit_tools_controller_ctl_random_test_SOURCES = test/unit/tools/controller/ctl_random_test.c \
+	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world.h
+test_unit_tools_controller_ctl_random_test_LDADD = $(unit_libs)

@@ -17,6 +17,7 @@ struct office_erase {
 	struct arena arena;
 	const char *top[3]; /* topic, config, request */
 	bool gone[3];
+	bool verified; /* the topic's node is the one that is meant */
 	int n_ops;    /* operations of the batch under way */
 	int n_lists;  /* readings under way */
 	int n_multis;
@@ -25,6 +26,8 @@ struct office_erase {
 
 static void sweep(struct office_erase *erase, const char *path);
 static void erase_top(struct office_erase *erase);
+static void verify(struct office_erase *erase);
+static void delete_below(struct office_erase *erase);
 
 static void unlink_from_owner(struct office_erase *erase)
 {
@@ -64,10 +67,12 @@ static void go_on(struct office_erase *erase)
 {
 	if (erase->n_ops > 0 || erase->n_lists > 0 || erase->n_multis > 0)
 		return;
-	if (erase->link)
+	if (!erase->link)
+		free_now(erase);
+	else if (erase->verified)
 		erase_top(erase);
 	else
-		free_now(erase);
+		verify(erase);
 }
 
 static void on_deleted(void *ctx, const struct zk_op_result *result)
@@ -161,7 +166,7 @@ static void on_top_deleted(void *ctx, const struct zk_result *result)
 	else if (result->code == 0)
 		finish(erase, 0);
 	else if (result->code == ERR_UNKNOWN_OUTCOME)
-		go_on(erase);
+		verify(erase);
 	else
 		on_top_refused(erase, result);
 }
@@ -183,6 +188,45 @@ static void erase_top(struct office_erase *erase)
 	zk_multi(erase->setup.zk, ops, n, on_top_deleted, erase);
 }
 
+/* ---- which topic is it? ---- */
+
+static void on_verified(void *ctx, const struct zk_result *result)
+{
+	struct office_erase *erase = ctx;
+	bool is_meant = result->code == 0 && (result->stat.czxid == erase->setup.created || erase->setup.created == 0);
+
+	erase->n_lists--;
+	if (erase->link && result->code != ERR_NOT_FOUND && result->code != 0) {
+		finish(erase, result->code);
+	} else if (erase->link && !is_meant) {
+		finish(erase, 0);
+	} else {
+		erase->verified = true;
+		if (erase->link)
+			delete_below(erase);
+		go_on(erase);
+	}
+}
+
+static void verify(struct office_erase *erase)
+{
+	erase->verified = false;
+	erase->n_lists++;
+	zk_exists(erase->setup.zk, erase->top[0], NULL, on_verified, erase);
+}
+
+static void delete_below(struct office_erase *erase)
+{
+	const struct office_erase_setup *setup = &erase->setup;
+
+	for (int32_t i = 0; i < setup->n_partitions; i++) {
+		delete_node(erase, zk_path_partition_state(&erase->arena, setup->topic, i));
+		delete_node(erase, zk_path_partition(&erase->arena, setup->topic, i));
+	}
+	delete_node(erase, zk_path_partitions(&erase->arena, setup->topic));
+	zk_batch_flush(setup->batch);
+}
+
 void office_erase_start(const struct office_erase_setup *setup)
 {
 	struct office_erase *erase = NEW(struct office_erase);
@@ -198,9 +242,5 @@ void office_erase_start(const struct office_erase_setup *setup)
 		erase->next->link = &erase->next;
 	erase->link = setup->list;
 	*setup->list = erase;
-	for (int32_t i = 0; i < setup->n_partitions; i++) {
-		delete_node(erase, zk_path_partition_state(&erase->arena, setup->topic, i));
-		delete_node(erase, zk_path_partition(&erase->arena, setup->topic, i));
-	}
-	delete_node(erase, zk_path_partitions(&erase->arena, setup->topic));
+	verify(erase);
 }

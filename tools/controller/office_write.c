@@ -231,6 +231,7 @@ static void add_erasure(struct office_write *write, const struct ctl_write *what
 		.batch = write->batch,
 		.epoch_version = write->epoch_version,
 		.topic = what->topic_name,
+		.created = what->created,
 		.n_partitions = what->topic->n_partitions,
 		.ticket = what->ticket,
 		.list = &write->erasures,

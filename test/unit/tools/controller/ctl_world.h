@@ -1,0 +1,129 @@
+/*
+ * A small world for the controller's decisions: ZooKeeper, brokers and two candidates as models, driven by a random number.
+ *
+ *     candidate --reads, writes--> queue (order kept) --> model of ZooKeeper --> event (or the answer is lost)
+ *     candidate --messages------> queue per broker ---> model of a broker ----> results
+ *
+ * After every step the rules are asserted: S6, S7, S11, S12, S13 on what reaches ZooKeeper and brokers; ctl_world_settle lets everything come
+ * to rest and compares what ZooKeeper, the candidate in office and each broker hold.
+ */
+#ifndef KLAMM_TEST_UNIT_TOOLS_CONTROLLER_CTL_WORLD_H
+#define KLAMM_TEST_UNIT_TOOLS_CONTROLLER_CTL_WORLD_H
+
+#include "tools/controller/ctl_step.h"
+
+#define WORLD_BROKERS 4
+#define WORLD_TOPICS 5
+#define WORLD_PARTITIONS 4
+#define WORLD_REPLICAS 3
+#define WORLD_QUEUE 4096
+#define WORLD_CANDIDATES 2
+#define WORLD_LEADS 65536
+
+struct world_state {
+	bool exists;
+	int32_t version, leader, leader_epoch, controller_epoch;
+	int64_t mzxid;
+	int n_isr;
+	int32_t isr[WORLD_REPLICAS];
+};
+
+struct world_topic {
+	bool exists, deletion;
+	int32_t id; /* of ctl id: the number in it */
+	int64_t czxid;
+	int32_t version;
+	int n_partitions;
+	int n_replicas;
+	int32_t replicas[WORLD_PARTITIONS][WORLD_REPLICAS];
+	bool has_parents;
+	struct world_state states[WORLD_PARTITIONS];
+};
+
+/* A question or write on its way to ZooKeeper. */
+struct world_op {
+	bool is_write;
+	enum ctl_read read;
+	bool asked;
+	int topic; /* -1: none */
+	int32_t first, n;
+	enum ctl_write_kind write;
+	uint32_t ticket;
+	int32_t fence, partition, version;
+	int64_t created;
+	struct world_state state;
+};
+
+/* A message on its way to a broker. */
+struct world_message {
+	enum ctl_message kind;
+	int32_t controller_epoch;
+	int64_t request;
+	int64_t number; /* views */
+	bool snapshot;
+	int n_items;
+	struct world_item {
+		int32_t id;
+		int32_t partition; /* -1: the topic is gone */
+		int32_t leader, leader_epoch, version;
+	} items[WORLD_TOPICS * (WORLD_PARTITIONS + 1) * 2];
+};
+
+struct world_candidate {
+	struct ctl ctl;
+	bool active;   /* believes that it is in office */
+	bool gives_up;
+	int64_t timer_ms;
+	struct world_op queue[WORLD_QUEUE];
+	int head, tail;
+	/* Lines to brokers, of this candidate. */
+	struct {
+		bool wanted, reached;
+		int64_t epoch;
+		struct world_message *queue;
+		int head, tail;
+	} lines[WORLD_BROKERS];
+};
+
+struct world_broker {
+	bool alive, cut; /* cut: cannot be reached */
+	int64_t epoch;
+	int32_t highest_controller_epoch;
+	int64_t view_number;
+	int32_t view_epoch;
+	struct world_item view[WORLD_TOPICS * WORLD_PARTITIONS * 4];
+	int n_view;
+	struct world_item states[WORLD_TOPICS * WORLD_PARTITIONS * 64];
+	int n_states;
+};
+
+struct world {
+	uint64_t random;
+	int64_t now_ms, zxid;
+	int32_t controller_epoch, fence;
+	int32_t next_id;
+	int in_office; /* candidate; -1 none */
+	bool settling; /* every step is flushed */
+	struct world_topic topics[WORLD_TOPICS];
+	struct world_broker brokers[WORLD_BROKERS];
+	struct world_candidate candidates[WORLD_CANDIDATES];
+	/* Who led (topic id, partition, leader epoch): one incarnation (S7). */
+	struct {
+		int32_t id, partition, leader_epoch;
+		int64_t broker_epoch;
+	} *leads;
+	int n_leads;
+	/* What happened, for the floors. */
+	int n_elections, n_writes, n_fenced, n_bounces, n_deleted, n_created, n_takeovers, n_lost_answers;
+};
+
+void ctl_world_init(struct world *world, uint64_t seed);
+void ctl_world_fini(struct world *world);
+
+/* One random step. */
+void ctl_world_step(struct world *world);
+
+/* No more accidents: everything comes to rest, then all is compared. */
+void ctl_world_settle(struct world *world);
+
+#endif
