@@ -395,7 +395,7 @@ static void read_topic(struct office_read *read, enum ctl_read what, bool asked,
 		zk_get(read->zk, path, watch_of(read, path, what, gather->topic), on_topic, piece_of(gather, 0, path));
 	} else {
 		path = zk_path_config_topic(&gather->arena, gather->topic);
-		zk_get(read->zk, path, NULL, on_topic_config, piece_of(gather, 0, path));
+		zk_get_anywhere(read->zk, path, on_topic_config, piece_of(gather, 0, path));
 	}
 }
 

@@ -1,5 +1,6 @@
 /*
- * Reading the controller's znodes: children and nodes in one pipelined burst, decoded, told as one event; watches read again.
+ * Reading the controller's znodes: children and nodes in one pipelined burst, decoded, told as one event; watches read again. Nodes without
+ * watches (states, configs of topics) may be read over several connections at once (zk_get_anywhere).
  *
  *     office_read_asked(action) --> gather: ask, ask, ask ... --> last answer --> tell(CTL_READ_DONE, asked)
  *     watch fired -------------------> the same ------------------------------> tell(CTL_READ_DONE)

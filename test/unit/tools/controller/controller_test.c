@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PORT_BASE 41610
 #define N_PARTITIONS 10000
 
 static struct zk_server server;
@@ -144,7 +143,7 @@ static char *open_cluster(struct fake_cluster *cluster)
 	char *connect = memory_printf("%s/test", server.connect);
 	char *log = memory_printf("%s/controller.log", unit_temp_dir());
 
-	fake_cluster_open(cluster, connect, PORT_BASE);
+	fake_cluster_open(cluster, connect);
 	free(connect);
 	return log;
 }

@@ -298,14 +298,15 @@ static void on_accept(struct loop_fd *fd, unsigned what)
 static void listen_at(struct fake_broker *broker)
 {
 	struct sockaddr_storage address;
-	int one = 1;
+	socklen_t len = sizeof address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_ge(fd, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	ck_assert_int_eq(address_parse("127.0.0.1", (uint16_t)broker->port, &address), 0);
+	ck_assert_int_eq(address_parse("127.0.0.1", 0, &address), 0);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, address_len(&address)), 0);
 	ck_assert_int_eq(listen(fd, 16), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	broker->port = address_port(&address);
 	loop_fd_init(&broker->listener, &broker->cluster->loop, fd, on_accept);
 	loop_fd_watch(&broker->listener, LOOP_READ);
 }
@@ -414,7 +415,7 @@ static bool is_connected(struct fake_cluster *cluster, int n)
 	return cluster->connected;
 }
 
-void fake_cluster_open(struct fake_cluster *cluster, const char *connect, int first_port)
+void fake_cluster_open(struct fake_cluster *cluster, const char *connect)
 {
 	struct zk_config config = {.connect = connect, .session_timeout_ms = 10000, .create_chroot = true};
 	struct zk_listener listener = {cluster, on_state};
@@ -430,7 +431,6 @@ void fake_cluster_open(struct fake_cluster *cluster, const char *connect, int fi
 		cluster->brokers[i].cluster = cluster;
 		cluster->brokers[i].id = i + 1;
 		cluster->brokers[i].epoch = -1;
-		cluster->brokers[i].port = first_port + i;
 		listen_at(&cluster->brokers[i]);
 	}
 	for (const char *const *path = zk_path_persistent; *path; path++)

@@ -59,7 +59,7 @@ struct fake_cluster {
 	int n_done, n_failed;     /* answers of fake_cluster_create and _delete */
 };
 
-void fake_cluster_open(struct fake_cluster *cluster, const char *connect, int first_port);
+void fake_cluster_open(struct fake_cluster *cluster, const char *connect);
 void fake_cluster_close(struct fake_cluster *cluster);
 
 /* Registers broker i (0..) and waits until it is. */
