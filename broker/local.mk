@@ -1,5 +1,5 @@
 # Sources and unit tests of broker/ (see ../Makefile.am for the lists).
-klamm_sources += broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/membership.c \
+klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/membership.c \
 	broker/membership.h broker/node.c broker/node.h broker/node_internal.h broker/node_start.c broker/node_stop.c \
 	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
 	broker/view_message.h

@@ -1,9 +1,11 @@
 /* klamm-broker: the command line; what a broker is made of is in node.c. */
 #include "config.h"
 
+#include "broker/broker_id.h"
 #include "broker/meta/broker_config.h"
 #include "broker/node.h"
 #include "broker/rt/signals.h"
+#include "common/memory.h"
 #include "common/trace.h"
 
 #include <getopt.h>
@@ -107,6 +109,16 @@ static int load(const struct options *options, const struct properties *set, str
 	return r;
 }
 
+static int run(struct broker_config *config)
+{
+	struct error err;
+
+	if (config->broker_id >= 0 || broker_id_choose(config, &err) == 0)
+		return node_run(config);
+	trace_error("node", "cannot start: %s", err.text);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct broker_config *config;
@@ -114,6 +126,7 @@ int main(int argc, char **argv)
 	struct properties set;
 	int status;
 
+	memory_keep_freed();
 	signals_block();
 	properties_init(&set);
 	status = read_options(argc, argv, &set, &options);
@@ -122,7 +135,7 @@ int main(int argc, char **argv)
 	} else if (status < 0) {
 		if (options.check)
 			printf("klamm-broker: the configuration in %s is good\n", options.file);
-		status = options.check ? 0 : node_run(config);
+		status = options.check ? 0 : run(config);
 		broker_config_release(config);
 	}
 	properties_fini(&set);
