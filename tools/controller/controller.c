@@ -71,9 +71,10 @@ static void wait_for_office(struct controller *controller, const struct zk_elect
 	if (news->holder && slice_is_null(news->holder->nonce))
 		controller_refuse(controller, "Kafka broker %d has become controller of this cluster: stop all Kafka brokers first",
 				  news->holder->broker_id);
-	else
+	else if (news->owner != controller->waits_for)
 		trace_info(AREA, "controller %d stands by: another holds the office (session 0x%llx)", controller->config->id,
 			   (unsigned long long)news->owner);
+	controller->waits_for = news->owner;
 }
 
 static void on_election(void *ctx, const struct zk_election_news *news)

@@ -30,6 +30,7 @@ struct controller {
 	struct timer limit;              /* of the stop */
 	char nonce[UUID_TEXT_LEN + 1];
 	int32_t min_epoch;
+	int64_t waits_for;               /* session that holds the office; 0: none known */
 	int n_preparing;                 /* answers of the preparation to come */
 	bool stopping;
 	bool stopped;

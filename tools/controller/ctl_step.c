@@ -53,11 +53,11 @@ static void decide_all(struct ctl *ctl)
 static void raise_epoch(struct ctl *ctl)
 {
 	ctl->raising = true;
-	ctl_action_add(ctl->out, CTL_DO_RAISE_EPOCH)->epoch = ctl->epoch_seen + 1;
 	ctl_action_report(ctl->out, true,
 			  "a partition state bears controller epoch %d, ours is %d: the office is taken anew with epoch %d "
 			  "(left behind by a rolled back KRaft migration)",
 			  ctl->epoch_seen, ctl->epoch, ctl->epoch_seen + 1);
+	ctl_action_add(ctl->out, CTL_DO_RAISE_EPOCH)->epoch = ctl->epoch_seen + 1;
 }
 
 void ctl_epoch_seen(struct ctl *ctl, int32_t epoch)

@@ -41,3 +41,7 @@ unit_tests += test/unit/tools/controller/ctl_random_test
 test_unit_tools_controller_ctl_random_test_SOURCES = test/unit/tools/controller/ctl_random_test.c \
 	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world.h
 test_unit_tools_controller_ctl_random_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/tools/controller/controller_config_test
+test_unit_tools_controller_controller_config_test_SOURCES = test/unit/tools/controller/controller_config_test.c
+test_unit_tools_controller_controller_config_test_LDADD = $(unit_libs)

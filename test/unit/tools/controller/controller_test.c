@@ -99,6 +99,18 @@ static bool view_is_empty(struct fake_cluster *cluster, int n)
 	return true;
 }
 
+static bool led_by_last_two(struct fake_cluster *cluster, int n)
+{
+	return cluster->brokers[1].n_with_leader == n && cluster->brokers[1].n_led + cluster->brokers[2].n_led == n;
+}
+
+/* The znode of topic odd1 is gone. */
+static bool is_gone(struct fake_cluster *cluster, int n)
+{
+	(void)n;
+	return !fake_cluster_has(cluster, "/brokers/topics/odd1") && !fake_cluster_has(cluster, "/admin/delete_topics/nothing");
+}
+
 static bool config_came(struct fake_cluster *cluster, int n)
 {
 	(void)n;
@@ -237,6 +249,105 @@ START_TEST(leaders_move_when_a_broker_dies_and_configs_come_through)
 }
 END_TEST
 
+START_TEST(a_broker_that_cannot_be_dialled_is_led_around_until_it_can)
+{
+	struct fake_cluster cluster;
+	char *log = open_cluster(&cluster);
+	pid_t pid;
+
+	start_three(&cluster);
+	fake_broker_set_deaf(&cluster, 0, true);
+	pid = start_controller(1, log);
+	make_topic(&cluster, "three", 9, 3);
+	/* The deaf one counts as alive at first, then not: the other two lead everything. */
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led_by_last_two, 9, 20000), 0);
+	ck_assert_int_eq(cluster.brokers[1].n_brokers_in_view, 2);
+	fake_broker_set_deaf(&cluster, 0, false);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, view_has_brokers, 3, 20000), 0);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 9, 20000), 0);
+	ck_assert_int_eq(stop_controller(pid, SIGTERM), 0);
+	fake_cluster_close(&cluster);
+	free(log);
+}
+END_TEST
+
+START_TEST(no_znode_content_ends_the_process)
+{
+	static const char *const odd[] = {"", "{", "[]", "null", "{\"version\":3}", "{\"partitions\":{\"-1\":[1]}}",
+					  "{\"version\":3,\"topic_id\":\"x\",\"partitions\":{\"0\":[1,1]}}", "\xff\xfe",
+					  "{\"version\":1,\"leader\":7,\"leader_epoch\":-3,\"controller_epoch\":1,\"isr\":[1]}"};
+	struct fake_cluster cluster;
+	char *log = open_cluster(&cluster);
+	char path[128];
+	pid_t pid;
+
+	start_three(&cluster);
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		snprintf(path, sizeof path, "/brokers/topics/odd%zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/config/topics/odd%zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/config/changes/config_change_%010zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/isr_change_notification/isr_change_%010zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/log_dir_event_notification/log_dir_event_%010zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/config/brokers/%zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/brokers/ids/%zu", 100 + i);
+		fake_cluster_create(&cluster, path, odd[i]);
+	}
+	pid = start_controller(1, log);
+	make_topic(&cluster, "good", 3, 3);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 3, 20000), 0);
+	/* The same while it is in office. */
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		snprintf(path, sizeof path, "/brokers/topics/late%zu", i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/config/changes/config_change_%010zu", 100 + i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/isr_change_notification/isr_change_%010zu", 100 + i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		snprintf(path, sizeof path, "/log_dir_event_notification/log_dir_event_%010zu", 100 + i);
+		fake_cluster_create(&cluster, path, odd[i]);
+		fake_cluster_set(&cluster, "/brokers/topics/good/partitions/1/state", odd[i]);
+	}
+	fake_cluster_create(&cluster, "/admin/delete_topics/odd1", NULL);
+	fake_cluster_create(&cluster, "/admin/delete_topics/nothing", NULL);
+	make_topic(&cluster, "better", 3, 3);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 6, 20000), 0);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, is_gone, 0, 20000), 0);
+	ck_assert_int_eq(stop_controller(pid, SIGTERM), 0);
+	fake_cluster_close(&cluster);
+	free(log);
+}
+END_TEST
+
+START_TEST(a_controller_znode_removed_by_hand_begins_a_new_term)
+{
+	struct fake_cluster cluster;
+	char *log = open_cluster(&cluster);
+	pid_t pid;
+
+	start_three(&cluster);
+	pid = start_controller(1, log);
+	make_topic(&cluster, "three", 3, 3);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 3, 20000), 0);
+	fake_cluster_delete(&cluster, "/controller");
+	ck_assert_int_ge(fake_cluster_wait(&cluster, in_office, 2, 20000), 0);
+	/* A controller epoch from elsewhere in a state is overtaken (KAFKA-20488). */
+	fake_cluster_set(&cluster, "/brokers/topics/three/partitions/0/state",
+			 "{\"version\":1,\"leader\":1,\"leader_epoch\":4,\"controller_epoch\":40,\"isr\":[1,2,3]}");
+	fake_cluster_delete(&cluster, "/controller");
+	ck_assert_int_ge(fake_cluster_wait(&cluster, in_office, 41, 20000), 0);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 3, 20000), 0);
+	ck_assert_int_eq(stop_controller(pid, SIGTERM), 0);
+	fake_cluster_close(&cluster);
+	free(log);
+}
+END_TEST
+
 START_TEST(a_cluster_of_kafka_is_not_joined)
 {
 	struct fake_cluster cluster;
@@ -279,6 +390,9 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, ten_thousand_partitions_are_made_taken_over_led_and_deleted);
 	tcase_add_test(tcase, leaders_move_when_a_broker_dies_and_configs_come_through);
+	tcase_add_test(tcase, a_broker_that_cannot_be_dialled_is_led_around_until_it_can);
+	tcase_add_test(tcase, no_znode_content_ends_the_process);
+	tcase_add_test(tcase, a_controller_znode_removed_by_hand_begins_a_new_term);
 	tcase_add_test(tcase, a_cluster_of_kafka_is_not_joined);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

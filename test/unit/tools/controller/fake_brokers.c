@@ -383,6 +383,21 @@ void fake_broker_stop(struct fake_cluster *cluster, int i)
 	forget(&broker->states);
 }
 
+void fake_broker_set_deaf(struct fake_cluster *cluster, int i, bool deaf)
+{
+	cluster->brokers[i].deaf = deaf;
+	if (deaf)
+		drop_conn(&cluster->brokers[i]);
+}
+
+void fake_cluster_delete(struct fake_cluster *cluster, const char *path)
+{
+	int before = cluster->n_done;
+
+	zk_delete(cluster->zk, path, ZK_VERSION_ANY, on_done, cluster);
+	wait_done(cluster, before);
+}
+
 void fake_cluster_create(struct fake_cluster *cluster, const char *path, const char *data)
 {
 	int before = cluster->n_done;
@@ -397,6 +412,23 @@ void fake_cluster_set(struct fake_cluster *cluster, const char *path, const char
 
 	zk_set(cluster->zk, path, slice_of_text(data), ZK_VERSION_ANY, on_done, cluster);
 	wait_done(cluster, before);
+}
+
+static void on_exists(void *ctx, const struct zk_result *result)
+{
+	struct fake_cluster *cluster = ctx;
+
+	cluster->n_done++;
+	cluster->exists = result->code == 0;
+}
+
+bool fake_cluster_has(struct fake_cluster *cluster, const char *path)
+{
+	int before = cluster->n_done;
+
+	zk_exists(cluster->zk, path, NULL, on_exists, cluster);
+	wait_done(cluster, before);
+	return cluster->exists;
 }
 
 /* ---- life ---- */

@@ -56,6 +56,7 @@ struct fake_cluster {
 	struct zk_session *zk;
 	bool connected;
 	struct fake_broker brokers[FAKE_BROKERS_MAX];
+	bool exists;              /* answer of fake_cluster_has */
 	int n_done, n_failed;     /* answers of fake_cluster_create and _delete */
 };
 
@@ -68,6 +69,9 @@ void fake_broker_start(struct fake_cluster *cluster, int i);
 /* Removes its registration and its connection. */
 void fake_broker_stop(struct fake_cluster *cluster, int i);
 
+/* Registered, but no connection to it can be had. */
+void fake_broker_set_deaf(struct fake_cluster *cluster, int i, bool deaf);
+
 /* Runs the loop until the condition holds or limit_ms are over; returns the ms it took, -1 when it was not met. */
 int64_t fake_cluster_wait(struct fake_cluster *cluster, bool (*condition)(struct fake_cluster *cluster, int n), int n,
 			  int64_t limit_ms);
@@ -75,5 +79,8 @@ int64_t fake_cluster_wait(struct fake_cluster *cluster, bool (*condition)(struct
 /* Creates or sets a node and waits for the answer. */
 void fake_cluster_create(struct fake_cluster *cluster, const char *path, const char *data);
 void fake_cluster_set(struct fake_cluster *cluster, const char *path, const char *data);
+void fake_cluster_delete(struct fake_cluster *cluster, const char *path);
+
+bool fake_cluster_has(struct fake_cluster *cluster, const char *path);
 
 #endif
