@@ -1,9 +1,10 @@
 /*
  * Fenced batches; see batch.h.
  *
- * The server answers in order, so the multis under way are answered first in, first out. When one of them fails, the operation that
- * it names has its outcome: everything before it was done. Those behind it may have failed only because this one was undone, so
- * nothing more is sent until all under way are answered ("draining"); then what was undone goes again, in order, in smaller packs.
+ * The server answers in order, so the multis under way are answered first in, first out. When one of them fails, the operation
+ * that it names has its outcome: everything before it was done. Those behind it may have failed only because this one was
+ * undone, so nothing more is sent until all under way are answered ("draining"); then what was undone goes again, in order, in
+ * smaller packs.
  */
 #include "zk/batch.h"
 
@@ -232,7 +233,8 @@ static void multi_send(struct zk_batch *batch)
 	multi->batch = batch;
 	list_init(&multi->ops);
 	if (batch->fence_path)
-		ops[n++] = (struct zk_op){.kind = ZK_OP_CHECK, .path = batch->fence_path, .version = batch->config.fence_version};
+		ops[n++] =
+			(struct zk_op){.kind = ZK_OP_CHECK, .path = batch->fence_path, .version = batch->config.fence_version};
 	while (batch->queue.head && multi->ops.n < batch->pack_ops &&
 	       (multi->ops.n == 0 || bytes + batch->queue.head->bytes <= PACK_BYTES_MAX)) {
 		struct batch_op *op = list_pop(&batch->queue);
@@ -286,7 +288,8 @@ void zk_batch_free(struct zk_batch *batch)
 	batch_release(batch);
 }
 
-void zk_batch_add(struct zk_batch *batch, const struct zk_op *op, void (*done)(void *ctx, const struct zk_op_result *result), void *ctx)
+void zk_batch_add(struct zk_batch *batch, const struct zk_op *op, void (*done)(void *ctx, const struct zk_op_result *result),
+		  void *ctx)
 {
 	size_t path_len = strlen(op->path) + 1;
 	struct batch_op *copy = memory_alloc(sizeof *copy + path_len + op->data.len);

@@ -1,7 +1,8 @@
 /*
  * Operations of a session from submission to their one answer; see session.h and session_internal.h.
  *
- * A call is one block of memory with its paths and data behind it. It is in exactly one list of its session until it is answered.
+ * A call is one block of memory with its paths and data behind it. It is in exactly one list of its session until it is
+ * answered.
  */
 #include "zk/session_internal.h"
 
@@ -16,7 +17,10 @@
 /* So many requests are under way at most: what is behind them waits here and not in the buffers of library and kernel. */
 #define CALLS_IN_FLIGHT_MAX 4096
 
-/* A read whose connection was lost so often is itself the likely cause (an answer that the server or the network does not bear). */
+/*
+ * A read whose connection was lost so often is itself the likely cause (an answer that the server or the network does not
+ * bear).
+ */
 #define CALL_ATTEMPTS_MAX 16
 
 #define SEQUENCE_DIGITS 10
@@ -205,7 +209,8 @@ static bool call_is_read(const struct zk_call *call)
 /* Did a server say this, as opposed to the library giving up? */
 static bool rc_is_answer(int rc)
 {
-	return rc == ZOK || (rc < ZAPIERROR && rc != ZSESSIONEXPIRED && rc != ZAUTHFAILED && rc != ZCLOSING && rc != ZSESSIONMOVED);
+	return rc == ZOK ||
+	       (rc < ZAPIERROR && rc != ZSESSIONEXPIRED && rc != ZAUTHFAILED && rc != ZCLOSING && rc != ZSESSIONMOVED);
 }
 
 static bool rc_is_loss(int rc)
@@ -464,7 +469,10 @@ static bool call_send(struct zk_session *session, struct zk_call *call)
 {
 	int rc;
 
-	/* The call is under way before it is handed over: a failing send answers it at once, and it may be gone when this returns. */
+	/*
+	 * The call is under way before it is handed over: a failing send answers it at once, and it may be gone when this
+	 * returns.
+	 */
 	call->sent_ms = clock_ms();
 	call_push(&session->in_flight, call);
 	rc = call_hand_over(session, call);
@@ -492,7 +500,8 @@ static bool list_send(struct zk_session *session, struct call_list *list, int in
 
 void call_send_all(struct zk_session *session)
 {
-	if (!session->linked || !list_send(session, &session->urgent, CALLS_IN_FLIGHT_MAX + 16) || session->state != ZK_CONNECTED)
+	if (!session->linked || !list_send(session, &session->urgent, CALLS_IN_FLIGHT_MAX + 16) ||
+	    session->state != ZK_CONNECTED)
 		return;
 	if (list_send(session, &session->retry, CALLS_IN_FLIGHT_MAX))
 		list_send(session, &session->waiting, CALLS_IN_FLIGHT_MAX);
@@ -633,8 +642,8 @@ static void multi_add(struct zk_session *session, struct call_multi *multi, int 
 		zoo_set_op_init(&multi->ops[i], path, data, data_len(op->data), op->version, &multi->stats[i]);
 		break;
 	case ZK_OP_CREATE:
-		zoo_create_op_init(&multi->ops[i], path, data, data_len(op->data), acl_for(session, path), zoo_mode(op->mode), *at,
-				   (int)(path_len + SEQUENCE_DIGITS));
+		zoo_create_op_init(&multi->ops[i], path, data, data_len(op->data), acl_for(session, path), zoo_mode(op->mode),
+				   *at, (int)(path_len + SEQUENCE_DIGITS));
 		*at += path_len + SEQUENCE_DIGITS;
 		break;
 	}
@@ -666,8 +675,9 @@ static size_t multi_table_bytes(int n)
 {
 	size_t count = (size_t)n;
 
-	return round_up(sizeof(struct call_multi)) + round_up(count * sizeof(zoo_op_t)) + round_up(count * sizeof(zoo_op_result_t)) +
-	       round_up(count * sizeof(struct Stat)) + round_up(count * sizeof(struct zk_op_result));
+	return round_up(sizeof(struct call_multi)) + round_up(count * sizeof(zoo_op_t)) +
+	       round_up(count * sizeof(zoo_op_result_t)) + round_up(count * sizeof(struct Stat)) +
+	       round_up(count * sizeof(struct zk_op_result));
 }
 
 void zk_multi(struct zk_session *session, const struct zk_op *ops, int n_ops, ZK_DONE)

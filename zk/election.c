@@ -195,7 +195,8 @@ static void election_judge(struct zk_election *election, const struct zk_result 
 	} else if (election->state == HELD) {
 		election_over(election);
 	} else if (ours || (owner != 0 && zk_session_was_ours(election->session, owner))) {
-		zk_delete(election->session, ZK_PATH_CONTROLLER, result->stat.version, on_step, step_new(election, on_stale_deleted));
+		zk_delete(election->session, ZK_PATH_CONTROLLER, result->stat.version, on_step,
+			  step_new(election, on_stale_deleted));
 	} else {
 		election_wait(election, result, readable ? &holder : NULL);
 	}

@@ -1,7 +1,8 @@
 /*
- * The election of the controller: multi[create /controller ephemeral, setData /controller_epoch at the version read] (kafka.md 2.1,
- * D2, S13). Whoever's multi goes through holds the office with that epoch; the new *version* of /controller_epoch is the fencing token
- * of all his writes (zk/batch.h). A lost answer is read back and judged by our nonce and session, never by the broker id.
+ * The election of the controller: multi[create /controller ephemeral, setData /controller_epoch at the version read]
+ * (kafka.md 2.1, D2, S13). Whoever's multi goes through holds the office with that epoch; the new *version* of
+ * /controller_epoch is the fencing token of all his writes (zk/batch.h). A lost answer is read back and judged by our nonce and
+ * session, never by the broker id.
  *
  *     read /controller (watch) -- there --> LOST, told again when it goes
  *          | none
@@ -18,9 +19,12 @@ struct zk_election;
 
 enum zk_election_event {
 	ZK_ELECTION_WON,     /* we hold the office: epoch and epoch_version hold */
-	ZK_ELECTION_WAITING, /* somebody else holds it: `holder` tells who; the candidate stays and stands again when the node goes */
-	ZK_ELECTION_OVER,    /* our /controller is gone or another's: resign at once; the candidate stands again by zk_election_stand */
-	ZK_ELECTION_FAILED,  /* code and err tell why (ACL, damaged node); stand again after a pause. ERR_SESSION_LOST: with the next session */
+	ZK_ELECTION_WAITING, /* somebody else holds it: `holder` tells who; the candidate stays and stands again when the node
+				goes */
+	ZK_ELECTION_OVER,    /* our /controller is gone or another's: resign at once; the candidate stands again by
+				zk_election_stand */
+	ZK_ELECTION_FAILED,  /* code and err tell why (ACL, damaged node); stand again after a pause. ERR_SESSION_LOST: with the
+				next session */
 };
 
 struct zk_election_news {
@@ -46,9 +50,9 @@ struct zk_election *zk_election_new(struct zk_session *session, const char *nonc
 void zk_election_free(struct zk_election *election);
 
 /*
- * Stand: take the office when it is free, else wait for it. broker_id goes into the node (-1 = none). min_epoch: the new epoch is at
- * least this (one above the highest controller epoch seen in partition states, KAFKA-20488). Also called with each new session.
- * broker_id may also be given as a function of the moment with zk_election_set_broker.
+ * Stand: take the office when it is free, else wait for it. broker_id goes into the node (-1 = none). min_epoch: the new epoch
+ * is at least this (one above the highest controller epoch seen in partition states, KAFKA-20488). Also called with each new
+ * session. broker_id may also be given as a function of the moment with zk_election_set_broker.
  */
 void zk_election_stand(struct zk_election *election, int32_t broker_id, int32_t min_epoch);
 

@@ -142,7 +142,8 @@ static void ephemeral_wait(struct zk_ephemeral *ephemeral, int64_t owner)
 		zk_timer_set(ephemeral->session, &ephemeral->timer, ephemeral->deadline_ms - now_ms);
 		return;
 	}
-	error_set(&err, ERR_BUSY, "%s is registered by another session (0x%llx, %s): is another process running with the same id?",
+	error_set(&err, ERR_BUSY,
+		  "%s is registered by another session (0x%llx, %s): is another process running with the same id?",
 		  ephemeral->label, (unsigned long long)owner, ephemeral->path);
 	ephemeral_end(ephemeral, ERR_BUSY, NULL, &err);
 }
@@ -207,9 +208,9 @@ static void on_deadline(struct zk_timer *timer)
 		ephemeral_look(ephemeral);
 }
 
-struct zk_ephemeral *zk_ephemeral_register(struct zk_session *session, const struct zk_ephemeral_config *config,
-					   void (*done)(void *ctx, int code, const struct zk_stat *stat, const struct error *err),
-					   void *ctx)
+struct zk_ephemeral *
+zk_ephemeral_register(struct zk_session *session, const struct zk_ephemeral_config *config,
+		      void (*done)(void *ctx, int code, const struct zk_stat *stat, const struct error *err), void *ctx)
 {
 	struct zk_ephemeral *ephemeral = NEW(struct zk_ephemeral);
 	uint8_t *data = memory_alloc(config->data.len + 1);

@@ -69,19 +69,22 @@ static bool value_as_i64(const json_t *value, int64_t *ret_value)
 	return *end == '\0' && end != text;
 }
 
-static int check_i64(const struct json_reader *reader, const json_t *value, const char *key, int64_t min, int64_t max, int64_t *ret_value)
+static int check_i64(const struct json_reader *reader, const json_t *value, const char *key, int64_t min, int64_t max,
+		     int64_t *ret_value)
 {
 	int64_t number;
 
 	if (!value_as_i64(value, &number))
 		return json_fail(reader, "\"%s\" is no number", key);
 	if (number < min || number > max)
-		return json_fail(reader, "\"%s\" is %lld, outside of %lld to %lld", key, (long long)number, (long long)min, (long long)max);
+		return json_fail(reader, "\"%s\" is %lld, outside of %lld to %lld", key, (long long)number, (long long)min,
+				 (long long)max);
 	*ret_value = number;
 	return 0;
 }
 
-int json_need_i64(const struct json_reader *reader, const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret_value)
+int json_need_i64(const struct json_reader *reader, const json_t *object, const char *key, int64_t min, int64_t max,
+		  int64_t *ret_value)
 {
 	const json_t *value = json_member(object, key);
 

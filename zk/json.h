@@ -36,7 +36,8 @@ int json_fail(const struct json_reader *reader, const char *format, ...) __attri
 json_t *json_member(const json_t *object, const char *key);
 
 /* The number at key within [min, max]; also as a text of digits, as Kafka writes some. */
-int json_need_i64(const struct json_reader *reader, const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret_value);
+int json_need_i64(const struct json_reader *reader, const json_t *object, const char *key, int64_t min, int64_t max,
+		  int64_t *ret_value);
 int json_need_i32(const struct json_reader *reader, const json_t *object, const char *key, int32_t min, int32_t *ret_value);
 
 /* The same; absent: the fallback. */
@@ -73,8 +74,8 @@ void json_put_ids(struct json_writer *writer, const int32_t *ids, int32_t n);
 struct slice json_writer_end(const struct json_writer *writer);
 
 /*
- * The order in which a hash table of the JVM walks its keys: ret_order[k] is the index of the k-th key. Tables have n_buckets (a power
- * of two); ties go by hash (Scala's mutable map) or stay (java.util.concurrent).
+ * The order in which a hash table of the JVM walks its keys: ret_order[k] is the index of the k-th key. Tables have n_buckets
+ * (a power of two); ties go by hash (Scala's mutable map) or stay (java.util.concurrent).
  */
 void json_jvm_order(struct arena *arena, const struct slice *keys, int32_t n, uint32_t n_buckets, bool ties_by_hash,
 		    int32_t **ret_order);

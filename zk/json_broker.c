@@ -114,7 +114,8 @@ static int decode_broker(const struct json_reader *reader, struct broker_znode *
 	return version == 1 ? endpoint_of_host(reader, broker) : decode_endpoints(reader, broker);
 }
 
-int broker_znode_decode(struct arena *arena, const char *path, struct slice json, struct broker_znode *ret_broker, struct error *err)
+int broker_znode_decode(struct arena *arena, const char *path, struct slice json, struct broker_znode *ret_broker,
+			struct error *err)
 {
 	struct broker_znode broker = {0};
 	struct json_reader reader;

@@ -29,7 +29,8 @@ struct broker_znode {
 };
 
 /* path is for the error text only. Texts lie in the arena. ERR_CORRUPT with err filled. */
-int broker_znode_decode(struct arena *arena, const char *path, struct slice json, struct broker_znode *ret_broker, struct error *err);
+int broker_znode_decode(struct arena *arena, const char *path, struct slice json, struct broker_znode *ret_broker,
+			struct error *err);
 struct slice broker_znode_encode(struct arena *arena, const struct broker_znode *broker);
 
 /* Sets host and port from the first endpoint with security protocol PLAINTEXT, or to null and -1. */

@@ -1,4 +1,7 @@
-/* Config nodes and their notifications; see json_config.h. {"version":1,"config":{"k":"v"}}, {"version":2,"entity_path":"topics/t"} */
+/*
+ * Config nodes and their notifications; see json_config.h. {"version":1,"config":{"k":"v"}},
+ * {"version":2,"entity_path":"topics/t"}
+ */
 #include "zk/json_config.h"
 
 #include "zk/json.h"
@@ -37,7 +40,8 @@ static int decode_entries(const struct json_reader *reader, struct config_znode 
 	if (json_object_size(map) > CONFIG_ENTRIES_MAX)
 		return json_fail(reader, "has %zu entries, more than %d", json_object_size(map), CONFIG_ENTRIES_MAX);
 	at = config->entries = arena_zalloc(reader->arena, json_object_size(map), sizeof *at);
-	json_object_foreach(map, key, value) {
+	json_object_foreach(map, key, value)
+	{
 		at->key = arena_copy(reader->arena, slice_of_text(key));
 		rc = entry_value(reader, key, value, &at->value);
 		if (rc != 0)
@@ -48,7 +52,8 @@ static int decode_entries(const struct json_reader *reader, struct config_znode 
 	return 0;
 }
 
-int config_znode_decode(struct arena *arena, const char *path, struct slice json, struct config_znode *ret_config, struct error *err)
+int config_znode_decode(struct arena *arena, const char *path, struct slice json, struct config_znode *ret_config,
+			struct error *err)
 {
 	struct config_znode config = {0};
 	struct json_reader reader;

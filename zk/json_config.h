@@ -20,9 +20,13 @@ struct config_znode {
 };
 
 /* A null or empty node is a config without entries. */
-int config_znode_decode(struct arena *arena, const char *path, struct slice json, struct config_znode *ret_config, struct error *err);
+int config_znode_decode(struct arena *arena, const char *path, struct slice json, struct config_znode *ret_config,
+			struct error *err);
 
-/* In the order of Kafka's hash table, so that equal configs are equal bytes; the order of entries given decides only among ties. */
+/*
+ * In the order of Kafka's hash table, so that equal configs are equal bytes; the order of entries given decides only among
+ * ties.
+ */
 struct slice config_znode_encode(struct arena *arena, const struct config_znode *config);
 
 /* NULL when the key is not there. */

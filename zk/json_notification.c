@@ -7,7 +7,8 @@
 /* A node holds at most 1 MiB, an item at least 20 bytes. */
 #define ITEMS_MAX 60000
 
-static int decode_item(const struct json_reader *reader, const json_t *value, bool with_replicas, struct topic_partition_replicas *item)
+static int decode_item(const struct json_reader *reader, const json_t *value, bool with_replicas,
+		       struct topic_partition_replicas *item)
 {
 	int rc;
 

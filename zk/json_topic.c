@@ -1,4 +1,7 @@
-/* Topic nodes; see json_topic.h. {"partitions":{"0":[1,2]},"topic_id":"...","adding_replicas":{},"removing_replicas":{},"version":3} */
+/*
+ * Topic nodes; see json_topic.h.
+ * {"partitions":{"0":[1,2]},"topic_id":"...","adding_replicas":{},"removing_replicas":{},"version":3}
+ */
 #include "zk/json_topic.h"
 
 #include "common/limits.h"
@@ -29,7 +32,8 @@ static int decode_partitions(const struct json_reader *reader, struct topic_znod
 	if (json_object_size(map) > LIMIT_TOPIC_PARTITIONS)
 		return json_fail(reader, "has %zu partitions, more than %d", json_object_size(map), LIMIT_TOPIC_PARTITIONS);
 	at = topic->partitions = arena_zalloc(reader->arena, json_object_size(map), sizeof *at);
-	json_object_foreach(map, key, ids) {
+	json_object_foreach(map, key, ids)
+	{
 		if (!zk_path_parse_id(key, &at->partition))
 			return json_fail(reader, "\"%.20s\" is no partition number", key);
 		rc = json_ids(reader, ids, "an assignment", &at->replicas, &at->n_replicas);
@@ -54,13 +58,15 @@ static int decode_changes(const struct json_reader *reader, struct topic_znode *
 
 	if (!map)
 		return rc;
-	json_object_foreach(map, key, ids) {
+	json_object_foreach(map, key, ids)
+	{
 		struct partition_assignment wanted = {0}, *found = NULL;
 		int32_t *list = NULL;
 		int32_t n = 0;
 
 		if (zk_path_parse_id(key, &wanted.partition))
-			found = bsearch(&wanted, topic->partitions, (size_t)topic->n_partitions, sizeof wanted, compare_partitions);
+			found = bsearch(&wanted, topic->partitions, (size_t)topic->n_partitions, sizeof wanted,
+					compare_partitions);
 		if (!found)
 			return json_fail(reader, "\"%s\" names partition \"%.20s\", which has no replicas", name, key);
 		rc = json_ids(reader, ids, name, &list, &n);
@@ -84,7 +90,8 @@ static int decode_topic_id(const struct json_reader *reader, struct topic_znode 
 	return 0;
 }
 
-int topic_znode_decode(struct arena *arena, const char *path, struct slice json, struct topic_znode *ret_topic, struct error *err)
+int topic_znode_decode(struct arena *arena, const char *path, struct slice json, struct topic_znode *ret_topic,
+		       struct error *err)
 {
 	struct topic_znode topic = {.topic_id = UUID_ZERO};
 	struct json_reader reader;
@@ -125,7 +132,10 @@ static int32_t ids_of(const struct partition_assignment *partition, enum which w
 	}
 }
 
-/* A map from partition number to broker ids, in the order of Scala's mutable map (it grows at three quarters of 16, 32, ...). */
+/*
+ * A map from partition number to broker ids, in the order of Scala's mutable map (it grows at three quarters of 16, 32, ...).
+ * /
+ */
 static void encode_map(struct json_writer *writer, const struct topic_znode *topic, enum which which)
 {
 	size_t total = (size_t)topic->n_partitions;

@@ -22,12 +22,13 @@ struct partition_assignment {
 };
 
 struct topic_znode {
-	struct uuid topic_id; /* zero = the node has none (versions 1 and 2) */
+	struct uuid topic_id;                    /* zero = the node has none (versions 1 and 2) */
 	struct partition_assignment *partitions; /* by ascending number; numbers may have gaps in damaged clusters only */
 	int32_t n_partitions;
 };
 
-int topic_znode_decode(struct arena *arena, const char *path, struct slice json, struct topic_znode *ret_topic, struct error *err);
+int topic_znode_decode(struct arena *arena, const char *path, struct slice json, struct topic_znode *ret_topic,
+		       struct error *err);
 
 /* Kafka's bytes, the order of its hash table included. With a zero topic_id it writes version 2, which has none. */
 struct slice topic_znode_encode(struct arena *arena, const struct topic_znode *topic);

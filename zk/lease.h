@@ -1,9 +1,9 @@
 /*
  * The lease of a ZooKeeper session: until when we may be sure that nobody has taken our place (S9, D6).
  *
- * The server ends a session when it has heard nothing for the negotiated time-out; the client learns of it only when it reconnects.
- * So the client counts itself: deadline = time of *sending* the last request that got an answer + 0.8 x time-out, on the clock that
- * also runs while the machine is suspended (common/clock.h, clock_ms).
+ * The server ends a session when it has heard nothing for the negotiated time-out; the client learns of it only when it
+ * reconnects. So the client counts itself: deadline = time of *sending* the last request that got an answer + 0.8 x time-out,
+ * on the clock that also runs while the machine is suspended (common/clock.h, clock_ms).
  *
  *     session (one thread) -- lease_extend, lease_end --> deadline <-- lease_valid -- any thread
  *

@@ -127,7 +127,8 @@ void mux_on_ready(struct mux *mux)
 		uint32_t ready = events[i].events;
 
 		if (port->session)
-			session_on_ready(port->session, (ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0, (ready & EPOLLOUT) != 0);
+			session_on_ready(port->session, (ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
+					 (ready & EPOLLOUT) != 0);
 	}
 	mux_served(mux);
 }

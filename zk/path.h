@@ -1,9 +1,9 @@
 /*
  * Paths of Kafka's znodes, relative to the chroot (kafka.md 2): building and taking apart.
  *
- * Names that users choose (users, clients, addresses) are sanitized where Kafka does it: URL-encoded as UTF-8, a space as %20, '*' as
- * %2A. `<default>` stands unencoded for the default entity. Topic names are checked elsewhere (broker/meta) and hold nothing to encode.
- * Built texts lie in the arena and end with a 0 byte.
+ * Names that users choose (users, clients, addresses) are sanitized where Kafka does it: URL-encoded as UTF-8, a space as %20,
+ * '*' as %2A. `<default>` stands unencoded for the default entity. Topic names are checked elsewhere (broker/meta) and hold
+ * nothing to encode. Built texts lie in the arena and end with a 0 byte.
  */
 #ifndef KLAMM_ZK_PATH_H
 #define KLAMM_ZK_PATH_H
@@ -67,7 +67,10 @@ const char *zk_path_config_topic(struct arena *arena, struct slice topic);
 /* broker_id -1: the default of all brokers. */
 const char *zk_path_config_broker(struct arena *arena, int32_t broker_id);
 
-/* A quota or credential entity: which levels are set. A set level with a null name is `<default>`. Names are plain, not sanitized. */
+/*
+ * A quota or credential entity: which levels are set. A set level with a null name is `<default>`. Names are plain, not
+ * sanitized.
+ */
 struct zk_entity {
 	bool has_user, has_client, has_ip;
 	struct slice user, client, ip;

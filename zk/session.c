@@ -1,11 +1,12 @@
 /*
- * Life of a session: handle, connection, expiry, closing; see session.h and session_internal.h.
+ * Life of a session: handle, connection, expiry; see session.h and session_internal.h.
  *
  *     open -> CONNECTING -> linked -> (chroot is there) -> CONNECTED <-> SUSPENDED
  *                 ^                                              |
  *                 +---- new handle, new session ---- LOST <------+ (the server says so at a reconnect)
  *
- * One turn: what is due is done, calls are sent, the library is asked what to wait for, the loop is told. It follows every wake-up.
+ * One turn: what is due is done, calls are sent, the library is asked what to wait for, the loop is told. It follows every
+ * wake-up.
  *
  * Keeps S9 through the lease: some request goes out at least each sixth of the time-out, and each answer extends the lease.
  */
@@ -20,13 +21,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define LIFE_SIGNS_PER_TIMEOUT 6
 
 /* After a failed step of the library, before the next one: it delays by itself only when it has tried all servers. */
 #define RETRY_MS 10
+
+/* Without a server for so long, the names of the servers are looked up again, and then as often. */
+#define RESOLVE_MS 5000
+#define RESOLVE_LOOK_MS 100
 
 /* Answers taken in one turn before other work of the loop has its chance. */
 #define ANSWERS_PER_TURN 1000
@@ -63,7 +66,7 @@ void session_wake(struct zk_session *session)
 	session->loop.set_timer(session->loop.ctx, 0);
 }
 
-static void session_tell(struct zk_session *session, enum zk_state state, bool new_session)
+void session_tell(struct zk_session *session, enum zk_state state, bool new_session)
 {
 	session->state = state;
 	if (session->listener.on_state)
@@ -102,8 +105,8 @@ static int handle_open(struct zk_session *session)
 	const clientid_t *id = session->id.client_id ? &session->id : NULL;
 	const char *auth = session->config.auth_digest;
 
-	session->handle = zookeeper_init2(session->connect.servers, session_on_event, (int)session->config.session_timeout_ms, id,
-					  session, ZOO_NO_LOG_CLIENTENV, on_library_log);
+	session->handle = zookeeper_init2(session->connect.servers, session_on_event, (int)session->config.session_timeout_ms,
+					  id, session, ZOO_NO_LOG_CLIENTENV, on_library_log);
 	if (!session->handle)
 		return error_from_errno(errno);
 	/* Never ask the name service again: the addresses are numbers. */
@@ -135,9 +138,9 @@ static void session_remember(struct zk_session *session, int64_t id)
 
 static void session_announce(struct zk_session *session, bool new_session)
 {
-	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "%s session 0x%llx, time-out %lld ms, at %s", new_session ? "new" : "reconnected",
-		   (unsigned long long)session->id.client_id, (long long)session->timeout_ms,
-		   zoo_get_current_server(session->handle));
+	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "%s session 0x%llx, time-out %lld ms, at %s",
+	      new_session ? "new" : "reconnected", (unsigned long long)session->id.client_id, (long long)session->timeout_ms,
+	      zoo_get_current_server(session->handle));
 	session_tell(session, ZK_CONNECTED, new_session);
 	if (session->fire_all && session->state == ZK_CONNECTED) {
 		session->fire_all = false;
@@ -222,6 +225,7 @@ static void session_on_linked(struct zk_session *session)
 static void session_on_unlinked(struct zk_session *session)
 {
 	session->linked = false;
+	session->resolve_at_ms = now_ms() + RESOLVE_MS;
 	session_unwatch(session);
 	/* What is ours alone is begun anew with the next connection. */
 	call_end_all(&session->urgent, ERR_UNKNOWN_OUTCOME);
@@ -272,7 +276,8 @@ static void session_on_auth_failed(struct zk_session *session)
 	session_unwatch(session);
 	session->reattach = true;
 	session->fire_all = true;
-	session->reattach_at_ms = now_ms() + (session->timeout_ms > 0 ? session->timeout_ms : session->config.session_timeout_ms);
+	session->reattach_at_ms =
+		now_ms() + (session->timeout_ms > 0 ? session->timeout_ms : session->config.session_timeout_ms);
 	call_list_splice(&session->retry, &session->failed);
 	call_list_splice(&session->waiting, &session->failed);
 	for (call = session->failed.head; call; call = call->next)
@@ -305,141 +310,6 @@ void session_on_event(zhandle_t *handle, int type, int state, const char *path, 
 	}
 }
 
-/* ---- Timers ---- */
-
-void zk_timer_clear(struct zk_session *session, struct zk_timer *timer)
-{
-	for (struct zk_timer **link = &session->timers; *link; link = &(*link)->next) {
-		if (*link != timer)
-			continue;
-		*link = timer->next;
-		break;
-	}
-	timer->at_ms = 0;
-}
-
-void zk_timer_set(struct zk_session *session, struct zk_timer *timer, int64_t delay_ms)
-{
-	zk_timer_clear(session, timer);
-	timer->at_ms = now_ms() + delay_ms;
-	timer->next = session->timers;
-	session->timers = timer;
-	session_wake(session);
-}
-
-static void timers_run(struct zk_session *session, int64_t now)
-{
-	struct zk_timer *timer = session->timers;
-
-	while (timer) {
-		struct zk_timer *next = timer->next;
-
-		if (timer->at_ms <= now) {
-			zk_timer_clear(session, timer);
-			timer->fired(timer);
-			/* It may have changed the list. */
-			next = session->timers;
-		}
-		timer = next;
-	}
-}
-
-static int64_t timers_delay(const struct zk_session *session, int64_t now, int64_t delay_ms)
-{
-	for (const struct zk_timer *timer = session->timers; timer; timer = timer->next) {
-		int64_t left_ms = timer->at_ms > now ? timer->at_ms - now : 0;
-
-		delay_ms = left_ms < delay_ms ? left_ms : delay_ms;
-	}
-	return delay_ms;
-}
-
-/* ---- Closing ---- */
-
-/* Whoever asks again on every failure gets as many answers as there are rounds. */
-static void session_end_calls(struct zk_session *session)
-{
-	call_end_all(&session->urgent, ERR_CLOSED);
-	call_end_all(&session->retry, ERR_CLOSED);
-	call_abandon_all(session);
-	call_end_all(&session->waiting, ERR_CLOSED);
-	for (int rounds = 0; rounds < 100 && session->failed.head; rounds++)
-		call_end_all(&session->failed, 0);
-}
-
-static void *closer_run(void *arg)
-{
-	struct zk_session *session = arg;
-	uint64_t one = 1;
-
-	zookeeper_close(session->closing_handle);
-	/* An eventfd takes this write always. */
-	if (write(session->closed_fd, &one, sizeof one) < 0)
-		return NULL;
-	return NULL;
-}
-
-static void session_closed(struct zk_session *session)
-{
-	session->loop.watch_fd(session->loop.ctx, -1, false, false);
-	session->loop.set_timer(session->loop.ctx, -1);
-	session->fd = -1;
-	session_end_calls(session);
-	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "session closed");
-	session_tell(session, ZK_CLOSED, false);
-}
-
-static void closer_join(struct zk_session *session)
-{
-	pthread_join(session->closer, NULL);
-	close(session->closed_fd);
-	session->closer_runs = false;
-	session->closed_fd = -1;
-}
-
-static bool closer_start(struct zk_session *session)
-{
-	session->closed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (session->closed_fd < 0)
-		return false;
-	session->closing_handle = session->handle;
-	session->handle = NULL;
-	if (pthread_create(&session->closer, NULL, closer_run, session) == 0) {
-		session->closer_runs = true;
-		return true;
-	}
-	close(session->closed_fd);
-	session->closed_fd = -1;
-	session->handle = session->closing_handle;
-	return false;
-}
-
-/* The library blocks while it ends a session, so a thread does it; without one (no descriptor, no thread) it blocks here. */
-static void session_begin_close(struct zk_session *session)
-{
-	bool linked = session->linked;
-
-	lease_end(&session->lease);
-	session->loop.watch_fd(session->loop.ctx, -1, false, false);
-	session->loop.set_timer(session->loop.ctx, -1);
-	session_end_calls(session);
-	spread_end(session, ERR_CLOSED);
-	watch_drop_all(session, false);
-	session->timers = NULL;
-	session->linked = false;
-	if (session->handle && linked && closer_start(session)) {
-		session->loop.watch_fd(session->loop.ctx, session->closed_fd, true, false);
-		return;
-	}
-	if (session->handle) {
-		zhandle_t *handle = session->handle;
-
-		session->handle = NULL;
-		zookeeper_close(handle);
-	}
-	session_closed(session);
-}
-
 /* ---- Turns ---- */
 
 static void session_replace_handle(struct zk_session *session, int64_t now)
@@ -457,9 +327,42 @@ static void session_replace_handle(struct zk_session *session, int64_t now)
 		session->state = session->id.client_id ? ZK_SUSPENDED : ZK_CONNECTING;
 }
 
+/* The addresses are others now: a new handle asks for the same session there. */
+static void session_move(struct zk_session *session, struct zk_connect *connect, int64_t now)
+{
+	if (strcmp(connect->servers, session->connect.servers) == 0 || session->linked) {
+		zk_connect_fini(connect);
+		return;
+	}
+	trace_info(area, "the servers have moved to %s", connect->servers);
+	zk_connect_fini(&session->connect);
+	session->connect = *connect;
+	session->reattach = true;
+	session->fire_all = session->id.client_id != 0;
+	session->reattach_at_ms = now;
+}
+
+static void session_resolve(struct zk_session *session, int64_t now)
+{
+	struct zk_connect connect;
+	bool found;
+
+	if (session->resolving && zk_resolving_done(session->resolving, &connect, &found)) {
+		zk_resolving_drop(session->resolving);
+		session->resolving = NULL;
+		if (found)
+			session_move(session, &connect, now);
+	}
+	if (session->linked || session->resolving || !session->connect.has_names || now < session->resolve_at_ms)
+		return;
+	session->resolve_at_ms = now + RESOLVE_MS;
+	session->resolving = zk_resolving_start(session->config.connect);
+}
+
 static void session_watch(struct zk_session *session, int fd, bool wants_read, bool wants_write)
 {
-	bool same = !session->fd_stale && session->fd == fd && session->fd_read == wants_read && session->fd_write == wants_write;
+	bool same =
+		!session->fd_stale && session->fd == fd && session->fd_read == wants_read && session->fd_write == wants_write;
 
 	/* While linked the library keeps its socket: only then can a registration be trusted. */
 	if (same && (session->linked || fd < 0))
@@ -516,6 +419,8 @@ static int64_t life_sign_delay(struct zk_session *session, int64_t now)
 
 static int64_t session_delay(const struct zk_session *session, int64_t now, int64_t delay_ms)
 {
+	if (session->resolving && delay_ms > RESOLVE_LOOK_MS)
+		delay_ms = RESOLVE_LOOK_MS;
 	if (session->reattach) {
 		int64_t left_ms = session->reattach_at_ms > now ? session->reattach_at_ms - now : 0;
 
@@ -534,6 +439,7 @@ static void session_turn(struct zk_session *session)
 	for (int rounds = 0; rounds < 8 && !session->close_asked; rounds++) {
 		int64_t sign_ms = INT64_MAX;
 
+		session_resolve(session, now);
 		session_replace_handle(session, now);
 		call_end_all(&session->failed, 0);
 		timers_run(session, now);
@@ -576,8 +482,7 @@ static void session_process(struct zk_session *session, int events)
 void session_on_ready(struct zk_session *session, bool readable, bool writable)
 {
 	if (session->closer_runs) {
-		closer_join(session);
-		session_closed(session);
+		session_finish_close(session);
 		return;
 	}
 	if (session->state == ZK_CLOSED)
@@ -624,7 +529,7 @@ int session_new(const struct zk_config *config, struct zk_connect *connect, cons
 	int rc;
 
 	session->config = *config;
-	session->config.connect = NULL;
+	session->config.connect = text_or_null(config->connect);
 	session->config.auth_digest = text_or_null(config->auth_digest);
 	session->connect = *connect;
 	session->chroot_len = strlen(connect->chroot);
@@ -632,6 +537,7 @@ int session_new(const struct zk_config *config, struct zk_connect *connect, cons
 	session->listener = *listener;
 	lease_init(&session->lease);
 	session->state = ZK_CONNECTING;
+	session->resolve_at_ms = now_ms() + RESOLVE_MS;
 	session->fd = session->closed_fd = -1;
 	call_list_init(&session->urgent);
 	call_list_init(&session->retry);
@@ -663,49 +569,6 @@ int zk_session_open(const struct zk_config *config, const struct zk_loop *loop, 
 	zoo_set_debug_level(trace_enabled(TRACE_DEBUG) ? ZOO_LOG_LEVEL_INFO : ZOO_LOG_LEVEL_ERROR);
 	rc = session_new(config, &connect, loop, listener, ret_session);
 	return rc ? error_set(err, rc, "cannot start a ZooKeeper session: %s", error_text(rc)) : 0;
-}
-
-void zk_session_close(struct zk_session *session)
-{
-	if (session->close_asked)
-		return;
-	session_wake(session);
-	session->close_asked = true;
-}
-
-/* Shutting the socket down first makes the library believe that the connection is lost: it then tells the server nothing. */
-static void session_cut(struct zk_session *session)
-{
-	struct timeval wait;
-	int interest, fd = -1;
-
-	if (session->linked && zookeeper_interest(session->handle, &fd, &interest, &wait) == ZOK && fd >= 0) {
-		shutdown(fd, SHUT_RDWR);
-		for (int i = 0; i < ANSWERS_PER_TURN && session->linked; i++)
-			zookeeper_process(session->handle, ZOOKEEPER_READ);
-	}
-}
-
-void zk_session_free(struct zk_session *session)
-{
-	if (!session)
-		return;
-	if (session->closer_runs)
-		closer_join(session);
-	session->close_asked = session->in_turn = true;
-	session->listener.on_state = NULL;
-	session_end_calls(session);
-	spread_free(session);
-	watch_drop_all(session, false);
-	if (session->handle) {
-		session_cut(session);
-		session->loop.watch_fd(session->loop.ctx, -1, false, false);
-		session->loop.set_timer(session->loop.ctx, -1);
-		zookeeper_close(session->handle);
-	}
-	zk_connect_fini(&session->connect);
-	free((char *)session->config.auth_digest);
-	free(session);
 }
 
 enum zk_state zk_session_state(const struct zk_session *session)

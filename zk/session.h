@@ -6,18 +6,21 @@
  *     loop         <-- watch_fd, set_timer (struct zk_loop) --- session
  *
  * Rules
- * - One thread: everything here is called on, and calls back on, the owner's thread. Only the lease (zk/lease.h) is read by others.
- * - Every operation calls `done` exactly once, never from inside the call that submits it; what the result points to lives until
- *   `done` returns. Paths and data that are handed in are copied.
+ * - One thread: everything here is called on, and calls back on, the owner's thread. Only the lease is read by others.
+ * - Every operation calls `done` exactly once, never from inside the call that submits it; what the result points to lives
+ *   until `done` returns. Paths and data that are handed in are copied.
  * - Operations are sent in the order of submission and, but for the exceptions below, answered in that order.
- * - While there is no connection operations wait. Reads whose connection is lost are asked again by the session (so later writes may
- *   overtake them); writes then end with ERR_UNKNOWN_OUTCOME: read back before believing either way (D2, D6).
- * - When the session is lost (expired) what was submitted before ends with ERR_SESSION_LOST and is never sent in the new session.
- * - Watches are hints: one-shot, armed again only by the next read, gone with their session. Owners read, diff, and arm in one call.
+ * - While there is no connection operations wait. Reads whose connection is lost are asked again by the session (so later
+ *   writes may overtake them); writes then end with ERR_UNKNOWN_OUTCOME: read back before believing either way (D2, D6),
+ *   after a zk_sync, since the server that is reached next may lag.
+ * - When the session is lost (expired) what was submitted before ends with ERR_SESSION_LOST, and is never sent in the new one.
+ * - Watches are hints: one-shot, armed again only by the next read, gone with their session. Owners read, diff, and arm in
+ *   one call.
  *
- * Result codes, beside those of common/error.h with their plain meaning: ERR_NOT_FOUND (no such node), ERR_EXISTS, ERR_VERSION,
- * ERR_NOT_EMPTY, ERR_AUTH (ACL), ERR_INVALID (bad path or argument), ERR_TOO_LARGE (above LIMIT_ZNODE_BYTES), ERR_LIMIT (too much
- * is waiting), ERR_ABORTED (this operation of a multi was undone because another one failed), ERR_CLOSED (session closed by us).
+ * Result codes, beside those of common/error.h with their plain meaning: ERR_NOT_FOUND (no such node), ERR_EXISTS,
+ * ERR_VERSION, ERR_NOT_EMPTY, ERR_AUTH (ACL), ERR_INVALID (bad path or argument), ERR_TOO_LARGE (above LIMIT_ZNODE_BYTES),
+ * ERR_LIMIT (too much is waiting), ERR_ABORTED (this operation of a multi was undone because another one failed), ERR_CLOSED
+ * (session closed by us).
  */
 #ifndef KLAMM_ZK_SESSION_H
 #define KLAMM_ZK_SESSION_H
@@ -38,12 +41,12 @@
 struct zk_loop {
 	void *ctx;
 	/*
-	 * Watch this descriptor in these directions, level triggered, instead of any earlier one; -1 = none. The library closes and
-	 * reopens sockets by itself, so each call is a new registration, also when the number is the same as before: the old one may be
-	 * gone already (ENOENT and EBADF of its removal mean nothing).
+	 * Watch this descriptor in these directions, level triggered, instead of any earlier one; -1 = none. The library closes
+	 * and reopens sockets by itself, so each call is a new registration, also when the number is the same as before: the
+	 * old one may be gone already (ENOENT and EBADF of its removal mean nothing).
 	 */
 	void (*watch_fd)(void *ctx, int fd, bool read, bool write);
-	/* One timer: call zk_session_on_timer once, delay_ms from now (0 = at the next turn); replaces an earlier setting. -1 = never. */
+	/* One timer: zk_session_on_timer once, delay_ms from now (0 = at the next turn); replaces what was set. -1 = never. */
 	void (*set_timer)(void *ctx, int64_t delay_ms);
 };
 
@@ -57,18 +60,18 @@ enum zk_state {
 };
 
 struct zk_config {
-	const char *connect;        /* zookeeper.connect: "host:port,host:port/chroot", port 2181 when left out, IPv6 in brackets */
+	const char *connect; /* zookeeper.connect: "host:port,host:port/chroot"; port 2181 when left out, IPv6 in brackets */
 	int64_t session_timeout_ms; /* asked for; the server answers with the one that holds */
 	const char *auth_digest;    /* "user:password" or NULL */
-	bool set_acl;               /* zookeeper.set.acl: creator all + world read, no world read where secrets lie (kafka.md 2) */
+	bool set_acl;               /* zookeeper.set.acl: creator all, world read but where secrets lie (kafka.md 2) */
 	bool create_chroot;         /* create the chroot when it is missing */
-	int64_t old_session_id;     /* of an earlier incarnation of this process whose ephemerals are ours (D7); 0 = none */
+	int64_t old_session_id;     /* of an earlier incarnation of this process, whose ephemerals are ours (D7); 0 = none */
 };
 
 /*
- * Told on each change of state. new_session is true with the first ZK_CONNECTED of every session: owners then register again, read
- * everything again and arm their watches. After a mere reconnect the library has armed the watches again, but reading again is
- * cheap (D6). The callback may submit operations and may close the session.
+ * Told on each change of state. new_session is true with the first ZK_CONNECTED of every session: owners then register again,
+ * read everything again and arm their watches. After a mere reconnect the library has armed the watches again, but reading
+ * again is cheap (D6). The callback may submit operations and may close the session.
  */
 struct zk_listener {
 	void *ctx;
@@ -92,15 +95,15 @@ void zk_session_on_ready(struct zk_session *session, bool readable, bool writabl
 void zk_session_on_timer(struct zk_session *session);
 
 /*
- * Ends the session on the server so that its ephemerals vanish at once. All operations end with ERR_CLOSED, all watches are dropped.
- * Never blocks: a thread of its own waits for the server, at most some seconds; then ZK_CLOSED is told from the loop. Until then
- * the loop must run. May be called from any callback.
+ * Ends the session on the server so that its ephemerals vanish at once. All operations end with ERR_CLOSED, all watches are
+ * dropped. Never blocks: a thread of its own waits for the server, at most some seconds; then ZK_CLOSED is told from the loop.
+ * Until then the loop must run. May be called from any callback.
  */
 void zk_session_close(struct zk_session *session);
 
 /*
- * Frees it. Closed already: at once. Otherwise operations end with ERR_CLOSED and the connection is dropped without ending the session on
- * the server, as a crash does. Not in a callback.
+ * Frees it. Closed already: at once. Otherwise operations end with ERR_CLOSED and the connection is dropped without ending the
+ * session on the server, as a crash does. Not in a callback.
  */
 void zk_session_free(struct zk_session *session);
 
@@ -187,10 +190,10 @@ struct zk_op_result {
 };
 
 struct zk_result {
-	int code;            /* 0 or negative; of a multi: that of the operation that failed */
-	struct slice data;   /* get */
-	struct zk_stat stat; /* get, children, exists, set */
-	const char *path;    /* create: the path made (relative to the chroot) */
+	int code;                    /* 0 or negative; of a multi: that of the operation that failed */
+	struct slice data;           /* get */
+	struct zk_stat stat;         /* get, children, exists, set */
+	const char *path;            /* create: the path made (relative to the chroot) */
 	const char *const *children; /* children: names, in no order */
 	int n_children;
 	const struct zk_op_result *ops; /* multi: one for each operation, also when it failed with an answer; else NULL */
@@ -215,9 +218,9 @@ void zk_set(struct zk_session *session, const char *path, struct slice data, int
 void zk_delete(struct zk_session *session, const char *path, int32_t version, ZK_DONE);
 
 /*
- * Data and stat of a node by whichever connection is free: when thousands are asked for, as at a takeover, the session opens helper
- * connections for a while, and reads several times as fast. The answer is as new as this call or newer; unlike others it does not
- * wait for operations submitted before it, and answers come in no order. No watch; done must be there.
+ * Data and stat of a node by whichever connection is free: when thousands are asked for, as at a takeover, the session opens
+ * helper connections for a while, and reads several times as fast. The answer is as new as this call or newer; unlike others it
+ * does not wait for operations submitted before it, and answers come in no order. No watch; done must be there.
  */
 void zk_get_anywhere(struct zk_session *session, const char *path, ZK_DONE);
 

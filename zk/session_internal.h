@@ -1,5 +1,5 @@
 /*
- * What session.c (life of the handle), call.c (operations) and watch.c (watches) share. Nobody else includes this.
+ * What session*.c (life of the handle), call.c (operations), watch.c (watches) and others share. Nobody else includes this.
  *
  *     zk_get ... --> waiting --(connected, window)--> in flight --> answered: done, freed
  *                      ^                                  |
@@ -26,11 +26,11 @@ struct zk_call {
 	enum call_kind kind;
 	enum zk_create_mode mode;
 	int32_t version;
-	int code;        /* of a call that ends without having been sent */
-	int attempts;    /* times its connection was lost */
+	int code;     /* of a call that ends without having been sent */
+	int attempts; /* times its connection was lost */
 	int64_t sent_ms;
 	size_t bytes;
-	char *path;      /* with the chroot; behind the struct, as data is */
+	char *path; /* with the chroot; behind the struct, as data is */
 	struct slice data;
 	struct zk_watch_slot *slot;
 	struct call_multi *multi;
@@ -59,33 +59,35 @@ struct zk_session {
 
 	zhandle_t *handle;
 	enum zk_state state;
-	bool linked;        /* the library is connected; state follows when the chroot is there */
+	bool linked; /* the library is connected; state follows when the chroot is there */
 	bool chroot_ready;
-	size_t chroot_pos;  /* end of the level being created */
-	bool in_turn;       /* a turn or a callback is under way: whatever is queued is seen before it ends */
-	bool wake_set;      /* the loop was asked for an immediate turn */
+	size_t chroot_pos; /* end of the level being created */
+	bool in_turn;      /* a turn or a callback is under way: whatever is queued is seen before it ends */
+	bool wake_set;     /* the loop was asked for an immediate turn */
 	bool close_asked;
-	bool reattach;      /* take a new handle for the same session at the next turn */
-	bool fire_all;      /* after such a change: no event can tell what was missed */
+	bool reattach; /* take a new handle for the same session at the next turn */
+	bool fire_all; /* after such a change: no event can tell what was missed */
 	int64_t reattach_at_ms;
+	struct zk_resolving *resolving; /* names are looked up again while no server is reached */
+	int64_t resolve_at_ms;
 	int64_t timeout_ms;
 	int64_t last_sent_ms;
 	clientid_t id;      /* zero = no session */
 	int64_t old_ids[8]; /* of sessions that were ours */
 	int n_old_ids;
 
-	int fd;             /* as last told to the loop */
+	int fd; /* as last told to the loop */
 	bool fd_read, fd_write;
-	bool fd_stale;      /* the library may have opened another one */
+	bool fd_stale; /* the library may have opened another one */
 
-	struct call_list urgent;    /* our own: chroot, life signs; sent as soon as linked */
-	struct call_list retry;     /* reads to ask again, before waiting */
+	struct call_list urgent; /* our own: chroot, life signs; sent as soon as linked */
+	struct call_list retry;  /* reads to ask again, before waiting */
 	struct call_list waiting;
 	struct call_list in_flight;
-	struct call_list failed;    /* end at the next turn with call->code */
-	size_t call_bytes;          /* of all calls, against LIMIT_ZK_CALL_BYTES */
+	struct call_list failed; /* end at the next turn with call->code */
+	size_t call_bytes;       /* of all calls, against LIMIT_ZK_CALL_BYTES */
 	int n_calls;
-	int n_answers;              /* counts answers and events, to see progress */
+	int n_answers; /* counts answers and events, to see progress */
 
 	struct watched_path *watched; /* uthash by path */
 	size_t watched_bytes;
@@ -97,11 +99,12 @@ struct zk_session {
 
 	pthread_t closer;
 	bool closer_runs;
-	int closed_fd;      /* eventfd, written by the closer */
+	int closed_fd; /* eventfd, written by the closer */
 	zhandle_t *closing_handle;
 };
 
 /* session.c */
+void session_tell(struct zk_session *session, enum zk_state state, bool new_session);
 void session_on_event(zhandle_t *handle, int type, int state, const char *path, void *ctx);
 void session_wake(struct zk_session *session);
 void session_on_ready(struct zk_session *session, bool readable, bool writable);
@@ -110,6 +113,16 @@ void session_on_timer(struct zk_session *session);
 int session_new(const struct zk_config *config, struct zk_connect *connect, const struct zk_loop *loop,
 		const struct zk_listener *listener, struct zk_session **ret_session);
 const char *session_relative(const struct zk_session *session, const char *path);
+
+/* session_close.c */
+void session_begin_close(struct zk_session *session);
+/* The thread has ended the session. */
+void session_finish_close(struct zk_session *session);
+
+/* timer.c */
+void timers_run(struct zk_session *session, int64_t now);
+/* delay_ms, or less when a timer is due earlier. */
+int64_t timers_delay(const struct zk_session *session, int64_t now, int64_t delay_ms);
 
 /* call.c */
 void call_list_init(struct call_list *list);
@@ -126,7 +139,10 @@ void call_refuse(struct zk_session *session, int code, ZK_DONE);
 void call_abandon_all(struct zk_session *session);
 /* Creates the node of the first len bytes of an absolute path, outside of the chroot, before all that waits. */
 void call_create_above(struct zk_session *session, const char *path, size_t len, ZK_DONE);
-/* Asks for the stat of an absolute path before all that waits; only on this connection, never again. Also the sign of life of the lease. */
+/*
+ * Asks for the stat of an absolute path before all that waits; only on this connection, never again. Also the sign of life of
+ * the lease.
+ */
 void call_ask_exists(struct zk_session *session, const char *path, ZK_DONE);
 
 /* mux.c: one place in the loop for several sessions; port 0 is the one that was there. */

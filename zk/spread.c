@@ -5,8 +5,8 @@
  *                  \--> sources 1..: helper sessions, opened when the queue is long, closed when there is nothing to do
  *
  * A server handles the requests of one connection one by one, so several connections read several times as fast. A helper may
- * reach another server, which lags: it sends a sync before the first read that is younger than its last sync. A helper that fails gives its
- * reads back. The structs of helpers go from a timer of the main session (no session goes in its own callback).
+ * reach another server, which lags: it sends a sync before the first read that is younger than its last sync. A helper that
+ * fails gives its reads back. The structs of helpers go from a timer of the main session (no session goes in its own callback).
  */
 #include "zk/session_internal.h"
 
@@ -217,7 +217,8 @@ static bool helper_open(struct spread *spread, int i)
 	const struct zk_session *session = spread->session;
 	struct source *source = &spread->sources[i];
 	struct zk_listener listener = {source, on_helper_state};
-	struct zk_connect connect = {memory_copy_text(session->connect.servers), memory_copy_text(session->connect.chroot)};
+	struct zk_connect connect = {memory_copy_text(session->connect.servers), memory_copy_text(session->connect.chroot),
+				     false};
 	struct zk_config config = session->config;
 	struct zk_loop port;
 

@@ -1,8 +1,9 @@
 /*
  * One-shot watches; see session.h and session_internal.h.
  *
- * To the library all watches of a session look alike (one function, one context): it searches its lists linearly for each session event,
- * which with a context for each of thousands of watches takes seconds. Who wants to hear of which path is therefore kept here.
+ * To the library all watches of a session look alike (one function, one context): it searches its lists linearly for each
+ * session event, which with a context for each of thousands of watches takes seconds. Who wants to hear of which path is
+ * therefore kept here.
  *
  *     zk_watch --owns--> slot --armed--> watched_path (hash by path): slots for data, slots for children
  *                         ^-- each call under way that will arm it holds a reference too

@@ -91,7 +91,8 @@ static bool write_config(const struct zk_server *server, int i, const int quorum
 		return false;
 	fprintf(file,
 		"tickTime=200\ninitLimit=50\nsyncLimit=25\ndataDir=%s/data%d\nclientPort=%d\nclientPortAddress=127.0.0.1\n"
-		"admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\nminSessionTimeout=400\nmaxSessionTimeout=60000\n",
+		"admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\nminSessionTimeout="
+		"400\nmaxSessionTimeout=60000\n",
 		server->dir, i, server->ports[i]);
 	for (int k = 0; server->n > 1 && k < server->n; k++)
 		fprintf(file, "server.%d=127.0.0.1:%d:%d\n", k + 1, quorum_ports[k][0], quorum_ports[k][1]);

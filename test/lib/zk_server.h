@@ -1,6 +1,6 @@
 /*
- * Real ZooKeeper servers for tests: child processes on free ports of 127.0.0.1 with their data in a temporary folder. They die with
- * the process that started them. Where there is no java or no zookeeper.jar, tests that need them end with ZK_TEST_SKIP.
+ * Real ZooKeeper servers for tests: child processes on free ports of 127.0.0.1 with their data in a temporary folder. They die
+ * with the process that started them. Where there is no java or no zookeeper.jar, tests that need them end with ZK_TEST_SKIP.
  */
 #ifndef KLAMM_TEST_LIB_ZK_SERVER_H
 #define KLAMM_TEST_LIB_ZK_SERVER_H

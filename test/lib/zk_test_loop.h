@@ -59,13 +59,13 @@ void zk_clients_run(int64_t ms);
 
 #define ZK_WAIT_MS 20000
 
-#define ZK_WAIT(condition)                                                                             \
-	do {                                                                                           \
-		int64_t zk_until_ms = clock_ms() + ZK_WAIT_MS;                                         \
-		while (!(condition)) {                                                                 \
-			ck_assert_msg(clock_ms() < zk_until_ms, "waited in vain for %s", #condition);  \
-			zk_clients_turn(50);                                                           \
-		}                                                                                      \
+#define ZK_WAIT(condition)                                                                                                     \
+	do {                                                                                                                   \
+		int64_t zk_until_ms = clock_ms() + ZK_WAIT_MS;                                                                 \
+		while (!(condition)) {                                                                                         \
+			ck_assert_msg(clock_ms() < zk_until_ms, "waited in vain for %s", #condition);                          \
+			zk_clients_turn(50);                                                                                   \
+		}                                                                                                              \
 	} while (0)
 
 /* What an operation was answered; pass zk_answer_done and the struct. */
@@ -86,12 +86,12 @@ struct zk_answer {
 void zk_answer_done(void *ctx, const struct zk_result *result);
 
 /* Runs one operation to its answer: ZK_RUN(&answer, zk_get(s, path, NULL, zk_answer_done, &answer)). */
-#define ZK_RUN(answer, call)                              \
-	do {                                              \
-		memset((answer), 0, sizeof *(answer));    \
-		call;                                     \
-		ck_assert(!(answer)->done);               \
-		ZK_WAIT((answer)->done);                  \
+#define ZK_RUN(answer, call)                                                                                                   \
+	do {                                                                                                                   \
+		memset((answer), 0, sizeof *(answer));                                                                         \
+		call;                                                                                                          \
+		ck_assert(!(answer)->done);                                                                                    \
+		ZK_WAIT((answer)->done);                                                                                       \
 	} while (0)
 
 /* The one server of a test program, for all its cases. */
@@ -103,11 +103,11 @@ const char *zk_test_connect(const char *chroot);
 /* Runs the cases with zk_test_server up, or skips them all where there is none. */
 int zk_test_run(const char *name, const TTest *const *cases, int n_cases);
 
-#define ZK_TEST_MAIN(name, ...)                                                            \
-	int main(void)                                                                     \
-	{                                                                                  \
-		const TTest *const cases[] = {__VA_ARGS__};                                \
-		return zk_test_run(name, cases, (int)(sizeof cases / sizeof cases[0]));    \
+#define ZK_TEST_MAIN(name, ...)                                                                                                \
+	int main(void)                                                                                                         \
+	{                                                                                                                      \
+		const TTest *const cases[] = {__VA_ARGS__};                                                                    \
+		return zk_test_run(name, cases, (int)(sizeof cases / sizeof cases[0]));                                        \
 	}
 
 #endif

@@ -54,18 +54,18 @@ int znode_family_of(const char *path)
 	return -1;
 }
 
-#define RECODE(type, name)                                               \
-	do {                                                             \
-		struct type value;                                       \
-		int rc = name##_decode(arena, path, data, &value, err);  \
-		if (rc == 0)                                             \
-			*ret_again = name##_encode(arena, &value);       \
-		return rc;                                               \
+#define RECODE(type, name)                                                                                                     \
+	do {                                                                                                                   \
+		struct type value;                                                                                             \
+		int rc = name##_decode(arena, path, data, &value, err);                                                        \
+		if (rc == 0)                                                                                                   \
+			*ret_again = name##_encode(arena, &value);                                                             \
+		return rc;                                                                                                     \
 	} while (0)
 
 /* The families whose value is one number. */
-static int recode_number(struct arena *arena, enum znode_family family, const char *path, struct slice data, struct slice *ret_again,
-			 struct error *err)
+static int recode_number(struct arena *arena, enum znode_family family, const char *path, struct slice data,
+			 struct slice *ret_again, struct error *err)
 {
 	int32_t number = 0;
 	int rc;
@@ -83,7 +83,8 @@ static int recode_number(struct arena *arena, enum znode_family family, const ch
 	return migration_decode(arena, path, data, &number, err);
 }
 
-static int recode_cluster_id(struct arena *arena, const char *path, struct slice data, struct slice *ret_again, struct error *err)
+static int recode_cluster_id(struct arena *arena, const char *path, struct slice data, struct slice *ret_again,
+			     struct error *err)
 {
 	struct slice id;
 	int rc = cluster_id_decode(arena, path, data, &id, err);

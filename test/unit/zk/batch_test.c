@@ -154,7 +154,10 @@ START_TEST(children_are_not_refused_because_their_parent_had_to_go_again)
 	char path[40];
 	int i = 0;
 
-	/* The first operation fails, so the first multi with the parents is undone while those with the children are under way. */
+	/*
+	 * The first operation fails, so the first multi with the parents is undone while those with the children are under way.
+	 * /
+	 */
 	open_at(&client, "batch/parents");
 	batch = batch_open(&client, 0);
 	add(batch, i++, ZK_OP_DELETE, "/none", -1);

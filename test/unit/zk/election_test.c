@@ -277,7 +277,8 @@ START_TEST(a_damaged_epoch_node_is_told_and_left_alone)
 	enter(&a, "election/damaged", "nonce-a");
 	ZK_RUN(&answer, zk_create(a.client.session, "/controller_epoch", SLICE_NULL, ZK_PERSISTENT, zk_answer_done, &answer));
 	for (int i = 0; i < 3; i++) {
-		ZK_RUN(&answer, zk_set(a.client.session, "/controller_epoch", slice_of_text(damaged[i]), -1, zk_answer_done, &answer));
+		ZK_RUN(&answer,
+		       zk_set(a.client.session, "/controller_epoch", slice_of_text(damaged[i]), -1, zk_answer_done, &answer));
 		zk_election_stand(a.election, 1, 0);
 		ZK_WAIT(a.n_failed == i + 1);
 		ck_assert_int_eq(a.last.code, ERR_CORRUPT);
@@ -294,7 +295,8 @@ START_TEST(a_foreign_controller_node_is_waited_for_whatever_it_holds)
 
 	enter(&a, "election/foreign", "nonce-a");
 	zk_client_open_at(&other, "election/foreign");
-	ZK_RUN(&answer, zk_create(other.session, "/controller", SLICE_LITERAL("not json"), ZK_EPHEMERAL, zk_answer_done, &answer));
+	ZK_RUN(&answer,
+	       zk_create(other.session, "/controller", SLICE_LITERAL("not json"), ZK_EPHEMERAL, zk_answer_done, &answer));
 	zk_election_stand(a.election, 1, 0);
 	ZK_WAIT(a.n_waiting == 1);
 	ck_assert_ptr_null(a.last.holder);
@@ -304,8 +306,10 @@ START_TEST(a_foreign_controller_node_is_waited_for_whatever_it_holds)
 }
 END_TEST
 
-ZK_TEST_MAIN("zk/election", the_first_one_is_elected_and_its_writes_can_be_fenced, the_second_one_waits_and_takes_over_when_the_first_dies,
-	     resigning_hands_over_at_once, many_races_have_one_winner_each, a_lost_answer_is_judged_by_nonce_and_session,
+ZK_TEST_MAIN("zk/election", the_first_one_is_elected_and_its_writes_can_be_fenced,
+	     the_second_one_waits_and_takes_over_when_the_first_dies, resigning_hands_over_at_once,
+	     many_races_have_one_winner_each, a_lost_answer_is_judged_by_nonce_and_session,
 	     a_holder_hears_when_its_node_is_gone, an_expired_candidate_fails_and_stands_again_in_the_new_session,
-	     our_own_stale_node_is_removed, the_epoch_is_raised_above_what_states_hold, the_broker_that_clients_are_told_can_be_changed,
-	     a_damaged_epoch_node_is_told_and_left_alone, a_foreign_controller_node_is_waited_for_whatever_it_holds)
+	     our_own_stale_node_is_removed, the_epoch_is_raised_above_what_states_hold,
+	     the_broker_that_clients_are_told_can_be_changed, a_damaged_epoch_node_is_told_and_left_alone,
+	     a_foreign_controller_node_is_waited_for_whatever_it_holds)

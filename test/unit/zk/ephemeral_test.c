@@ -23,7 +23,8 @@ static void on_registered(void *ctx, int code, const struct zk_stat *stat, const
 		strcpy(registered->text, err->text);
 }
 
-static struct zk_ephemeral *begin(struct zk_client *client, const char *data, int64_t wait_ms, struct registered *ret_registered)
+static struct zk_ephemeral *begin(struct zk_client *client, const char *data, int64_t wait_ms,
+				  struct registered *ret_registered)
 {
 	struct zk_ephemeral_config config = {"/id", "broker id 3", slice_of_text(data), wait_ms};
 
@@ -197,7 +198,8 @@ START_TEST(a_cancelled_registration_tells_nothing)
 }
 END_TEST
 
-ZK_TEST_MAIN("zk/ephemeral", a_registration_is_the_node_at_version_one, registering_again_in_the_same_session_keeps_the_incarnation,
-	     a_lost_answer_is_found_out, the_node_of_our_own_earlier_session_is_replaced_at_once,
-	     somebody_elses_node_is_waited_for_while_it_dies, somebody_elses_living_node_is_a_clear_failure,
-	     a_missing_parent_and_a_dead_session_are_told, a_cancelled_registration_tells_nothing)
+ZK_TEST_MAIN("zk/ephemeral", a_registration_is_the_node_at_version_one,
+	     registering_again_in_the_same_session_keeps_the_incarnation, a_lost_answer_is_found_out,
+	     the_node_of_our_own_earlier_session_is_replaced_at_once, somebody_elses_node_is_waited_for_while_it_dies,
+	     somebody_elses_living_node_is_a_clear_failure, a_missing_parent_and_a_dead_session_are_told,
+	     a_cancelled_registration_tells_nothing)

@@ -160,7 +160,8 @@ START_TEST(an_ensemble_that_loses_its_leader_loses_no_write_and_no_session)
 	ck_assert(a.stat.version == counter.n_confirmed || a.stat.version == counter.n_confirmed + 1);
 	ck_assert(zk_session_id(client.session) == id);
 	ck_assert_int_eq(client.n_lost, 0);
-	fprintf(stderr, "%d writes, %d unknown, %d of them found done\n", counter.n_confirmed, counter.n_unknown, counter.n_read_back);
+	fprintf(stderr, "%d writes, %d unknown, %d of them found done\n", counter.n_confirmed, counter.n_unknown,
+		counter.n_read_back);
 	zk_client_close(&client);
 	zk_server_stop(&servers);
 }

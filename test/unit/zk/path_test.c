@@ -82,11 +82,25 @@ END_TEST
 
 START_TEST(entity_paths_are_understood)
 {
-	static const char *const good[] = {"topics/plain",          "brokers/1",   "brokers/<default>", "users/alice", "users/<default>",
-					   "users/b%20b/clients/a", "clients/app", "ips/127.0.0.2",     "users/<default>/clients/<default>"};
-	static const char *const bad[] = {"",          "topics",      "topics/",           "topics/a/b",    "brokers/x",          "brokers/-1",
-					  "users",     "users/",      "users/a/clients",   "users/a/ips/b", "users/a/clients/b/c", "groups/g",
-					  "clients/a/users/b", "users/%", "users/a/clients/", "ips/a/clients/b"};
+	static const char *const good[] = {"topics/plain", "brokers/1",       "brokers/<default>",
+					   "users/alice",  "users/<default>", "users/b%20b/clients/a",
+					   "clients/app",  "ips/127.0.0.2",   "users/<default>/clients/<default>"};
+	static const char *const bad[] = {"",
+					  "topics",
+					  "topics/",
+					  "topics/a/b",
+					  "brokers/x",
+					  "brokers/-1",
+					  "users",
+					  "users/",
+					  "users/a/clients",
+					  "users/a/ips/b",
+					  "users/a/clients/b/c",
+					  "groups/g",
+					  "clients/a/users/b",
+					  "users/%",
+					  "users/a/clients/",
+					  "ips/a/clients/b"};
 	struct zk_config_target target;
 	struct arena arena;
 

@@ -4,6 +4,8 @@
 #include "common/limits.h"
 #include "test/lib/zk_test_loop.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <stdio.h>
 
 START_TEST(operations_answer_with_data_stats_and_codes)
@@ -72,7 +74,8 @@ START_TEST(nonsense_is_refused_without_reaching_the_server)
 	ck_assert_int_eq(a.code, ERR_INVALID);
 	ck_assert_int_eq(client.n_suspended, 0);
 	/* The largest that is let through is what the server takes. */
-	ZK_RUN(&a, zk_create(client.session, "/big", slice_of(big, LIMIT_ZNODE_BYTES - 1000), ZK_PERSISTENT, zk_answer_done, &a));
+	ZK_RUN(&a,
+	       zk_create(client.session, "/big", slice_of(big, LIMIT_ZNODE_BYTES - 1000), ZK_PERSISTENT, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
 	zk_client_close(&client);
 	free(big);
@@ -81,7 +84,8 @@ END_TEST
 
 START_TEST(a_config_that_cannot_work_is_told_at_once)
 {
-	static const char *const wrong[] = {"", "/only/chroot", "host:", "host:0", "host:70000", "host:x", "[::1:2181", "127.0.0.1:1//a"};
+	static const char *const wrong[] = {"",           "/only/chroot", "host:",     "host:0",
+					    "host:70000", "host:x",       "[::1:2181", "127.0.0.1:1//a"};
 	struct zk_loop loop = {0};
 	struct zk_listener listener = {0};
 	struct zk_session *session;
@@ -497,7 +501,8 @@ START_TEST(more_watches_than_one_request_holds_survive_a_reconnect)
 	id = zk_session_id(client.session);
 	for (int i = 0; i < MANY_WATCHES; i++) {
 		heard[i].watch.fired = on_heard;
-		snprintf(path, sizeof path, "/a-rather-long-name-so-that-all-of-them-together-are-larger-than-what-fits-one-request-to-it-%d", i);
+		snprintf(path, sizeof path,
+			 "/a-rather-long-name-so-that-all-of-them-together-are-larger-than-what-fits-one-request-to-it-%d", i);
 		zk_exists(client.session, path, &heard[i].watch, NULL, NULL);
 	}
 	ZK_RUN(&a, zk_sync(client.session, zk_answer_done, &a));
@@ -541,6 +546,43 @@ START_TEST(timers_fire_once_in_time)
 }
 END_TEST
 
+static const char *moving_host = "127.0.0.2";
+
+/* Instead of libc's: one name whose address the test can change. */
+int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints,
+		struct addrinfo **restrict ret_found)
+{
+	typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	resolve *next = (resolve *)dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node && strcmp(node, "moving.test") == 0) {
+		if (hints->ai_flags & AI_NUMERICHOST)
+			return EAI_NONAME;
+		node = moving_host;
+	}
+	return next(node, service, hints, ret_found);
+}
+
+START_TEST(a_server_that_gets_another_address_is_found)
+{
+	static char connect[64];
+	struct zk_client client = {.connect = connect};
+	struct zk_answer waiting;
+
+	memset(&waiting, 0, sizeof waiting);
+	snprintf(connect, sizeof connect, "moving.test:%d", zk_test_server.ports[0]);
+	zk_client_open(&client);
+	zk_exists(client.session, "/", NULL, zk_answer_done, &waiting);
+	zk_clients_run(300);
+	ck_assert_int_eq(client.state, ZK_CONNECTING);
+	moving_host = "127.0.0.1";
+	ZK_WAIT(waiting.done);
+	ck_assert_int_eq(waiting.code, 0);
+	ck_assert_int_eq(client.state, ZK_CONNECTED);
+	zk_client_close(&client);
+}
+END_TEST
+
 static int n_read;
 
 static void count_read(void *ctx, const struct zk_result *result)
@@ -564,13 +606,14 @@ START_TEST(reads_are_pipelined)
 }
 END_TEST
 
-ZK_TEST_MAIN("zk/session", operations_answer_with_data_stats_and_codes,
-	     nonsense_is_refused_without_reaching_the_server, a_config_that_cannot_work_is_told_at_once,
-	     sequential_nodes_tell_their_path_below_the_chroot, a_multi_is_all_or_nothing_and_tells_each_result,
-	     watches_fire_once_each_and_are_armed_by_reading, a_watch_armed_again_by_its_own_callback_misses_no_change,
+ZK_TEST_MAIN("zk/session", operations_answer_with_data_stats_and_codes, nonsense_is_refused_without_reaching_the_server,
+	     a_config_that_cannot_work_is_told_at_once, sequential_nodes_tell_their_path_below_the_chroot,
+	     a_multi_is_all_or_nothing_and_tells_each_result, watches_fire_once_each_and_are_armed_by_reading,
+	     a_watch_armed_again_by_its_own_callback_misses_no_change,
 	     a_lost_connection_retries_reads_and_keeps_session_watches_and_waiting_calls,
 	     an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one,
 	     closing_removes_ephemerals_at_once_and_a_crash_leaves_them, a_session_may_be_closed_from_its_own_callback,
-	     a_session_that_never_reached_a_server_waits_and_can_be_closed, an_idle_session_wakes_seldom_and_keeps_its_lease,
+	     a_session_that_never_reached_a_server_waits_and_can_be_closed, a_server_that_gets_another_address_is_found,
+	     an_idle_session_wakes_seldom_and_keeps_its_lease,
 	     a_stopped_process_finds_its_lease_ended_and_then_its_session_gone, credentials_make_acls_as_kafka_does,
 	     more_watches_than_one_request_holds_survive_a_reconnect, timers_fire_once_in_time, reads_are_pipelined)

@@ -171,5 +171,6 @@ START_TEST(closing_and_freeing_in_between_end_them)
 }
 END_TEST
 
-ZK_TEST_MAIN("zk/spread", ten_thousand_nodes_are_read_by_helpers_and_the_session_goes_on, a_read_sees_what_was_answered_to_others_before_it,
-	     a_lost_connection_in_between_does_not_show, an_expired_session_ends_them, closing_and_freeing_in_between_end_them)
+ZK_TEST_MAIN("zk/spread", ten_thousand_nodes_are_read_by_helpers_and_the_session_goes_on,
+	     a_read_sees_what_was_answered_to_others_before_it, a_lost_connection_in_between_does_not_show,
+	     an_expired_session_ends_them, closing_and_freeing_in_between_end_them)
