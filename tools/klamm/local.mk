@@ -1,1 +1,30 @@
-# Sources and unit tests of tools/klamm/ (see ../Makefile.am for the lists).
+# Sources and unit tests of tools/klamm/ (see ../Makefile.am for the lists). What unit tests reach is in the library.
+klamm_sources += tools/klamm/args.c tools/klamm/args.h tools/klamm/table.c tools/klamm/table.h tools/klamm/topic_file.c \
+	tools/klamm/topic_file.h tools/klamm/topic_plan_core.c tools/klamm/topic_plan_core.h tools/klamm/config_list.c \
+	tools/klamm/config_list.h tools/klamm/assignment.c tools/klamm/assignment.h tools/klamm/topic_match.c tools/klamm/topic_match.h \
+	tools/klamm/dial.c tools/klamm/dial.h tools/klamm/json_text.c tools/klamm/json_text.h tools/klamm/record_line.c \
+	tools/klamm/record_line.h
+
+bin_PROGRAMS += klamm
+klamm_SOURCES = tools/klamm/main.c tools/klamm/command.c tools/klamm/command.h tools/klamm/command_table.c tools/klamm/commands.h tools/klamm/client.c \
+	tools/klamm/client.h tools/klamm/client_link.c tools/klamm/client_link.h tools/klamm/client_options.c \
+	tools/klamm/client_options.h tools/klamm/admin.c tools/klamm/admin.h tools/klamm/part.c tools/klamm/part.h \
+	tools/klamm/progress.c tools/klamm/progress.h tools/klamm/zk_reader.c tools/klamm/zk_reader.h tools/klamm/zk_brokers.c \
+	tools/klamm/zk_brokers.h tools/klamm/topics.c tools/klamm/topics.h tools/klamm/topics_create.c tools/klamm/topics_describe.c \
+	tools/klamm/topics_apply.c tools/klamm/configs.c tools/klamm/get_offsets.c tools/klamm/delete_records.c \
+	tools/klamm/cluster.c tools/klamm/api_versions.c tools/klamm/rd_client.c tools/klamm/rd_client.h tools/klamm/produce.c \
+	tools/klamm/consume.c
+klamm_LDADD = $(klamm_libs) $(YAML_LIBS) $(RDKAFKA_LIBS)
+
+# Kafka's names for the same program: not installed unless asked for, since a machine may have Kafka's own.
+kafka_names = kafka-topics kafka-configs kafka-console-producer kafka-console-consumer kafka-get-offsets kafka-delete-records \
+	kafka-cluster kafka-broker-api-versions kafka-dump-log kafka-producer-perf-test
+
+.PHONY: install-kafka-names uninstall-kafka-names
+install-kafka-names: install-exec
+	@for name in $(kafka_names); do \
+		for link in $$name $$name.sh; do rm -f "$(DESTDIR)$(bindir)/$$link"; $(LN_S) klamm "$(DESTDIR)$(bindir)/$$link" || exit 1; done; \
+	done
+
+uninstall-kafka-names:
+	@for name in $(kafka_names); do rm -f "$(DESTDIR)$(bindir)/$$name" "$(DESTDIR)$(bindir)/$$name.sh"; done

@@ -1,0 +1,157 @@
+/* Requests of an administrator; see admin.h. */
+#include "tools/klamm/admin.h"
+
+#include "common/clock.h"
+#include "proto/kafka_error.h"
+
+#include <time.h>
+
+/* Topics of which the configs are asked for at once: some 40 rows come back for each. */
+#define DESCRIBE_TOPICS_MAX 1000
+
+#define CONTROLLER_RETRY_MS 100
+#define CONTROLLER_WAIT_MS 15000
+
+static bool create_topics_stale(const void *response)
+{
+	const struct create_topics_response *answer = response;
+
+	return answer->n_topics > 0 && answer->topics[0].error_code == KAFKA_NOT_CONTROLLER;
+}
+
+static bool create_partitions_stale(const void *response)
+{
+	const struct create_partitions_response *answer = response;
+
+	return answer->n_results > 0 && answer->results[0].error_code == KAFKA_NOT_CONTROLLER;
+}
+
+static bool delete_topics_stale(const void *response)
+{
+	const struct delete_topics_response *answer = response;
+
+	return answer->n_responses > 0 && answer->responses[0].error_code == KAFKA_NOT_CONTROLLER;
+}
+
+static void nap(void)
+{
+	struct timespec time = {0, CONTROLLER_RETRY_MS * 1000000L};
+
+	nanosleep(&time, NULL);
+}
+
+/* Asks the controller; where it has moved, learns where it is now and asks again. Nothing was done by who was not the
+ * controller. */
+static int controller_call(struct client *client, enum api_key key, const void *request, bool (*stale)(const void *response),
+			   void *ret_response, struct error *err)
+{
+	int64_t until_ms = clock_ms() + CONTROLLER_WAIT_MS;
+	struct metadata_response metadata;
+	struct slice none = SLICE_NULL;
+
+	for (;;) {
+		int r = client_call(client, CLIENT_CONTROLLER, key, request, ret_response, err);
+
+		if (r != ERR_BUSY && (r != 0 || !stale(ret_response)))
+			return r;
+		if (clock_ms() >= until_ms)
+			return r;
+		nap();
+		r = client_metadata(client, &none, 0, &metadata, err);
+		if (r != 0)
+			return r;
+	}
+}
+
+int admin_create_topics(struct client *client, const struct create_topics_request *request,
+			struct create_topics_response *ret_response, struct error *err)
+{
+	return controller_call(client, API_CREATE_TOPICS, request, create_topics_stale, ret_response, err);
+}
+
+int admin_create_partitions(struct client *client, const struct create_partitions_request *request,
+			    struct create_partitions_response *ret_response, struct error *err)
+{
+	return controller_call(client, API_CREATE_PARTITIONS, request, create_partitions_stale, ret_response, err);
+}
+
+int admin_delete_topics(struct client *client, const struct slice *names, int n_names,
+			struct delete_topics_response *ret_response, struct error *err)
+{
+	struct delete_topics_request request = delete_topics_request_default;
+
+	/* Names stand in one place up to version 5 and in another from 6 on; the encoder takes what the version has. */
+	request.timeout_ms = client_timeout_ms(client);
+	request.topic_names = arena_alloc(client_arena(client), (size_t)n_names * sizeof *request.topic_names);
+	request.topics = message_array(client_arena(client), &delete_topics_request_topic_struct, (size_t)n_names);
+	request.n_topics = request.n_topic_names = n_names;
+	for (int i = 0; i < n_names; i++)
+		request.topic_names[i] = request.topics[i].name = names[i];
+	return controller_call(client, API_DELETE_TOPICS, &request, delete_topics_stale, ret_response, err);
+}
+
+static int describe_some(struct client *client, const struct slice *names, int n_names,
+			 struct describe_configs_response_result *ret_results, struct error *err)
+{
+	struct describe_configs_request request = describe_configs_request_default;
+	struct describe_configs_response response;
+	int r;
+
+	request.resources = message_array(client_arena(client), &describe_configs_request_resource_struct, (size_t)n_names);
+	request.n_resources = n_names;
+	for (int i = 0; i < n_names; i++) {
+		request.resources[i].resource_type = RESOURCE_TOPIC;
+		request.resources[i].resource_name = names[i];
+		request.resources[i].n_configuration_keys = -1;
+	}
+	r = client_call(client, CLIENT_ANY, API_DESCRIBE_CONFIGS, &request, &response, err);
+	if (r != 0)
+		return r;
+	/* Answers are usually in the order of the request, but nobody promises it. */
+	for (int i = 0; i < response.n_results; i++) {
+		int at = i;
+
+		for (int tried = 0; tried < n_names && !slice_equal(names[at % n_names], response.results[i].resource_name);
+		     tried++)
+			at++;
+		ret_results[at % n_names] = response.results[i];
+	}
+	return 0;
+}
+
+int admin_describe_topics(struct client *client, const struct slice *names, int n_names,
+			  struct describe_configs_response_result **ret_results, struct error *err)
+{
+	struct describe_configs_response_result *results =
+		arena_zalloc(client_arena(client), (size_t)n_names + 1, sizeof *results);
+
+	for (int at = 0; at < n_names; at += DESCRIBE_TOPICS_MAX) {
+		int n = n_names - at < DESCRIBE_TOPICS_MAX ? n_names - at : DESCRIBE_TOPICS_MAX;
+		int r = describe_some(client, names + at, n, results + at, err);
+
+		if (r != 0)
+			return r;
+	}
+	*ret_results = results;
+	return 0;
+}
+
+int admin_alter_configs(struct client *client, int32_t node, const struct incremental_alter_configs_request *request,
+			struct incremental_alter_configs_response *ret_response, struct error *err)
+{
+	return client_call(client, node, API_INCREMENTAL_ALTER_CONFIGS, request, ret_response, err);
+}
+
+int admin_reassignments(struct client *client, struct list_partition_reassignments_response *ret_response, struct error *err)
+{
+	struct list_partition_reassignments_request request = list_partition_reassignments_request_default;
+	int version, r;
+
+	*ret_response = list_partition_reassignments_response_default;
+	r = client_version(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &version, err);
+	if (r != 0 || version < 0)
+		return r == ERR_BUSY ? 0 : r;
+	request.n_topics = -1;
+	request.timeout_ms = client_timeout_ms(client);
+	return client_call(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &request, ret_response, err);
+}

@@ -1,0 +1,24 @@
+/* All commands, in the order of the help. */
+#include "common/memory.h"
+#include "tools/klamm/commands.h"
+
+const struct command command_table[] = {
+	{"topics", "kafka-topics", "--create|--list|--describe|--alter|--delete|apply FILE [OPTIONS]",
+	 "Make, list, describe, change and delete topics; bring them to what a file describes.", topics_options, topics_main},
+	{"configs", "kafka-configs", "--describe|--alter --entity-type topics|brokers [OPTIONS]",
+	 "Show and change configs of topics and brokers.", configs_options, configs_main},
+	{"produce", "kafka-console-producer", "--topic NAME [OPTIONS] < LINES", "Send lines of standard input as records.",
+	 produce_options, produce_main},
+	{"consume", "kafka-console-consumer", "--topic NAME [--from-beginning] [OPTIONS]",
+	 "Print records, without a consumer group.", consume_options, consume_main},
+	{"get-offsets", "kafka-get-offsets", "[--topic NAME] [--time WHEN] [OPTIONS]",
+	 "First, last or timed offsets of partitions.", get_offsets_options, get_offsets_main},
+	{"delete-records", "kafka-delete-records", "--offset-json-file FILE [OPTIONS]", "Delete records below given offsets.",
+	 delete_records_options, delete_records_main},
+	{"cluster", "kafka-cluster", "[--health] [OPTIONS]", "Brokers, controller and the state of partitions.",
+	 cluster_options, cluster_main},
+	{"api-versions", "kafka-broker-api-versions", "[OPTIONS]", "The APIs and versions that brokers serve.",
+	 api_versions_options, api_versions_main},
+};
+
+const int command_table_n = (int)ARRAY_LEN(command_table);
