@@ -52,6 +52,27 @@ static void on_deleted(struct admin_op *op)
 	request_answer(deletion->request, &deletion->response);
 }
 
+/* A name and an id for one topic: Kafka refuses the whole request. */
+static bool is_ambiguous(const struct delete_topic_wish *wishes, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (!slice_is_null(wishes[i].name) && !uuid_is_zero(&wishes[i].id))
+			return true;
+	return false;
+}
+
+static void refuse_all(struct delete_topics *deletion, const struct delete_topic_wish *wishes, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++) {
+		struct delete_topics_response_topic *row = &deletion->response.responses[i];
+
+		row->name = wishes[i].name;
+		row->topic_id = wishes[i].id;
+		answer_row(deletion->request, row, KAFKA_INVALID_REQUEST, NULL);
+	}
+	request_answer(deletion->request, &deletion->response);
+}
+
 /* One row for each wish; what the plan lets pass is put into the operation. */
 static void plan(struct delete_topics *deletion, const struct delete_topic_wish *wishes, int32_t n)
 {
@@ -87,6 +108,10 @@ void delete_topics_handle(struct request *request)
 	deletion->response = delete_topics_response_default;
 	deletion->response.responses = message_array(&request->arena, &delete_topics_response_topic_struct, (size_t)n);
 	deletion->response.n_responses = n;
+	if (is_ambiguous(wishes, n)) {
+		refuse_all(deletion, wishes, n);
+		return;
+	}
 	deletion->delete.list = arena_zalloc(&request->arena, (size_t)n, sizeof *deletion->delete.list);
 	deletion->deleting = arena_zalloc(&request->arena, (size_t)n, sizeof *deletion->deleting);
 	plan(deletion, wishes, n);

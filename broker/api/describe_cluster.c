@@ -14,7 +14,7 @@ static void refuse(struct request *request, struct describe_cluster_response *re
 		response->error_message =
 			SLICE_LITERAL("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER");
 	} else {
-		response->error_code = type == 0 ? KAFKA_INVALID_REQUEST : KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
+		response->error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
 		response->error_message = slice_of_text(arena_printf(&request->arena, "Unsupported endpoint type %d", type));
 	}
 	response->cluster_id = SLICE_LITERAL("");
