@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static void begin(struct api_fixture *fixture, const char *chroot)
 {
@@ -434,6 +435,9 @@ START_TEST(unknown_topics_cannot_be_deleted)
 	begin(&fixture, "delete-unknown");
 	ck_assert_int_eq(deleted(&fixture, delete(&fixture, "none", NULL, 1000))->error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
 	ck_assert_int_eq(deleted(&fixture, delete(&fixture, NULL, &id, 1000))->error_code, KAFKA_UNKNOWN_TOPIC_ID);
+	ck_assert_int_eq(deleted(&fixture, delete(&fixture, NULL, NULL, 1000))->error_code, KAFKA_TOPIC_AUTHORIZATION_FAILED);
+	/* A name and an id. */
+	ck_assert_int_eq(deleted(&fixture, delete(&fixture, "none", &id, 1000))->error_code, KAFKA_INVALID_REQUEST);
 	api_fixture_fini(&fixture);
 }
 END_TEST
@@ -592,6 +596,65 @@ START_TEST(an_answer_lost_on_the_way_is_read_back)
 }
 END_TEST
 
+/* Creations, growths and deletions while the connection is cut again and again: what is answered is what has been done. */
+START_TEST(cut_connections_lose_and_double_nothing)
+{
+	enum { N = 60 };
+	struct api_fixture fixture;
+	struct create_topics_request_topic topics[N];
+	static char names[N][8];
+	struct api_answer *creation, *growths[N], *deletions[N];
+	const struct topic_znode *node;
+	struct arena arena;
+	char path[512];
+	int32_t version;
+
+	arena_init(&arena);
+	srand(7);
+	begin(&fixture, "cuts");
+	for (int i = 0; i < N; i++) {
+		snprintf(names[i], sizeof names[i], "t%d", i);
+		topics[i] = wish(names[i], 1, 1);
+	}
+	creation = create(&fixture, 7, topics, N, 60000, false);
+	for (int i = 0; i < N; i++) {
+		if (rand() % 8 == 0)
+			shutdown(fixture.glue.fd.fd, SHUT_RDWR);
+		show(&fixture, names[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(created(&fixture, creation)[i].error_code, 0);
+		ck_assert(uuid_equal(&created(&fixture, creation)[i].topic_id, &view_topic(fixture.view, slice_of_text(names[i]))->id));
+		growths[i] = grow(&fixture, names[i], 3, false);
+		if (rand() % 4 == 0)
+			shutdown(fixture.glue.fd.fd, SHUT_RDWR);
+		api_fixture_turn(&fixture);
+	}
+	for (int i = 0; i < N; i++) {
+		snprintf(path, sizeof path, "/brokers/topics/%s", names[i]);
+		do
+			api_fixture_znode(&fixture, path, &version);
+		while (version == 0);
+		show(&fixture, names[i]);
+		ck_assert_int_eq(grown(&fixture, growths[i])->error_code, 0);
+		node = read_topic(&fixture, &arena, names[i]);
+		ck_assert_int_eq(node->n_partitions, 3);
+		deletions[i] = delete(&fixture, names[i], NULL, 60000);
+		if (rand() % 4 == 0)
+			shutdown(fixture.glue.fd.fd, SHUT_RDWR);
+		api_fixture_turn(&fixture);
+	}
+	for (int i = 0; i < N; i++) {
+		snprintf(path, sizeof path, "/admin/delete_topics/%s", names[i]);
+		api_fixture_wait_znode(&fixture, path);
+		api_fixture_remove_topic(&fixture, names[i]);
+		ck_assert_int_eq(deleted(&fixture, deletions[i])->error_code, 0);
+	}
+	api_fixture_fini(&fixture);
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(a_broker_that_stops_ends_what_waits)
 {
 	struct api_fixture fixture;
@@ -619,4 +682,4 @@ ZK_TEST_MAIN("broker/api/topics", a_topic_is_written_and_answered_when_it_is_led
 	     a_topic_made_anew_is_not_deleted_for_the_old_one, deletion_can_be_disabled,
 	     partitions_are_added_and_the_topic_keeps_its_id, partitions_are_not_added_to_what_has_changed,
 	     while_zookeeper_is_away_requests_end_in_time_and_leave_nothing_behind, an_answer_lost_on_the_way_is_read_back,
-	     a_broker_that_stops_ends_what_waits)
+	     cut_connections_lose_and_double_nothing, a_broker_that_stops_ends_what_waits)
