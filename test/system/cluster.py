@@ -16,7 +16,7 @@ KAFKA_ROWS = {'offsets.topic.replication.factor': 1, 'transaction.state.log.repl
 
 class Broker(Process):
     def __init__(self, cluster, number, target, rows):
-        self.number, self.target, self.port = number, target, free_port()
+        self.cluster, self.number, self.target, self.port = cluster, number, target, free_port()
         self.folder = cluster.folder / ('broker%d' % number)
         self.config = cluster.folder / ('broker%d.properties' % number)
         self.rows = {'broker.id': number, 'listeners': 'PLAINTEXT://127.0.0.1:%d' % self.port, 'log.dirs': self.folder,
@@ -37,6 +37,13 @@ class Broker(Process):
     def start(self):
         write_properties(self.config, self.rows)
         return super().start()
+
+    def kill(self):
+        super().kill()
+        if self.target == 'kafka' and self.cluster.zookeeper.alive():
+            # Kafka gives up when it finds its own dead session in ZooKeeper; Klamm waits.
+            node = '%s/brokers/ids/%d\n' % (self.cluster.chroot, self.number)
+            wait(lambda: node not in self.cluster.zookeeper.four_letters('dump'), 'the session of the dead broker ends')
 
     @property
     def address(self):
