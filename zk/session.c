@@ -255,6 +255,7 @@ static void session_on_lost(struct zk_session *session)
 	session->fire_all = false;
 	lease_end(&session->lease);
 	watch_drop_all(session, false);
+	call_end_all(&session->urgent, ERR_SESSION_LOST);
 	call_list_splice(&session->retry, &session->failed);
 	call_list_splice(&session->waiting, &session->failed);
 	for (call = session->failed.head; call; call = call->next)
@@ -276,8 +277,8 @@ static void session_on_auth_failed(struct zk_session *session)
 	session_unwatch(session);
 	session->reattach = true;
 	session->fire_all = true;
-	session->reattach_at_ms =
-		now_ms() + (session->timeout_ms > 0 ? session->timeout_ms : session->config.session_timeout_ms);
+	session->reattach_at_ms = now_ms() + session->config.session_timeout_ms / 3;
+	call_end_all(&session->urgent, ERR_UNKNOWN_OUTCOME);
 	call_list_splice(&session->retry, &session->failed);
 	call_list_splice(&session->waiting, &session->failed);
 	for (call = session->failed.head; call; call = call->next)

@@ -55,7 +55,8 @@ enum zk_state {
 	ZK_CONNECTED,   /* operations flow */
 	ZK_SUSPENDED,   /* connection lost; the session may still live: it is judged by the lease */
 	ZK_LOST,        /* the session has expired: its ephemerals and watches are gone; the session itself opens a new one */
-	ZK_AUTH_FAILED, /* the server refused our credentials: no expiry; tried again after a session time-out */
+	ZK_AUTH_FAILED, /* the server refused our credentials: no expiry; asked again for the same session, a third of the
+			   time-out later */
 	ZK_CLOSED,      /* closed by us: no callback comes after this one */
 };
 

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <zookeeper/zookeeper.h>
 
 START_TEST(operations_answer_with_data_stats_and_codes)
 {
@@ -583,6 +584,46 @@ START_TEST(a_server_that_gets_another_address_is_found)
 }
 END_TEST
 
+static const char *auth_scheme = "digest";
+
+/* Instead of the library's: an unknown scheme is what a server refuses. */
+int zoo_add_auth(zhandle_t *handle, const char *scheme, const char *cert, int cert_len, void_completion_t done,
+		 const void *data)
+{
+	typedef int add_auth(zhandle_t *, const char *, const char *, int, void_completion_t, const void *);
+	add_auth *next = (add_auth *)dlsym(RTLD_NEXT, "zoo_add_auth");
+
+	(void)scheme;
+	return next(handle, auth_scheme, cert, cert_len, done, data);
+}
+
+START_TEST(refused_credentials_are_no_expiry)
+{
+	struct zk_client client = {.auth_digest = "klamm:secret", .connect = zk_test_server.connect};
+	struct zk_answer refused, a;
+	int64_t id;
+
+	memset(&refused, 0, sizeof refused);
+	auth_scheme = "nonsense";
+	zk_client_open(&client);
+	zk_exists(client.session, "/", NULL, zk_answer_done, &refused);
+	ZK_WAIT(client.n_auth_failed == 1);
+	ZK_WAIT(refused.done);
+	id = zk_session_id(client.session);
+	/* Once more, for the same session; then they are the right ones. */
+	ZK_WAIT(client.n_auth_failed == 2);
+	auth_scheme = "digest";
+	ZK_RUN(&a, zk_exists(client.session, "/", NULL, zk_answer_done, &a));
+	ZK_WAIT(client.state == ZK_CONNECTED);
+	ZK_RUN(&a, zk_exists(client.session, "/", NULL, zk_answer_done, &a));
+	ck_assert_int_eq(a.code, 0);
+	ck_assert(zk_session_id(client.session) == id);
+	ck_assert_int_eq(client.n_lost, 0);
+	ck_assert_int_eq(client.n_new_sessions, 1);
+	zk_client_close(&client);
+}
+END_TEST
+
 static int n_read;
 
 static void count_read(void *ctx, const struct zk_result *result)
@@ -614,6 +655,6 @@ ZK_TEST_MAIN("zk/session", operations_answer_with_data_stats_and_codes, nonsense
 	     an_expired_session_is_replaced_and_old_calls_never_run_in_the_new_one,
 	     closing_removes_ephemerals_at_once_and_a_crash_leaves_them, a_session_may_be_closed_from_its_own_callback,
 	     a_session_that_never_reached_a_server_waits_and_can_be_closed, a_server_that_gets_another_address_is_found,
-	     an_idle_session_wakes_seldom_and_keeps_its_lease,
+	     refused_credentials_are_no_expiry, an_idle_session_wakes_seldom_and_keeps_its_lease,
 	     a_stopped_process_finds_its_lease_ended_and_then_its_session_gone, credentials_make_acls_as_kafka_does,
 	     more_watches_than_one_request_holds_survive_a_reconnect, timers_fire_once_in_time, reads_are_pipelined)
