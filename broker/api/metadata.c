@@ -11,6 +11,7 @@
 #include "broker/api/admin_call.h"
 #include "broker/api/api.h"
 #include "broker/api/operations.h"
+#include "broker/meta/internal_topics_core.h"
 #include "broker/meta/topic_name_core.h"
 #include "common/clock.h"
 #include "proto/kafka/metadata.gen.h"
@@ -310,28 +311,6 @@ static void on_created(struct admin_op *op)
 	answer(metadata);
 }
 
-/* The offsets topic has settings of its own. */
-static struct create_topic_wish wish_of(const struct metadata *metadata, struct slice name)
-{
-	const struct broker_config *config = metadata->shard->config;
-	struct create_topic_wish wish = {.name = name, .n_partitions = -1, .replication_factor = -1};
-	struct config_pair *configs;
-
-	if (!slice_is_text(name, "__consumer_offsets"))
-		return wish;
-	wish.n_partitions = config->offsets_topic_num_partitions;
-	wish.replication_factor = (int16_t)config->offsets_topic_replication_factor;
-	configs = arena_zalloc(&metadata->request->arena, 3, sizeof *configs);
-	configs[0] = (struct config_pair){SLICE_LITERAL("cleanup.policy"), SLICE_LITERAL("compact")};
-	configs[1] = (struct config_pair){SLICE_LITERAL("compression.type"), SLICE_LITERAL("producer")};
-	configs[2] = (struct config_pair){
-		SLICE_LITERAL("segment.bytes"),
-		slice_of_text(arena_printf(&metadata->request->arena, "%d", (int)config->offsets_topic_segment_bytes))};
-	wish.configs = configs;
-	wish.n_configs = 3;
-	return wish;
-}
-
 /* Sets the error of what cannot be made and lists the rest for the admin. */
 static void plan_creation(struct metadata *metadata, struct wanted **missing, int n)
 {
@@ -344,7 +323,7 @@ static void plan_creation(struct metadata *metadata, struct wanted **missing, in
 	create->list = arena_zalloc(arena, (size_t)n, sizeof *create->list);
 	metadata->creating = arena_zalloc(arena, (size_t)n, sizeof(struct wanted *));
 	for (int i = 0; i < n; i++)
-		wishes[i] = wish_of(metadata, missing[i]->name);
+		wishes[i] = internal_topics_wish(context.config, missing[i]->name, arena);
 	create_topics_plan(&context, wishes, n, plans);
 	for (int i = 0; i < n; i++) {
 		missing[i]->error = plans[i].error;

@@ -371,23 +371,48 @@ START_TEST(a_topic_that_is_asked_for_is_made_once)
 }
 END_TEST
 
-START_TEST(the_offsets_topic_is_made_with_its_own_settings)
+/* Node for node what Kafka writes (the sample cluster's nodes). */
+START_TEST(internal_topics_are_made_with_their_own_settings)
 {
 	struct api_fixture fixture;
-	struct metadata_request_topic topic = {.name = SLICE_LITERAL("__consumer_offsets")};
+	struct metadata_request_topic topics[] = {{.name = SLICE_LITERAL("__consumer_offsets")},
+						  {.name = SLICE_LITERAL("__transaction_state")}};
 	struct metadata_request request = metadata_request_default;
 	struct arena arena;
 
 	arena_init(&arena);
-	api_fixture_init(&fixture, "offsets.topic.replication.factor=1\noffsets.topic.num.partitions=7\n");
+	api_fixture_init(&fixture, "offsets.topic.replication.factor=1\noffsets.topic.num.partitions=7\n"
+				   "transaction.state.log.replication.factor=1\ntransaction.state.log.num.partitions=9\n");
 	api_fixture_zookeeper(&fixture, zk_test_connect("offsets"));
-	request.topics = &topic;
-	request.n_topics = 1;
+	request.topics = topics;
+	request.n_topics = 2;
 	api_fixture_call(&fixture, API_METADATA, 12, metadata_handle, &request);
 	ck_assert_int_eq(read_topic(&fixture, &arena, "__consumer_offsets")->n_partitions, 7);
-	ck_assert_ptr_nonnull(strstr(api_fixture_znode(&fixture, "/config/topics/__consumer_offsets", NULL), "\"cleanup.policy\":\"compact\""));
+	ck_assert_str_eq(api_fixture_znode(&fixture, "/config/topics/__consumer_offsets", NULL),
+			 "{\"version\":1,\"config\":{\"compression.type\":\"producer\",\"cleanup.policy\":\"compact\","
+			 "\"segment.bytes\":\"104857600\"}}");
+	ck_assert_int_eq(read_topic(&fixture, &arena, "__transaction_state")->n_partitions, 9);
+	ck_assert_str_eq(api_fixture_znode(&fixture, "/config/topics/__transaction_state", NULL),
+			 "{\"version\":1,\"config\":{\"compression.type\":\"uncompressed\",\"cleanup.policy\":\"compact\","
+			 "\"min.insync.replicas\":\"2\",\"segment.bytes\":\"104857600\",\"unclean.leader.election.enable\":\"false\"}}");
 	api_fixture_fini(&fixture);
 	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(what_cannot_be_made_says_why)
+{
+	struct api_fixture fixture;
+	struct metadata_request_topic topic = {.name = SLICE_LITERAL("new")};
+	struct metadata_request request = metadata_request_default;
+	const struct metadata_response *response;
+
+	api_fixture_init(&fixture, "default.replication.factor=3\n");
+	request.topics = &topic;
+	request.n_topics = 1;
+	response = api_fixture_call(&fixture, API_METADATA, 12, metadata_handle, &request)->body;
+	ck_assert_int_eq(response->topics[0].error_code, KAFKA_INVALID_REPLICATION_FACTOR);
+	api_fixture_fini(&fixture);
 }
 END_TEST
 
@@ -677,7 +702,7 @@ ZK_TEST_MAIN("broker/api/topics", a_topic_is_written_and_answered_when_it_is_led
 	     answers_stand_in_the_order_of_the_request, a_topic_that_only_zookeeper_knows_exists,
 	     a_configuration_left_behind_is_written_over, a_topic_whose_deletion_is_not_over_exists,
 	     what_is_written_but_not_led_times_out_with_its_id, a_mere_check_writes_nothing, a_thousand_topics_are_created_at_once,
-	     a_topic_that_is_asked_for_is_made_once, the_offsets_topic_is_made_with_its_own_settings,
+	     a_topic_that_is_asked_for_is_made_once, internal_topics_are_made_with_their_own_settings, what_cannot_be_made_says_why,
 	     a_deletion_is_requested_and_answered_when_the_topic_is_gone, unknown_topics_cannot_be_deleted,
 	     a_topic_made_anew_is_not_deleted_for_the_old_one, deletion_can_be_disabled,
 	     partitions_are_added_and_the_topic_keeps_its_id, partitions_are_not_added_to_what_has_changed,
