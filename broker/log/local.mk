@@ -7,7 +7,7 @@ klamm_sources += broker/log/batch_scan.c broker/log/batch_scan.h broker/log/batc
 	broker/log/log_config.h broker/log/log_dir.c broker/log/log_dir.h broker/log/log_dir_checkpoint.c \
 	broker/log/log_dir_internal.h broker/log/log_dir_sync.c broker/log/log_internal.h broker/log/log_load.c \
 	broker/log/log_read.c broker/log/log_recover.c broker/log/log_replay.c broker/log/log_retention.c \
-	broker/log/log_time.c broker/log/log_truncate.c broker/log/meta_properties.c broker/log/meta_properties.h \
+	broker/log/log_time.c broker/log/log_txn.c broker/log/log_truncate.c broker/log/meta_properties.c broker/log/meta_properties.h \
 	broker/log/offset_index.c broker/log/offset_index.h broker/log/offsets_table.c broker/log/offsets_table.h \
 	broker/log/partition_metadata.c broker/log/partition_metadata.h broker/log/producer_snapshot.c \
 	broker/log/producer_snapshot.h broker/log/retention_core.c broker/log/retention_core.h broker/log/run_file.c \
@@ -19,3 +19,7 @@ log_fixture = test/unit/broker/log/log_fixture.c test/unit/broker/log/log_fixtur
 unit_tests += test/unit/broker/log/log_test
 test_unit_broker_log_log_test_SOURCES = test/unit/broker/log/log_test.c $(log_fixture)
 test_unit_broker_log_log_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/log_property_test
+test_unit_broker_log_log_property_test_SOURCES = test/unit/broker/log/log_property_test.c $(log_fixture)
+test_unit_broker_log_log_property_test_LDADD = $(unit_libs)

@@ -151,16 +151,15 @@ int log_write_snapshot(struct log *log, int64_t offset)
 
 int log_close(struct log *log)
 {
-	char path[FS_PATH_MAX];
 	int rc = 0;
 
 	if (log_dir_failed(log->dir))
 		return ERR_IO;
-	log_file_path(log, EPOCH_CACHE_FILE, path);
-	if (log->touched)
+	rc = log_write_pending_aborted(log);
+	if (rc == 0 && log->touched)
 		rc = segment_rest(log_active(log), true);
 	if (rc == 0)
-		rc = epoch_cache_write(&log->epochs, log_fs(log), path);
+		rc = log_write_epochs(log);
 	if (rc == 0 && log->touched && log_end_offset(log) > 0)
 		rc = log_write_snapshot(log, log_end_offset(log));
 	return log_dir_check(log->dir, rc, "closing a log");
@@ -180,6 +179,7 @@ void log_free(struct log *log)
 	epoch_cache_fini(&log->epochs);
 	segment_home_release(log->home);
 	free(log->tail);
+	free(log->aborted);
 	free(log->topic);
 	free(log);
 }

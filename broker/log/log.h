@@ -220,7 +220,8 @@ void log_begin_epoch(struct log *log, int32_t epoch);
 /* ---- truncation, deletion ---- */
 
 /*
- * Drops all from offset on (a batch that holds it goes whole). The file is cut and the next append begins a new segment.
+ * Drops all from offset on. A batch that holds it goes whole, and where compaction left nothing just below it the log ends behind the
+ * last batch there is: look at log_end_offset. The file is cut and the next append begins a new segment.
  * The durable mark on disk is lowered first where it lies above, so the call may sync. Tells the observer to start anew.
  */
 int log_truncate_to(struct log *log, int64_t offset);

@@ -8,7 +8,6 @@
  */
 #include "broker/log/log_dir.h"
 #include "broker/log/log_internal.h"
-#include "broker/log/txn_index.h"
 #include "common/memory.h"
 #include "proto/record/batch.h"
 
@@ -86,7 +85,9 @@ int log_roll(struct log *log, int64_t base_offset)
 	if (replaces && active->base_offset == base_offset)
 		return segment_create(active, &log->config);
 	if (!replaces) {
-		rc = segment_rest(active, true);
+		rc = log_write_pending_aborted(log);
+		if (rc == 0)
+			rc = segment_rest(active, true);
 		if (rc == 0)
 			rc = log_write_snapshot(log, base_offset);
 	}
@@ -117,6 +118,12 @@ static int time_since_first(struct segment *active, const struct group *group,
 	return 0;
 }
 
+/* Whether the offsets do not fit the active segment: they are stored relative to its base. */
+static bool too_far(const struct log *log, const struct batch_header *header)
+{
+	return batch_last_offset(header) - log_active(log)->base_offset > INT32_MAX;
+}
+
 /* 1 when the batch must begin a new segment, after what is already in the group. */
 static int must_roll(const struct log *log, const struct group *group, const struct batch_header *header, int64_t now_ms)
 {
@@ -125,7 +132,7 @@ static int must_roll(const struct log *log, const struct group *group, const str
 	int64_t size = active->size + (int64_t)group->len, waited;
 	int rc;
 
-	if (batch_last_offset(header) - active->base_offset > INT32_MAX)
+	if (too_far(log, header))
 		return 1;
 	if (size == 0)
 		return 0;
@@ -173,7 +180,7 @@ static int note_group(struct log *log, struct segment *active, const struct grou
 	return 0;
 }
 
-static int write_epochs(struct log *log)
+int log_write_epochs(struct log *log)
 {
 	char path[FS_PATH_MAX];
 
@@ -211,7 +218,7 @@ static int write_group(struct log *log, const struct group *group, const struct 
 		return 0;
 	rc = wake_active(log, now_ms);
 	if (rc == 0)
-		rc = write_epochs(log);
+		rc = log_write_epochs(log);
 	if (rc == 0)
 		rc = segment_append(active, group->at, group->len, &log->config);
 	if (rc < 0)
@@ -239,7 +246,7 @@ static int add_batch(struct log *log, struct group *group, struct slice batch, c
 		if (rc == 0 && group->len > 0)
 			end = group->end;
 		if (rc == 0)
-			rc = log_roll(log, header->base_offset > end ? header->base_offset : end);
+			rc = log_roll(log, too_far(log, header) ? header->base_offset : end);
 		*group = (struct group){.at = batch.data};
 	}
 	if (rc < 0)
@@ -263,6 +270,8 @@ int log_append(struct log *log, const uint8_t *batches, size_t len, const struct
 	if (log_dir_failed(log->dir))
 		return ERR_IO;
 	rc = check_batches(log, batches, len);
+	if (rc == 0)
+		rc = log_write_pending_aborted(log);
 	if (rc < 0)
 		return rc;
 	while (rc == 0 && batch_next(&rest, &batch, &header) == 1)
@@ -275,49 +284,4 @@ int log_append(struct log *log, const uint8_t *batches, size_t len, const struct
 		return log_dir_check(log->dir, rc, "appending to a log");
 	}
 	return 0;
-}
-
-int log_append_aborted(struct log *log, const struct aborted_txn *aborted)
-{
-	struct segment *segment = log->segments[log_segment_for(log, aborted->last_offset)];
-	char path[FS_PATH_MAX];
-
-	segment_path(segment, LOG_FILE_TXN_INDEX, path);
-	if (!segment->has_txn_index)
-		log_names_changed(log);
-	segment->has_txn_index = true;
-	return log_dir_check(log->dir, txn_index_append(log_fs(log), path, aborted), "writing a transaction index");
-}
-
-struct overlap {
-	int64_t from, to;
-	void (*each)(void *ctx, const struct aborted_txn *aborted);
-	void *ctx;
-	bool complete;
-};
-
-static bool add_overlapping(void *ctx, const struct aborted_txn *aborted)
-{
-	struct overlap *overlap = ctx;
-
-	if (aborted->last_offset >= overlap->from && aborted->first_offset < overlap->to)
-		overlap->each(overlap->ctx, aborted);
-	/* Whatever aborted later began at or above that last stable offset. */
-	overlap->complete = aborted->last_stable_offset >= overlap->to;
-	return !overlap->complete;
-}
-
-int log_aborted_between(struct log *log, int64_t from, int64_t to, void (*each)(void *ctx, const struct aborted_txn *aborted), void *ctx)
-{
-	struct overlap overlap = {from, to, each, ctx, false};
-	char path[FS_PATH_MAX];
-	int rc = 0;
-
-	for (int32_t i = log_segment_for(log, from); rc == 0 && i < log->n_segments && !overlap.complete; i++) {
-		if (!log->segments[i]->has_txn_index)
-			continue;
-		segment_path(log->segments[i], LOG_FILE_TXN_INDEX, path);
-		rc = txn_index_walk(log_fs(log), path, log->segments[i]->base_offset, add_overlapping, &overlap);
-	}
-	return rc;
 }

@@ -34,8 +34,10 @@ bool log_dir_failed(const struct log_dir *dir)
 
 void log_dir_fail(struct log_dir *dir, int error, const char *what)
 {
-	if (!shared_flag_raise(&dir->failed))
-		trace_error("log", "log dir has failed: dir=%s while=\"%s\" error=\"%s\"", dir->path, what, error_text(error));
+	if (shared_flag_raise(&dir->failed))
+		return;
+	log_dir_wake(dir);
+	trace_error("log", "log dir has failed: dir=%s while=\"%s\" error=\"%s\"", dir->path, what, error_text(error));
 }
 
 int log_dir_check(struct log_dir *dir, int rc, const char *what)
@@ -231,15 +233,21 @@ static bool seal_equal(const struct run_seal *a, const struct run_seal *b)
 static void judge_stop(struct log_dir *dir, const struct run_file *last, bool has_run, bool has_marker, bool same_machine)
 {
 	struct run_seal seal = seal_of(dir);
+	struct fs_stat status;
+	char path[FS_PATH_MAX];
 
+	log_dir_file(dir, RUN_FAILED_FILE, path);
+	dir->distrusts_cache = fs_stat(dir->fs, path, &status) == 0;
 	dir->clean = has_marker;
-	dir->ours = has_run && (has_marker ? last->clean && seal_equal(&last->seal, &seal) : !last->clean);
+	dir->ours = has_run && (has_marker ? last->state == RUN_CLEAN && seal_equal(&last->seal, &seal) : last->state != RUN_CLEAN);
 	if (has_marker)
 		dir->stop = LOG_DIR_CLEAN;
 	else if (!has_run)
 		dir->stop = LOG_DIR_NEW; /* the scan knows better */
 	else
 		dir->stop = dir->ours && same_machine ? LOG_DIR_PROCESS_CRASH : LOG_DIR_UNCLEAN;
+	if (dir->distrusts_cache && dir->stop == LOG_DIR_PROCESS_CRASH)
+		dir->stop = LOG_DIR_UNCLEAN;
 }
 
 static int read_run(struct log_dir *dir)
@@ -432,6 +440,39 @@ static struct log_load_info load_info(struct log_dir *dir, struct slice topic, i
 	return info;
 }
 
+struct dropping {
+	struct log_dir *dir;
+	const char *folder;
+};
+
+static int drop_file_cache(void *ctx, const char *name, bool is_dir)
+{
+	struct dropping *dropping = ctx;
+	struct fs *fs = dropping->dir->fs;
+	char path[FS_PATH_MAX];
+	int fd, rc;
+
+	if (is_dir || (size_t)snprintf(path, sizeof path, "%s/%s", dropping->folder, name) >= sizeof path)
+		return 0;
+	rc = fs_open(fs, path, FS_READ, &fd);
+	if (rc < 0)
+		return rc;
+	rc = fs_drop_cache(fs, fd);
+	fs_close(fs, fd);
+	return rc;
+}
+
+/* After a sync has failed pages may say what the device does not. */
+static int drop_cache(struct log_dir *dir, const struct log_dir_entry *entry)
+{
+	char name[DIR_NAME_MAX], path[FS_PATH_MAX];
+	struct dropping dropping = {dir, path};
+
+	dir_name_format(slice_of_text(entry->topic), entry->partition, name);
+	log_dir_file(dir, name, path);
+	return fs_list(dir->fs, path, drop_file_cache, &dropping);
+}
+
 int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, const struct log_observer *observer,
 		 struct log **ret_log, struct error *err)
 {
@@ -440,6 +481,12 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
 
 	if (log_dir_failed(dir))
 		return error_set(err, ERR_IO, "log dir %s has failed", dir->path);
+	if (dir->distrusts_cache) {
+		int rc = log_dir_check(dir, drop_cache(dir, entry), "dropping what is cached");
+
+		if (rc < 0)
+			return error_set(err, rc, "log dir %s: %s", dir->path, error_text(rc));
+	}
 	return log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
 }
 
@@ -470,18 +517,38 @@ static void free_entries(struct log_dir *dir)
 	dir->n_entries = 0;
 }
 
+/* All that was cached has been dropped and loaded again, and synced since. */
+static int forget_failure(struct log_dir *dir)
+{
+	char path[FS_PATH_MAX];
+
+	if (!dir->distrusts_cache)
+		return 0;
+	log_dir_file(dir, RUN_FAILED_FILE, path);
+	return log_dir_check(dir, fs_unlink(dir->fs, path), "removing " RUN_FAILED_FILE);
+}
+
 int log_dir_load_done(struct log_dir *dir)
 {
-	int rc = dir->clean ? 0 : log_dir_sync(dir);
+	int rc = 0;
 
+	pthread_mutex_lock(&dir->registry_lock);
+	forget_missing(dir);
+	pthread_mutex_unlock(&dir->registry_lock);
+	if (!dir->clean)
+		rc = log_dir_sync(dir);
+	/* A mark says that the checkpoints are the partition's own: they come first. */
+	if (rc == 0 && !dir->clean)
+		rc = log_dir_write_points(dir);
+	if (rc == 0 && !dir->clean)
+		rc = log_dir_write_watermarks(dir);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&dir->registry_lock);
-	forget_missing(dir);
 	rc = log_dir_write_run(dir);
 	pthread_mutex_unlock(&dir->registry_lock);
 	free_entries(dir);
-	return rc;
+	return rc < 0 ? rc : forget_failure(dir);
 }
 
 /* ---- ending ---- */
@@ -517,7 +584,7 @@ static int write_down(struct log_dir *dir)
 		rc = log_dir_write_watermarks(dir);
 	if (rc < 0)
 		return rc;
-	dir->run.clean = true;
+	dir->run.state = RUN_CLEAN;
 	dir->run.seal = seal_of(dir);
 	rc = log_dir_write_run(dir);
 	return rc < 0 ? rc : clean_marker_write(dir->fs, dir->path);
@@ -546,6 +613,7 @@ void log_dir_free(struct log_dir *dir)
 
 	if (!dir)
 		return;
+	log_dir_note_failure(dir);
 	while ((log = first_log(dir)) != NULL)
 		log_free(log);
 	while (dir->removals) {

@@ -35,6 +35,8 @@ struct log_dir {
 	enum log_dir_stop stop;
 	bool clean;        /* the last stop was, whoever's it was */
 	bool ours;         /* the marks count: nobody else wrote since */
+	bool distrusts_cache; /* a sync failed in the last run */
+	bool failure_noted;   /* as klamm.failed */
 	int64_t last_broker_epoch;
 
 	struct shared_flag failed;
@@ -91,5 +93,8 @@ int log_dir_write_watermarks(struct log_dir *dir);
 /* ---- log_dir_sync.c ---- */
 
 void log_dir_wake(struct log_dir *dir);
+
+/* Tries to make the file that tells the next start that the dir has failed, once. */
+void log_dir_note_failure(struct log_dir *dir);
 
 #endif

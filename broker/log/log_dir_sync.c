@@ -440,11 +440,28 @@ static int64_t earlier(const struct due *due, int64_t next)
 	return due->at_ms != 0 && due->at_ms < next ? due->at_ms : next;
 }
 
+void log_dir_note_failure(struct log_dir *dir)
+{
+	char path[FS_PATH_MAX];
+	int fd, rc;
+
+	if (!log_dir_failed(dir) || dir->failure_noted || dir->lock_fd < 0)
+		return;
+	dir->failure_noted = true;
+	log_dir_file(dir, RUN_FAILED_FILE, path);
+	rc = fs_open(dir->fs, path, FS_WRITE | FS_CREATE, &fd);
+	if (rc == 0)
+		fs_close(dir->fs, fd);
+	else
+		trace_error("log", "the failure cannot be noted: file=%s error=\"%s\"", path, error_text(rc));
+}
+
 int log_dir_tick(struct log_dir *dir, int64_t now_ms, int64_t *ret_wait_ms)
 {
 	int64_t next;
 	int rc;
 
+	log_dir_note_failure(dir);
 	if (log_dir_failed(dir))
 		return ERR_IO;
 	next = remove_due(dir, now_ms);

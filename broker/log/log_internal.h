@@ -76,6 +76,8 @@ struct log {
 	struct batch_tail *tail;   /* NULL until the first append */
 	struct log_config config;
 	struct log_observer observer;
+	struct aborted_txn *aborted; /* not in the transaction index yet, for want of room */
+	int32_t n_aborted;
 	int64_t unflushed_since_ms; /* calendar; 0 nothing unflushed */
 	uint32_t names_changes;     /* files made, renamed, removed or cut since load */
 	uint32_t names_synced;      /* ... of which a flush with names has covered so many */
@@ -141,8 +143,19 @@ int log_write_snapshot(struct log *log, int64_t offset);
 /* Begins a new segment. An active one without batches is replaced, or kept when it has that base offset. */
 int log_roll(struct log *log, int64_t base_offset);
 
+/* Writes the epoch file when there is a change. */
+int log_write_epochs(struct log *log);
+
 /* Adds an active segment with its file. */
 int log_push_segment(struct log *log, int64_t base_offset);
+
+/* ---- log_txn.c ---- */
+
+/* Writes the index entries that had no room. */
+int log_write_pending_aborted(struct log *log);
+
+/* Forgets those whose marker is at or above the offset. */
+void log_drop_pending_aborted(struct log *log, int64_t offset);
 
 /* ---- log_read.c ---- */
 
@@ -154,7 +167,8 @@ int log_find_batch(struct log *log, int32_t i, int64_t offset, struct batch_foun
 int log_open(struct log_dir *dir, struct slice topic, int32_t partition, const struct log_load_info *info,
 	     const struct log_config *config, const struct log_observer *observer, struct log **ret_log, struct error *err);
 
-/* Checks and repairs the segments after a stop that was not clean; sets the log end. *ret_from: the first offset that was looked at. */
+/* Checks and repairs the segments after a stop that was not clean; sets the log end. *ret_from: from
+ * where on what is derived from batches (producers, aborted transactions) is to be made anew. */
 int log_recover(struct log *log, const struct log_load_info *info, int64_t *ret_from, struct error *err);
 
 /* Makes the epoch entries from the batches. */

@@ -423,8 +423,6 @@ static int load_batches(struct log *log, struct folder *folder, const struct log
 	}
 	/* Recovery adds the epochs of what it looks at, so those of the file come first. */
 	rc = load_epochs(log, folder);
-	if (rc == ERR_CORRUPT || rc == ERR_TRUNCATED)
-		rc = 0;
 	return rc < 0 ? rc : log_recover(log, info, ret_from, err);
 }
 
@@ -442,6 +440,9 @@ static int load(struct log *log, const struct log_load_info *info, struct error 
 		rc = load_topic_id(log, &folder);
 	if (rc == 0)
 		rc = load_producers(log, &folder, info, recovered_from);
+	/* The next recovery begins at a later mark and takes the epochs below from the file. */
+	if (rc == 0 && !info->clean)
+		rc = log_write_epochs(log);
 	free(folder.files);
 	for (int32_t i = 0; i < log->n_segments; i++) {
 		segment_shut(log->segments[i]);

@@ -1,7 +1,7 @@
 /*
  * Recovery after a stop that was not clean (kafka.md 5.5, reliability.md D11); see log_internal.h.
  *
- *     segments that end at or below the mark ................ taken as they are
+ *     segments that end below the mark ...................... taken as they are
  *     the segment that holds the mark ....................... from the last index entry at or below it on
  *     those behind it ....................................... from their start
  *         every batch: whole, CRC, offsets and epochs ascend; index entries made anew
@@ -19,6 +19,8 @@
 #include "common/trace.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 struct recovery {
 	struct log *log;
@@ -26,6 +28,8 @@ struct recovery {
 	int64_t mark;    /* all below must be there */
 	int64_t end;     /* the offset after the last good batch */
 	int32_t epoch;   /* of the last good batch */
+	bool epochs_cut;
+	int32_t n_taken; /* segments that were not looked at */
 	struct error *err;
 };
 
@@ -90,6 +94,10 @@ static const char *misfit(const struct recovery *recovery, const struct segment 
 
 static int take_batch(struct recovery *recovery, struct segment *segment, const struct batch_found *found)
 {
+	/* From the first batch that is looked at the batches say which epochs there are: the file may be older than they. */
+	if (!recovery->epochs_cut)
+		epoch_cache_truncate_end(&recovery->log->epochs, found->header.base_offset);
+	recovery->epochs_cut = true;
 	recovery->end = batch_next_offset(&found->header);
 	if (found->header.leader_epoch >= 0)
 		recovery->epoch = found->header.leader_epoch;
@@ -115,6 +123,7 @@ static int scan_segment(struct recovery *recovery, struct segment *segment, stru
 
 	while ((rc = batch_scan_next(scan, &found)) == 1) {
 		what = misfit(recovery, segment, &found.header);
+		if (getenv("DBG")) fprintf(stderr, "DBG seg %ld pos %ld base %ld last %ld epoch %d size %zu end %ld nextbase %ld mark %ld what %s\n", segment->base_offset, found.pos, found.header.base_offset, batch_last_offset(&found.header), found.header.leader_epoch, found.header.size, recovery->end, next_base, recovery->mark, what ? what : "-");
 		if (!what && found.header.base_offset < next_base) {
 			rc = take_batch(recovery, segment, &found);
 			if (rc < 0)
@@ -143,13 +152,13 @@ static int look_at_segment(struct recovery *recovery, struct segment *segment, i
 	int fd, rc = begin_segment(recovery, segment, &pos);
 
 	*ret_good = pos;
-	if (rc < 0 || segment->size == 0)
-		return rc;
 	/* Inside of a segment the batch at the index entry tells where it begins. */
 	if (pos > 0)
 		recovery->end = -1;
 	else if (recovery->end < segment->base_offset)
 		recovery->end = segment->base_offset;
+	if (rc < 0 || segment->size == 0)
+		return rc;
 	rc = fd_cache_pin(log_fds(recovery->log), &segment->file, &fd);
 	if (rc < 0)
 		return rc;
@@ -188,15 +197,21 @@ static int drop_after(struct recovery *recovery, int32_t i)
 	return rc;
 }
 
-/* Whether the log goes on in the segment behind i, or ends here. */
+/*
+ * Whether the log goes on in the segment behind i, or ends here. A segment of ours begins where the one before ended, also in a compacted
+ * log, unless offsets jumped too far for one segment: where offsets are missing in between, the tail of this one was lost with the
+ * power while the next one survived, and nothing behind the hole may stand. Kafka's segments may begin later.
+ */
 static bool goes_on(const struct recovery *recovery, int32_t i)
 {
 	const struct log *log = recovery->log;
 	int64_t next_base = log->segments[i + 1]->base_offset;
 
-	if (recovery->end < next_base)
-		return log->config.cleanup_compact || recovery->end < recovery->mark;
-	return recovery->end == next_base;
+	if (recovery->end >= next_base)
+		return recovery->end == next_base;
+	if (recovery->end < recovery->mark || next_base - log->segments[i]->base_offset > INT32_MAX / 2)
+		return true;
+	return !recovery->info->ours && log->config.cleanup_compact;
 }
 
 static int recover_segment(struct recovery *recovery, int32_t i, bool *ret_goes_on)
@@ -208,14 +223,16 @@ static int recover_segment(struct recovery *recovery, int32_t i, bool *ret_goes_
 	int rc;
 
 	*ret_goes_on = !is_last;
-	if (next_base <= recovery->mark) {
+	/* One that ends at the mark is looked at: when that is where the log was cut, the cut itself may not have reached the disk. */
+	if (next_base < recovery->mark) {
 		recovery->end = next_base;
+		recovery->n_taken = i + 1;
 		return 0;
 	}
 	rc = look_at_segment(recovery, segment, next_base, &good);
 	if (rc < 0)
 		return rc;
-	if (!is_last && !log->config.cleanup_compact && recovery->end < next_base && recovery->end < recovery->info->mark)
+	if (!is_last && recovery->end < next_base && recovery->end < recovery->info->mark)
 		return damaged(recovery, segment, good, "the segment ends too early");
 	*ret_goes_on = !is_last && goes_on(recovery, i);
 	rc = cut_tail(recovery, segment, good);
@@ -225,14 +242,13 @@ static int recover_segment(struct recovery *recovery, int32_t i, bool *ret_goes_
 }
 
 /* The indexes of segments behind which the log goes on are complete now. */
-static int rest_closed(struct log *log)
+static int rest_closed(const struct recovery *recovery)
 {
+	const struct log *log = recovery->log;
 	int rc = 0;
 
-	for (int32_t i = 0; rc == 0 && i < log->n_segments - 1; i++) {
-		if (log->segments[i]->offsets.tail || log->segments[i]->times.tail)
-			rc = segment_rest(log->segments[i], true);
-	}
+	for (int32_t i = recovery->n_taken; rc == 0 && i < log->n_segments - 1; i++)
+		rc = segment_rest(log->segments[i], true);
 	return rc;
 }
 
@@ -245,7 +261,7 @@ static int drop_aborted_from(struct log *log, int64_t offset)
 		if (!log->segments[i]->has_txn_index)
 			continue;
 		segment_path(log->segments[i], LOG_FILE_TXN_INDEX, path);
-		rc = txn_index_truncate(log_fs(log), path, offset);
+		rc = txn_index_truncate(log_fs(log), path, log->segments[i]->base_offset, offset);
 	}
 	return rc;
 }
@@ -270,10 +286,9 @@ int log_recover(struct log *log, const struct log_load_info *info, int64_t *ret_
 		trace_warn("log", "log ends below its recovery point: log=%s log_end=%" PRId64 " recovery_point=%" PRId64,
 			   log->home->path, recovery.end, recovery.mark);
 	shared_i64_set(&log->end, recovery.end);
-	rc = rest_closed(log);
-	if (rc == 0)
-		rc = drop_aborted_from(log, recovery.mark);
+	/* The transaction index of the segment that holds the mark may lag behind its batches: it is made anew with the later ones. */
+	*ret_from = log->segments[log_segment_for(log, recovery.mark - 1)]->base_offset;
 	log->touched = true;
-	*ret_from = recovery.mark;
-	return rc;
+	rc = rest_closed(&recovery);
+	return rc < 0 ? rc : drop_aborted_from(log, *ret_from);
 }

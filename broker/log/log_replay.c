@@ -75,6 +75,8 @@ int log_prune_snapshots(struct log *log, struct log_snapshots *snapshots)
 		}
 		log_snapshot_path(log, offset, path);
 		rc = rc < 0 ? rc : fs_unlink(log_fs(log), path);
+		/* It may have gone with its segment. */
+		rc = rc == ERR_NOT_FOUND ? 0 : rc;
 		log_names_changed(log);
 	}
 	snapshots->n = n_kept;
@@ -159,6 +161,12 @@ int log_replay(struct log *log, const struct log_snapshots *snapshots, int64_t n
 	return rc;
 }
 
+/* A torn tail, which recovery looks at later: what lies before it counts. */
+static bool is_damage(int rc)
+{
+	return rc == ERR_CORRUPT || rc == ERR_TRUNCATED;
+}
+
 /* The epoch of the first batch of a segment; -1 when it has none. */
 static int first_epoch(struct segment *segment, int32_t *ret_epoch)
 {
@@ -166,7 +174,7 @@ static int first_epoch(struct segment *segment, int32_t *ret_epoch)
 	int rc = segment_find(segment, segment->base_offset, &found);
 
 	*ret_epoch = rc == 1 ? found.header.leader_epoch : -1;
-	return rc < 0 ? rc : 0;
+	return rc < 0 && !is_damage(rc) ? rc : 0;
 }
 
 static int scan_epochs(struct log *log, struct segment *segment)
@@ -184,7 +192,7 @@ static int scan_epochs(struct log *log, struct segment *segment)
 	}
 	batch_scan_fini(&scan);
 	fd_cache_unpin(&segment->file);
-	return rc;
+	return is_damage(rc) ? 0 : rc;
 }
 
 int log_rebuild_epochs(struct log *log)

@@ -18,6 +18,7 @@ static void set_end(struct log *log, int64_t end)
 	if (log_high_watermark(log) > end)
 		log_set_high_watermark(log, end);
 	epoch_cache_truncate_end(&log->epochs, end);
+	log_drop_pending_aborted(log, end);
 	if (log->tail)
 		log->tail->n = 0;
 	log_names_changed(log);
@@ -34,20 +35,19 @@ static int drop_from(struct log *log, int32_t first)
 	return rc;
 }
 
-/* Where the log ends when it is cut at an offset in segment i: where the batch that holds it begins. */
+/*
+ * Where the log ends when it is cut at an offset in segment i: behind the last batch that lies wholly below. That is lower than the offset
+ * where it falls inside of a batch, or where compaction left none: the end is always what the next start would find.
+ */
 static int find_cut(struct log *log, int32_t i, int64_t offset, int64_t *ret_pos, int64_t *ret_end)
 {
 	struct batch_found found;
 	int rc = segment_find(log->segments[i], offset, &found);
 
-	*ret_end = offset;
-	*ret_pos = log->segments[i]->size;
-	if (rc == 1) {
-		*ret_pos = found.pos;
-		if (found.header.base_offset < offset)
-			*ret_end = found.header.base_offset;
-	}
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	*ret_pos = rc == 1 ? found.pos : log->segments[i]->size;
+	return segment_end_below(log->segments[i], *ret_pos, ret_end);
 }
 
 static int cut_inside(struct log *log, int32_t i, int64_t pos, int64_t end)

@@ -44,6 +44,23 @@ static bool take_seal(struct slice *rest, struct run_seal *ret_seal)
 	return text_number(mtime, INT64_MIN, INT64_MAX, &ret_seal->mtime_ms) && text_number(size, 0, INT64_MAX, &ret_seal->size);
 }
 
+static const char *const state_names[] = {[RUN_RUNNING] = "running", [RUN_CLEAN] = "clean"};
+
+static bool take_state(struct slice *rest, enum run_state *ret_state)
+{
+	struct slice value;
+
+	if (!take_value(rest, "state", &value))
+		return false;
+	for (enum run_state state = RUN_RUNNING; state <= RUN_CLEAN; state++) {
+		if (slice_is_text(value, state_names[state])) {
+			*ret_state = state;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool take_head(struct slice *rest, struct run_file *ret_run)
 {
 	struct slice value;
@@ -60,10 +77,7 @@ static bool take_head(struct slice *rest, struct run_file *ret_run)
 	ret_run->fs_id = (uint64_t)n;
 	if (!take_value(rest, "directory", &value) || !uuid_parse(value, &ret_run->directory_id))
 		return false;
-	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_value(rest, "state", &value))
-		return false;
-	ret_run->clean = slice_is_text(value, "clean");
-	if (!ret_run->clean && !slice_is_text(value, "running"))
+	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_state(rest, &ret_run->state))
 		return false;
 	return take_seal(rest, &ret_run->seal);
 }
@@ -121,7 +135,7 @@ int run_file_write(struct fs *fs, const char *path, const struct run_file *run, 
 
 	uuid_format(&run->directory_id, id);
 	text_add(&out, RUN_FILE " 1\nboot %s\nfs %" PRId64 "\ndirectory %s\n", run->boot_id, (int64_t)run->fs_id, id);
-	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\n", run->broker_epoch, run->clean ? "clean" : "running");
+	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\n", run->broker_epoch, state_names[run->state]);
 	text_add(&out, "seal %" PRId64 " %" PRId64 " %" PRId64 "\n", (int64_t)run->seal.inode, run->seal.mtime_ms, run->seal.size);
 	text_add(&out, "marks %" PRId32 "\n%.*s", n_marks, (int)marks->len, marks->at ? marks->at : "");
 	text_add(&out, "crc %08" PRIx32 "\n", crc32c(out.at, out.len));

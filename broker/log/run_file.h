@@ -28,12 +28,20 @@ struct run_seal {
 	int64_t size;
 };
 
+/*
+ * A file of its own that exists once a sync has failed: what the page cache holds may never have reached the device (D10). It is
+ * not synced: it matters as long as the page cache lives, and klamm.run is not touched on a device that fails.
+ */
+#define RUN_FAILED_FILE "klamm.failed"
+
+enum run_state { RUN_RUNNING, RUN_CLEAN };
+
 struct run_file {
 	char boot_id[RUN_BOOT_ID_LEN + 1]; /* "" unknown */
 	uint64_t fs_id;
 	struct uuid directory_id;
 	int64_t broker_epoch; /* -1 unknown */
-	bool clean;
+	enum run_state state;
 	struct run_seal seal;
 };
 

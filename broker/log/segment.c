@@ -124,6 +124,8 @@ void segment_release(struct segment *segment)
 	if (!segment || !refcount_release(&segment->refs))
 		return;
 	fds = segment->home->fds;
+	if (segment->held_open)
+		fd_cache_unpin(&segment->file);
 	fd_cache_forget(fds, &segment->file);
 	index_file_fini(&segment->offsets, fds);
 	index_file_fini(&segment->times, fds);
@@ -151,6 +153,19 @@ int segment_wake(struct segment *segment)
 	return 0;
 }
 
+/* The log may go on in the segment before this one, which must then not lie about where that ends. */
+static int undo_create(struct segment *segment, int cause)
+{
+	char path[FS_PATH_MAX];
+
+	segment_shut(segment);
+	segment_path(segment, LOG_FILE_LOG, path);
+	if (fs_unlink(segment_fs(segment), path) < 0)
+		return ERR_IO;
+	segment->exists = false;
+	return cause;
+}
+
 int segment_create(struct segment *segment, const struct log_config *config)
 {
 	int fd, rc;
@@ -164,7 +179,7 @@ int segment_create(struct segment *segment, const struct log_config *config)
 	if (config->preallocate)
 		rc = fs_allocate(segment_fs(segment), fd, config->segment_bytes);
 	fd_cache_unpin(&segment->file);
-	return rc;
+	return rc < 0 ? undo_create(segment, rc) : 0;
 }
 
 static int restore_length(struct segment *segment, int fd, int cause)
@@ -279,10 +294,24 @@ static int rename_one(struct segment *segment, enum log_file_kind kind)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* Another file may get this name when the log begins there again: who still sends this one must not open that. */
+static int hold_open(struct segment *segment)
+{
+	int fd, rc;
+
+	if (segment->held_open || refcount_is_one(&segment->refs))
+		return 0;
+	rc = fd_cache_pin(segment->home->fds, &segment->file, &fd);
+	segment->held_open = rc == 0;
+	return rc;
+}
+
 int segment_rename_deleted(struct segment *segment)
 {
-	int rc;
+	int rc = hold_open(segment);
 
+	if (rc < 0)
+		return rc;
 	index_file_fini(&segment->offsets, segment->home->fds);
 	index_file_fini(&segment->times, segment->home->fds);
 	fd_cache_lock(segment->home->fds);

@@ -42,6 +42,7 @@ struct segment {
 	bool exists;              /* there is a log file */
 	bool deleted;             /* its files have the suffix .deleted; changed under fd_cache_lock */
 	bool has_txn_index;
+	bool held_open;           /* deleted while slices had it: its name may become another file's, so the descriptor stays */
 	int32_t bytes_since_index;
 	struct segment_home *home;
 	int64_t base_offset;
@@ -100,6 +101,9 @@ int segment_find(struct segment *segment, int64_t offset, struct batch_found *re
 /* The position of the last batch that begins at or below pos (0 <= pos <= size): where a range of whole batches may end. */
 int segment_find_boundary(struct segment *segment, int64_t pos, int64_t *ret_pos);
 
+/* The offset after the last batch that ends at or below pos; the base offset when there is none. */
+int segment_end_below(struct segment *segment, int64_t pos, int64_t *ret_end);
+
 /* The offset after the last batch; only while nothing is pending. ERR_CORRUPT when the file does not end with a whole batch. */
 int segment_read_end(struct segment *segment, int64_t *ret_end);
 
@@ -112,7 +116,7 @@ int segment_cut(struct segment *segment, int64_t pos, int64_t offset);
 /* The end of a segment's active life (roll, close): last time index entry, indexes written, a preallocated tail given back. */
 int segment_rest(struct segment *segment, bool trim);
 
-/* Renames all its files to .deleted. */
+/* Renames all its files to .deleted. Slices keep what they have. */
 int segment_rename_deleted(struct segment *segment);
 
 /* Closes the log file when nobody uses it. */

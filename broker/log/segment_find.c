@@ -119,6 +119,31 @@ int segment_find_boundary(struct segment *segment, int64_t pos, int64_t *ret_pos
 	return 0;
 }
 
+int segment_end_below(struct segment *segment, int64_t pos, int64_t *ret_end)
+{
+	struct offset_index_entry entry;
+	struct batch_scan scan;
+	struct batch_found found;
+	int64_t end = segment->base_offset;
+	int rc;
+
+	*ret_end = end;
+	if (pos == 0)
+		return 0;
+	rc = offset_index_find_pos(&segment->offsets, segment->home->fds, pos - 1, &entry);
+	if (rc == 0)
+		rc = begin_walk(segment, entry.pos, &scan);
+	if (rc < 0)
+		return rc;
+	while ((rc = batch_scan_next(&scan, &found)) == 1 && scan.pos <= pos)
+		end = batch_next_offset(&found.header);
+	end_walk(segment, &scan);
+	if (rc < 0)
+		return rc;
+	*ret_end = end;
+	return 0;
+}
+
 static int read_end_from(struct segment *segment, int64_t pos, int64_t *ret_end)
 {
 	struct batch_scan scan;
@@ -242,7 +267,7 @@ int segment_cut(struct segment *segment, int64_t pos, int64_t offset)
 		rc = recount_times(segment);
 	if (rc == 0 && segment->has_txn_index) {
 		segment_path(segment, LOG_FILE_TXN_INDEX, path);
-		rc = txn_index_truncate(segment_fs(segment), path, offset);
+		rc = txn_index_truncate(segment_fs(segment), path, segment->base_offset, offset);
 	}
 	return rc;
 }

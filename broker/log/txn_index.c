@@ -89,10 +89,10 @@ static bool count_entry(void *ctx, const struct aborted_txn *aborted)
 	return true;
 }
 
-int txn_index_truncate(struct fs *fs, const char *path, int64_t offset)
+int txn_index_truncate(struct fs *fs, const char *path, int64_t base_offset, int64_t offset)
 {
 	struct count_below count = {offset, 0};
-	int fd, rc = txn_index_walk(fs, path, INT64_MIN, count_entry, &count);
+	int fd, rc = txn_index_walk(fs, path, base_offset, count_entry, &count);
 
 	if (rc < 0 && rc != ERR_CORRUPT)
 		return rc;

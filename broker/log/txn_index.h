@@ -22,7 +22,7 @@ int txn_index_append(struct fs *fs, const char *path, const struct aborted_txn *
 /* Calls each in file order; a missing file has no entries. ERR_CORRUPT at a version or an offset that cannot be (below base). */
 int txn_index_walk(struct fs *fs, const char *path, int64_t base_offset, txn_index_fn *each, void *ctx);
 
-/* Drops the entries whose marker is at or above the offset; removes the file when none is left. */
-int txn_index_truncate(struct fs *fs, const char *path, int64_t offset);
+/* Drops the entries whose marker is at or above the offset, and what is damaged; removes the file when none is left. */
+int txn_index_truncate(struct fs *fs, const char *path, int64_t base_offset, int64_t offset);
 
 #endif

@@ -29,6 +29,7 @@ struct names {
 struct name_change {
 	char *name;
 	struct node *node;
+	bool with_next; /* both parts of a rename reach the platter, or none */
 };
 
 struct bytes {
@@ -193,7 +194,7 @@ static void change_name(struct fs_mem *mem, struct node *dir, const char *name, 
 	}
 	if (node)
 		node->refs++;
-	dir->changes[dir->n_changes++] = (struct name_change){memory_copy_text(name), node};
+	dir->changes[dir->n_changes++] = (struct name_change){memory_copy_text(name), node, false};
 	names_put(mem, &dir->names, name, node);
 	dir->mtime_ms = mem->now_ms;
 }
@@ -440,6 +441,8 @@ static int mem_rename(struct fs *fs, const char *from, const char *to)
 		return ERR_NOT_FOUND;
 	node->refs++;
 	change_name(mem, to_dir, to_name, node);
+	/* Between folders the two parts may come apart; the house never does that. */
+	to_dir->changes[to_dir->n_changes - 1].with_next = to_dir == from_dir;
 	change_name(mem, from_dir, from_name, NULL);
 	node_release(mem, node);
 	return 0;
@@ -639,6 +642,9 @@ static int mem_datasync(struct fs *fs, int fd)
 	struct handle *handle = handle_of(mem, fd);
 	int rc = enter_whole(mem, FS_MEM_DATASYNC, handle->path);
 
+	/* A process at its end is not a device that fails. */
+	if (mem->stopped)
+		return rc;
 	if (rc < 0 || handle->node->sync_failed) {
 		handle->node->sync_failed = true;
 		return rc;
@@ -691,6 +697,24 @@ static int mem_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
 	return 0;
 }
 
+static int mem_drop_cache(struct fs *fs, int fd)
+{
+	struct fs_mem *mem = self(fs);
+	struct node *node = handle_of(mem, fd)->node;
+
+	if (!node->sync_failed)
+		return 0;
+	/* The pages whose sync failed are not waiting to be written any more. */
+	mem->used += node->platter.size - node->now.size;
+	bytes_resize(&node->now, 0);
+	bytes_resize(&node->now, node->platter.size);
+	if (node->platter.size > 0)
+		memcpy(node->now.data, node->platter.data, (size_t)node->platter.size);
+	node->dirty_from = INT64_MAX;
+	node->sync_failed = false;
+	return 0;
+}
+
 static int mem_lock(struct fs *fs, int fd)
 {
 	struct fs_mem *mem = self(fs);
@@ -710,6 +734,8 @@ static int mem_sync_all(struct fs *fs, int fd)
 	struct handle *handle = handle_of(mem, fd);
 	int rc = enter_whole(mem, FS_MEM_SYNC_ALL, handle->path);
 
+	if (mem->stopped)
+		return rc;
 	for (struct node *node = mem->nodes.next; node != &mem->nodes; node = node->next) {
 		if (rc < 0)
 			node->sync_failed |= node->dirty_from != INT64_MAX;
@@ -793,6 +819,8 @@ static void lose_names(struct fs_mem *mem, struct node *dir)
 		return;
 	if (below(mem, 3) == 0)
 		n = n_changes;
+	if (n > 0 && dir->changes[n - 1].with_next)
+		n++;
 	sync_names(mem, dir, n);
 	names_fini(mem, &dir->names);
 	for (int i = 0; i < dir->platter_names.n; i++)
@@ -881,6 +909,7 @@ struct fs_mem *fs_mem_new(uint64_t seed)
 		.allocate = mem_allocate,
 		.fd_stat = mem_fd_stat,
 		.will_need = mem_will_need,
+		.drop_cache = mem_drop_cache,
 		.lock = mem_lock,
 		.sync_dir = mem_sync_dir,
 		.sync_all = mem_sync_all,
@@ -946,6 +975,11 @@ int64_t fs_mem_n_changes(const struct fs_mem *mem)
 void fs_mem_stop_at(struct fs_mem *mem, int64_t n)
 {
 	mem->stop_at = n;
+}
+
+bool fs_mem_stopped(const struct fs_mem *mem)
+{
+	return mem->stopped;
 }
 
 int fs_mem_n_open(const struct fs_mem *mem)

@@ -76,6 +76,9 @@ int64_t fs_mem_n_changes(const struct fs_mem *mem);
  * a pwrite, done in part. 0: never. */
 void fs_mem_stop_at(struct fs_mem *mem, int64_t n);
 
+/* Whether the process has run into its end. */
+bool fs_mem_stopped(const struct fs_mem *mem);
+
 /* All handles and locks are gone; calls work again. */
 void fs_mem_crash(struct fs_mem *mem);
 
