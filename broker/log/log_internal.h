@@ -188,6 +188,9 @@ int log_list_snapshots(struct log *log, struct log_snapshots *ret_snapshots);
  * transactions whose marker is at or above index_from are written to the transaction index. */
 int log_replay(struct log *log, const struct log_snapshots *snapshots, int64_t newest, int64_t index_from);
 
+/* Removes all snapshot files: the log begins anew. */
+int log_drop_snapshots(struct log *log);
+
 /* Removes the files of snapshots above the log end, and of those that are neither at a segment's base nor the newest. */
 int log_prune_snapshots(struct log *log, struct log_snapshots *snapshots);
 

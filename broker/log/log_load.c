@@ -269,23 +269,23 @@ static int make_segments(struct log *log, struct folder *folder)
 	return rc;
 }
 
-/* Indexes that are missing where there should be one; looked at before recovery only in what recovery will not look at. */
-static int make_missing_indexes(struct log *log, const struct log_config *config)
+/* Indexes that are missing where there should be one, in the segments that recovery does not look at. */
+static int make_missing_indexes(struct log *log, const struct log_load_info *info, const struct log_config *config)
 {
+	int64_t mark = info->mark > info->recovery_point ? info->mark : info->recovery_point;
 	int rc = 0;
 
 	for (int32_t i = 0; rc == 0 && i < log->n_segments; i++) {
 		struct segment *segment = log->segments[i];
 
+		if (!info->clean && (i == log->n_segments - 1 || log->segments[i + 1]->base_offset >= mark))
+			break;
 		if (segment->size == 0 || (segment->offsets.exists && segment->times.exists))
 			continue;
 		if (segment->size <= config->index_interval_bytes && !segment->offsets.exists && segment->times.exists)
 			continue;
 		rc = segment_rebuild(segment, config);
 		log->touched = true;
-		/* A torn tail is recovery's business. */
-		if (rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED)
-			rc = 0;
 		if (rc == 0)
 			rc = segment_rest(segment, false);
 	}
@@ -403,7 +403,7 @@ static int load_segments(struct log *log, struct folder *folder, const struct lo
 	if (rc == 0)
 		rc = make_segments(log, folder);
 	if (rc == 0)
-		rc = make_missing_indexes(log, &log->config);
+		rc = make_missing_indexes(log, info, &log->config);
 	if (rc == 0 && log->n_segments == 0)
 		log_add_segment(log, segment_new(log->home, info->start > 0 ? info->start : 0));
 	return rc;

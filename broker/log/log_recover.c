@@ -2,9 +2,8 @@
  * Recovery after a stop that was not clean (kafka.md 5.5, reliability.md D11); see log_internal.h.
  *
  *     segments that end below the mark ...................... taken as they are
- *     the segment that holds the mark ....................... from the last index entry at or below it on
- *     those behind it ....................................... from their start
- *         every batch: whole, CRC, offsets and epochs ascend; index entries made anew
+ *     the one that holds the mark and those behind it ....... every batch: whole, offsets and epochs ascend, and the CRC from the mark
+ *                                                              on; both indexes made anew, since only batches are sure to be on disk
  *     first bytes that are no batch:  at or above the mark -> torn tail: cut, later segments go, told and counted
  *                                     below the mark       -> ERR_CORRUPT, no batch is touched
  *
@@ -13,14 +12,11 @@
  */
 #include "broker/log/log_dir.h"
 #include "broker/log/log_internal.h"
-#include "broker/log/offset_index.h"
-#include "broker/log/time_index.h"
 #include "broker/log/txn_index.h"
 #include "common/trace.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+
 
 struct recovery {
 	struct log *log;
@@ -44,40 +40,17 @@ static int damaged(const struct recovery *recovery, const struct segment *segmen
 			 path, pos, what, recovery->end, recovery->mark);
 }
 
-/* Puts the indexes of the segment that holds the mark back to an entry at or below it. *ret_pos: from where to look at batches. */
-static int keep_indexes_below(struct recovery *recovery, struct segment *segment, int64_t *ret_pos)
-{
-	struct fd_cache *fds = log_fds(recovery->log);
-	struct offset_index_entry entry;
-	int rc = offset_index_recover(&segment->offsets, fds, segment->size);
-
-	if (rc == 0)
-		rc = offset_index_find(&segment->offsets, fds, recovery->mark - 1 - segment->base_offset, &entry);
-	if (rc == 0)
-		rc = offset_index_truncate(&segment->offsets, fds, (int64_t)entry.relative_offset + (entry.pos > 0));
-	if (rc == 0)
-		rc = time_index_recover(&segment->times, fds, (int64_t)entry.relative_offset + (entry.pos > 0));
-	*ret_pos = rc == 0 ? entry.pos : 0;
-	return rc;
-}
-
-/* Where looking begins in a segment; its indexes have nothing beyond. */
-static int begin_segment(struct recovery *recovery, struct segment *segment, int64_t *ret_pos)
+/* Forgets what the indexes say: all entries are made anew from the batches. */
+static int begin_segment(struct recovery *recovery, struct segment *segment)
 {
 	struct fd_cache *fds = log_fds(recovery->log);
 	int rc;
 
-	*ret_pos = 0;
 	segment->max_timestamp = -1;
 	segment->max_timestamp_offset = segment->base_offset;
 	segment->bytes_since_index = 0;
-	if (segment->base_offset < recovery->mark) {
-		rc = keep_indexes_below(recovery, segment, ret_pos);
-		if (rc < 0 || *ret_pos > 0) {
-			segment->max_timestamp = SEGMENT_TIMESTAMP_UNKNOWN;
-			return rc < 0 ? rc : segment_wake(segment);
-		}
-	}
+	if (recovery->end < segment->base_offset)
+		recovery->end = segment->base_offset;
 	rc = index_file_truncate(&segment->offsets, fds, 0);
 	return rc < 0 ? rc : index_file_truncate(&segment->times, fds, 0);
 }
@@ -85,7 +58,7 @@ static int begin_segment(struct recovery *recovery, struct segment *segment, int
 /* Whether a batch may follow what is there; the reason when not. */
 static const char *misfit(const struct recovery *recovery, const struct segment *segment, const struct batch_header *header)
 {
-	if (recovery->end >= 0 && header->base_offset < recovery->end)
+	if (header->base_offset < recovery->end)
 		return "offsets go back";
 	if (batch_last_offset(header) - segment->base_offset > INT32_MAX)
 		return "offset too far from the segment's base";
@@ -111,8 +84,15 @@ static const char *scan_text(int rc)
 	return rc == ERR_TRUNCATED ? "a batch is cut short" : "no valid batch";
 }
 
+static int next_batch(const struct recovery *recovery, struct batch_scan *scan, struct batch_found *ret_found)
+{
+	if (recovery->end >= recovery->mark)
+		scan->mode = BATCH_SCAN_CHECKED;
+	return batch_scan_next(scan, ret_found);
+}
+
 /*
- * Looks at the batches from pos on. *ret_good: the position behind the last good one; below the size when the rest is to be cut.
+ * Looks at the batches. *ret_good: the position behind the last good one; below the size when the rest is to be cut.
  * next_base: where the next segment begins; what this one has from there on was cut once already, before the power went.
  */
 static int scan_segment(struct recovery *recovery, struct segment *segment, struct batch_scan *scan, int64_t next_base, int64_t *ret_good)
@@ -121,9 +101,9 @@ static int scan_segment(struct recovery *recovery, struct segment *segment, stru
 	const char *what;
 	int rc;
 
-	while ((rc = batch_scan_next(scan, &found)) == 1) {
+	/* What was synced is taken by its headers; what comes after the mark must have the right checksums. */
+	while ((rc = next_batch(recovery, scan, &found)) == 1) {
 		what = misfit(recovery, segment, &found.header);
-		if (getenv("DBG")) fprintf(stderr, "DBG seg %ld pos %ld base %ld last %ld epoch %d size %zu end %ld nextbase %ld mark %ld what %s\n", segment->base_offset, found.pos, found.header.base_offset, batch_last_offset(&found.header), found.header.leader_epoch, found.header.size, recovery->end, next_base, recovery->mark, what ? what : "-");
 		if (!what && found.header.base_offset < next_base) {
 			rc = take_batch(recovery, segment, &found);
 			if (rc < 0)
@@ -148,21 +128,15 @@ static int scan_segment(struct recovery *recovery, struct segment *segment, stru
 static int look_at_segment(struct recovery *recovery, struct segment *segment, int64_t next_base, int64_t *ret_good)
 {
 	struct batch_scan scan;
-	int64_t pos;
-	int fd, rc = begin_segment(recovery, segment, &pos);
+	int fd, rc = begin_segment(recovery, segment);
 
-	*ret_good = pos;
-	/* Inside of a segment the batch at the index entry tells where it begins. */
-	if (pos > 0)
-		recovery->end = -1;
-	else if (recovery->end < segment->base_offset)
-		recovery->end = segment->base_offset;
+	*ret_good = 0;
 	if (rc < 0 || segment->size == 0)
 		return rc;
 	rc = fd_cache_pin(log_fds(recovery->log), &segment->file, &fd);
 	if (rc < 0)
 		return rc;
-	batch_scan_init(&scan, log_fs(recovery->log), fd, pos, segment->size, BATCH_SCAN_CHECKED);
+	batch_scan_init(&scan, log_fs(recovery->log), fd, 0, segment->size, BATCH_SCAN_HEADERS);
 	rc = scan_segment(recovery, segment, &scan, next_base, ret_good);
 	batch_scan_fini(&scan);
 	fd_cache_unpin(&segment->file);

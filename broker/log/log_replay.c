@@ -83,6 +83,20 @@ int log_prune_snapshots(struct log *log, struct log_snapshots *snapshots)
 	return rc;
 }
 
+int log_drop_snapshots(struct log *log)
+{
+	struct log_snapshots snapshots;
+	char path[FS_PATH_MAX];
+	int rc = log_list_snapshots(log, &snapshots);
+
+	for (int32_t i = 0; rc == 0 && i < snapshots.n; i++) {
+		log_snapshot_path(log, snapshots.offsets[i], path);
+		rc = fs_unlink(log_fs(log), path);
+	}
+	log_snapshots_fini(&snapshots);
+	return rc;
+}
+
 /* Loads the newest snapshot that is whole, dropping damaged ones. *ret_offset: up to where the state is known. */
 static int load_snapshot(struct log *log, const struct log_snapshots *snapshots, int64_t most, int64_t *ret_offset)
 {
@@ -94,10 +108,14 @@ static int load_snapshot(struct log *log, const struct log_snapshots *snapshots,
 	while (rc == 0 && (offset = newest_snapshot(snapshots, most)) >= 0) {
 		log_snapshot_path(log, offset, path);
 		rc = producer_snapshot_read(log_fs(log), path, &snapshot);
-		if (rc != ERR_CORRUPT)
+		if (rc != ERR_CORRUPT && rc != ERR_NOT_FOUND)
 			break;
-		trace_warn("log", "producer snapshot is damaged and made anew: file=%s", path);
-		rc = fs_unlink(log_fs(log), path);
+		if (rc == ERR_CORRUPT) {
+			trace_warn("log", "producer snapshot is damaged and made anew: file=%s", path);
+			rc = fs_unlink(log_fs(log), path);
+		} else {
+			rc = 0;
+		}
 		most = offset - 1;
 	}
 	if (rc == 0 && offset >= 0 && log->observer.load_snapshot)

@@ -169,10 +169,14 @@ int log_truncate_fully(struct log *log, int64_t offset)
 	shared_i64_set(&log->start, offset);
 	log->epochs.entries.n = 0;
 	log->epochs.changed = true;
+	log_drop_pending_aborted(log, 0);
 	set_end(log, offset);
 	if (log_high_watermark(log) < offset)
 		log_set_high_watermark(log, offset);
 	log_dir_start_moved(log->dir);
 	trace_info("log", "truncated fully: log=%s from=%" PRId64 " start=%" PRId64, log->home->path, before, offset);
-	return log_dir_check(log->dir, tell_observer(log), "truncating a log");
+	rc = log_drop_snapshots(log);
+	if (rc == 0 && log->observer.reset)
+		log->observer.reset(log->observer.ctx);
+	return log_dir_check(log->dir, rc, "truncating a log");
 }

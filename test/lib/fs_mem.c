@@ -645,10 +645,10 @@ static int mem_datasync(struct fs *fs, int fd)
 	/* A process at its end is not a device that fails. */
 	if (mem->stopped)
 		return rc;
-	if (rc < 0 || handle->node->sync_failed) {
-		handle->node->sync_failed = true;
+	if (rc < 0)
+		handle->node->sync_failed |= handle->node->dirty_from != INT64_MAX;
+	if (rc < 0 || handle->node->sync_failed)
 		return rc;
-	}
 	sync_file(handle->node);
 	return 0;
 }

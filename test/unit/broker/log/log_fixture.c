@@ -1,7 +1,6 @@
 /* What the tests of logs share; see log_fixture.h. */
 #include "test/unit/broker/log/log_fixture.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static void reset(void *ctx)
@@ -205,26 +204,4 @@ int fixture_flush(struct fixture *fixture)
 		return 0;
 	log_flush_run(fixture->log);
 	return log_flush_finish(fixture->log);
-}
-
-static int dump_entry(void *ctx, const char *name, bool is_dir)
-{
-	struct fs *fs = ctx;
-	char path[300];
-	char *data;
-	size_t len;
-
-	(void)is_dir;
-	snprintf(path, sizeof path, "/data/logs/t-0/%s", name);
-	if (fs_read_file(fs, path, 100000, &data, &len) < 0) return 0;
-	fprintf(stderr, "DUMP %s %zu:", name, len);
-	for (size_t i = 0; i < len && i < 16; i++) fprintf(stderr, " %02x", (uint8_t)data[i]);
-	fprintf(stderr, "\n");
-	free(data);
-	return 0;
-}
-void fixture_dump(struct fixture *fixture);
-void fixture_dump(struct fixture *fixture)
-{
-	fs_list(fixture->fs, "/data/logs/t-0", dump_entry, fixture->fs);
 }

@@ -6,7 +6,8 @@
  *
  * After a process crash the log is what it was, give or take the operation under way. After a power cut all below the durable end is
  * what it was (S1, S14); what lies above is whole batches that were once written there, in order (S8, S15). A slice gives the bytes it
- * was made for, or none (D5). KLAMM_LOG_SEEDS: how many seeds; KLAMM_LOG_SEED: only this one.
+ * was made for, or none (D5). KLAMM_LOG_SEEDS: how many seeds; KLAMM_LOG_SEED: only this one;
+ * KLAMM_LOG_VERBOSE: what it does. A failing seed is found with CK_FORK=no and KLAMM_LOG_VERBOSE=1.
  */
 #include "test/unit/broker/log/log_fixture.h"
 
@@ -98,7 +99,6 @@ static bool is_among(const struct items *items, const struct item *item)
 	return false;
 }
 
-void fixture_dump(struct fixture *fixture);
 /* ---- what the log holds ---- */
 
 static void read_log(struct run *run, struct items *ret_items)
@@ -368,7 +368,6 @@ static int op_truncate(struct run *run)
 			run->promise = end;
 		run->fresh_start = end;
 	}
-	if (getenv("DBG")) { fprintf(stderr, "truncate to %ld least %ld\n", offset, run->least_end); for (int i = 0; i < run->now.n; i++) fprintf(stderr, " [%ld %ld %zu]", run->now.at[i].base, run->now.at[i].last, run->now.at[i].len); fprintf(stderr, "\n"); fixture_dump(&run->fixture); }
 	rc = log_truncate_to(run->fixture.log, offset);
 	if (rc < 0)
 		return rc;
@@ -532,7 +531,6 @@ static void check_survivors(struct run *run, const struct items *found, bool pow
 		while (at < found->n && found->at[at].base < item->base)
 			at++;
 		ck_assert_int_lt(at, found->n);
-		if (!same_item(&found->at[at], item)) { fprintf(stderr, "item %ld %ld found %ld %ld\n", item->base, item->last, found->at[at].base, found->at[at].last); for (int k = 0; k < found->n; k++) fprintf(stderr, " [%ld %ld]", found->at[k].base, found->at[k].last); fprintf(stderr,"\n"); for (int k = 0; k < run->now.n; k++) fprintf(stderr, " [%ld %ld]", run->now.at[k].base, run->now.at[k].last); }
 		ck_assert(same_item(&found->at[at], item));
 	}
 }
@@ -553,7 +551,6 @@ static void adopt(struct run *run, const struct items *found)
 }
 
 /* Opens the log again, with the process ending once more or twice on the way. */
-void fixture_dump(struct fixture *fixture);
 static void recover(struct run *run, bool *power_cut)
 {
 	for (int i = (int)roll(run, 3); i > 0; i--) {
@@ -582,12 +579,10 @@ static void end_and_recover(struct run *run)
 
 	for (int i = 0; i < SLICES_MAX; i++)
 		drop_held(run, i);
-	if (getenv("DBG")) fixture_dump(&run->fixture);
 	if (power_cut)
 		fixture_power_cut(&run->fixture);
 	else
 		fixture_crash(&run->fixture);
-	if (getenv("DBG")) fixture_dump(&run->fixture);
 	power_cut |= distrusted;
 	recover(run, &power_cut);
 	run->n_states++;
@@ -683,11 +678,9 @@ START_TEST(random_logs_survive_their_crashes)
 		return;
 	}
 	for (seed = 1; seed <= n_seeds && (many || clock_ms() < until); seed++) {
-		/* The child's last words tell which seed it was. */
-		FILE *out = getenv("KLAMM_LOG_VERBOSE") ? stderr : NULL;
-
-		if (out)
-			fprintf(out, "seed %" PRIu64 "\n", seed);
+		/* The last words tell which seed it was. */
+		if (getenv("KLAMM_LOG_VERBOSE"))
+			fprintf(stderr, "seed %" PRIu64 "\n", seed);
 		n_states += run_seed(seed);
 	}
 	printf("log_property_test: %" PRIu64 " seeds, %" PRId64 " ends survived\n", seed - 1, n_states);
