@@ -14,3 +14,11 @@ test_bench_net_bench_LDADD = $(klamm_libs)
 noinst_PROGRAMS += test/bench/bare_loop
 test_bench_bare_loop_SOURCES = test/bench/bare_loop.c
 test_bench_bare_loop_LDADD = $(klamm_libs)
+# The clients of test/bench/run: a load by librdkafka, and single questions.
+noinst_PROGRAMS += test/bench/load
+test_bench_load_SOURCES = test/bench/load.c
+test_bench_load_LDADD = $(klamm_libs) $(RDKAFKA_LIBS)
+
+noinst_PROGRAMS += test/bench/probe
+test_bench_probe_SOURCES = test/bench/probe.c
+test_bench_probe_LDADD = $(klamm_libs)

@@ -128,6 +128,7 @@ int main(int argc, char **argv)
 	struct error err;
 	int status;
 
+	memory_keep_freed();
 	signals_block();
 	properties_init(&arguments.set);
 	status = parse(argc, argv, &arguments);

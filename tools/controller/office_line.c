@@ -261,6 +261,7 @@ static void dial(struct office_line *line, const struct sockaddr_storage *addres
 {
 	const struct office_setup *setup = &line->office->setup;
 	struct peer_setup peer = {.worker = setup->worker,
+				  .version = CLUSTER_PROTOCOL_VERSION,
 				  .limits = peer_limits_default,
 				  .port = {on_hello, on_frame, on_drained, on_closed, line}};
 	struct peer_target target = {.address = *address,
