@@ -1,5 +1,5 @@
 # Fuzz targets: <name>_replay in every build as a test, <name>_fuzz with libFuzzer under --enable-fuzz. See README.md here.
-EXTRA_DIST += test/fuzz/README.md test/fuzz/corpus
+EXTRA_DIST += test/fuzz/README.md test/fuzz/corpus test/fuzz/run
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_replay_sources = test/fuzz/fuzz.h test/fuzz/replay.c
 
