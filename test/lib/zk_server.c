@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FIRST_PORT 41200
+#define FIRST_PORT 21000 /* below the range that the system gives to outgoing connections */
 #define LAST_PORT 41999
 #define UP_MS 30000
 #define JAR "/usr/share/java/zookeeper.jar"

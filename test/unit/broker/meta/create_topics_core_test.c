@@ -209,7 +209,7 @@ START_TEST(a_request_is_bounded)
 	enum { N = 40 };
 	struct create_topic_wish wishes[N];
 	struct create_topic_plan plans[N];
-	char names[N][8];
+	char names[N][16];
 	int refusals = 0;
 
 	setup();
