@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define FIRST_PORT 21000 /* below the range that the system gives to outgoing connections */
-#define LAST_PORT 41999
+#define LAST_PORT 31000
 #define UP_MS 30000
 #define JAR "/usr/share/java/zookeeper.jar"
 

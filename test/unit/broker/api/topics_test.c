@@ -172,7 +172,7 @@ START_TEST(every_version_creates)
 	for (int version = 0; version <= 7; version++) {
 		struct create_topics_request_topic topic;
 		struct api_answer *answer;
-		char name[8];
+		char name[24];
 
 		snprintf(name, sizeof name, "v%d", version);
 		topic = wish(name, 1, 1);
@@ -590,7 +590,7 @@ START_TEST(an_answer_lost_on_the_way_is_read_back)
 {
 	struct api_fixture fixture;
 	struct create_topics_request_topic topics[20];
-	static char names[20][8];
+	static char names[20][24];
 	struct zk_server server;
 	struct api_answer *answer;
 	char connect[160];
@@ -627,7 +627,7 @@ START_TEST(cut_connections_lose_and_double_nothing)
 	enum { N = 60 };
 	struct api_fixture fixture;
 	struct create_topics_request_topic topics[N];
-	static char names[N][8];
+	static char names[N][24];
 	struct api_answer *creation, *growths[N], *deletions[N];
 	const struct topic_znode *node;
 	struct arena arena;

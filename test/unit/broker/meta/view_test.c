@@ -386,7 +386,7 @@ START_TEST(random_deltas_keep_names_and_ids_in_step)
 	struct view *view = view_new_empty();
 	struct view *kept[8] = {0};
 	unsigned seed = 4711;
-	char names[16][8];
+	char names[16][24];
 
 	for (int i = 0; i < 16; i++)
 		snprintf(names[i], sizeof names[i], "t%d", i);
