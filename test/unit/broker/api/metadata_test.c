@@ -273,7 +273,7 @@ START_TEST(ten_thousand_topics_take_milliseconds)
 	enum { N = 10000 };
 	struct api_fixture fixture;
 	static struct view_topic_delta topics[N];
-	static char names[N][16];
+	static char names[N][24];
 	struct metadata_request_topic *asked = calloc(N, sizeof *asked);
 	int32_t leader = 1;
 	struct view_partition partition = {.leader = 1, .n_replicas = 1, .n_isr = 1, .replicas = &leader, .isr = &leader};

@@ -433,7 +433,7 @@ START_TEST(ten_thousand_partitions_cost_less_than_three_megabytes)
 	struct view *view = view_new_empty();
 	struct view_partition *partitions = memory_zalloc(100, sizeof *partitions);
 	struct view_topic_delta *topics = memory_zalloc(N, sizeof *topics);
-	char(*names)[16] = memory_zalloc(N, sizeof *names);
+	char(*names)[24] = memory_zalloc(N, sizeof *names);
 	static const int32_t replicas[] = {1, 2, 3};
 	struct view_delta delta = delta_at(view);
 	size_t before = mallinfo2().uordblks;
