@@ -631,7 +631,7 @@ START_TEST(cut_connections_lose_and_double_nothing)
 	struct api_answer *creation, *growths[N], *deletions[N];
 	const struct topic_znode *node;
 	struct arena arena;
-	char path[512];
+	char path[2048];
 	int32_t version;
 
 	arena_init(&arena);
