@@ -23,3 +23,7 @@ test_unit_broker_log_log_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/log/log_property_test
 test_unit_broker_log_log_property_test_SOURCES = test/unit/broker/log/log_property_test.c $(log_fixture)
 test_unit_broker_log_log_property_test_LDADD = $(unit_libs)
+
+noinst_PROGRAMS += test/compat/log_writer
+test_compat_log_writer_SOURCES = test/compat/log_writer.c
+test_compat_log_writer_LDADD = $(klamm_libs)
