@@ -629,7 +629,8 @@ static int64_t mem_pwrite(struct fs *fs, int fd, const void *data, size_t len, i
 	}
 	if (end > node->now.size)
 		resize_file(mem, node, end);
-	memcpy(node->now.data + pos, data, len);
+	if (len > 0)
+		memcpy(node->now.data + pos, data, len);
 	if (pos < node->dirty_from)
 		node->dirty_from = pos;
 	node->mtime_ms = mem->now_ms;
