@@ -83,7 +83,7 @@ const char *run_kafka_error(struct run *run, int16_t code, struct slice message)
 
 void run_print_json(struct run *run, json_t *value)
 {
-	json_dumpf(value, run->out, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_dumpf(value, run->out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 	fputc('\n', run->out);
 	json_decref(value);
 }

@@ -19,6 +19,12 @@ const struct command command_table[] = {
 	 cluster_options, cluster_main},
 	{"api-versions", "kafka-broker-api-versions", "[OPTIONS]", "The APIs and versions that brokers serve.",
 	 api_versions_options, api_versions_main},
+	{"dump-log", "kafka-dump-log", "--files FILE,FILE [OPTIONS]", "Files of a log directory as text, checked.",
+	 dump_log_options, dump_log_main},
+	{"dump-znodes", NULL, "--zookeeper HOST:PORT/CHROOT [OPTIONS]", "All znodes: path, version, data.", dump_znodes_options,
+	 dump_znodes_main},
+	{"bench", "kafka-producer-perf-test", "--produce|--consume --topic NAME [OPTIONS]",
+	 "Load, measured: throughput and latency.", bench_options, bench_main},
 };
 
 const int command_table_n = (int)ARRAY_LEN(command_table);

@@ -142,13 +142,23 @@ static int options_read(struct consuming *consuming, struct error *err)
 
 /* ---- partitions ---- */
 
-static void source_add(struct consuming *consuming, struct slice topic, int32_t partition)
+static void topic_add(struct consuming *consuming, const struct metadata_response_topic *topic)
 {
-	const char *name = (const char *)arena_copy(&consuming->run->arena, topic).data;
-	struct source *source = &consuming->sources[consuming->n_sources++];
+	rd_kafka_topic_t *handle =
+		rd_kafka_topic_new(consuming->client, (const char *)arena_copy(&consuming->run->arena, topic->name).data, NULL);
 
-	*source = (struct source){rd_kafka_topic_new(consuming->client, name, NULL), partition, false};
-	rd_kafka_consume_start_queue(source->topic, partition, consuming->offset, consuming->queue);
+	rd_leaders_learn(consuming->client, handle);
+	for (int i = 0; i < topic->n_partitions; i++) {
+		int32_t partition = topic->partitions[i].partition_index;
+
+		if (consuming->partition >= 0 && partition != consuming->partition)
+			continue;
+		/* Each source holds the topic; the same handle comes back for the same name. */
+		consuming->sources[consuming->n_sources++] = (struct source){
+			rd_kafka_topic_new(consuming->client, rd_kafka_topic_name(handle), NULL), partition, false};
+		rd_kafka_consume_start_queue(handle, partition, consuming->offset, consuming->queue);
+	}
+	rd_kafka_topic_destroy(handle);
 }
 
 static int topic_check(struct consuming *consuming, const struct metadata_response_topic *topic, struct error *err)
@@ -179,9 +189,7 @@ static int sources_start(struct consuming *consuming, const struct metadata_resp
 		r = topic_check(consuming, topic, err);
 		if (r != RUN_OK)
 			return r;
-		for (int p = 0; p < topic->n_partitions; p++)
-			if (consuming->partition < 0 || topic->partitions[p].partition_index == consuming->partition)
-				source_add(consuming, topic->name, topic->partitions[p].partition_index);
+		topic_add(consuming, topic);
 	}
 	return consuming->n_sources ? RUN_OK : run_failed(err, "no topic matches");
 }
@@ -368,6 +376,10 @@ static int client_open_for(struct consuming *consuming, struct error *err)
 	r = rd_conf_set(run, conf, "enable.partition.eof", "true", err);
 	if (r == RUN_OK)
 		r = rd_conf_set(run, conf, "auto.offset.reset", "error", err);
+	/* A partition joins the others when the fetch under way is answered: the wait for records is the wait at the start,
+	 * too. */
+	if (r == RUN_OK)
+		r = rd_conf_set(run, conf, "fetch.wait.max.ms", consuming->exit_at_end ? "20" : "100", err);
 	if (r == RUN_OK)
 		r = rd_conf_set(run, conf, "isolation.level", args_text(&run->args, "isolation-level", "read_uncommitted"),
 				err);

@@ -3,7 +3,8 @@ klamm_sources += tools/klamm/args.c tools/klamm/args.h tools/klamm/table.c tools
 	tools/klamm/topic_file.h tools/klamm/topic_plan_core.c tools/klamm/topic_plan_core.h tools/klamm/config_list.c \
 	tools/klamm/config_list.h tools/klamm/assignment.c tools/klamm/assignment.h tools/klamm/topic_match.c tools/klamm/topic_match.h \
 	tools/klamm/dial.c tools/klamm/dial.h tools/klamm/json_text.c tools/klamm/json_text.h tools/klamm/record_line.c \
-	tools/klamm/record_line.h
+	tools/klamm/record_line.h tools/klamm/dump.c tools/klamm/dump.h tools/klamm/dump_batch.c tools/klamm/dump_index.c \
+	tools/klamm/dump_record.c tools/klamm/histogram.c tools/klamm/histogram.h
 
 bin_PROGRAMS += klamm
 klamm_SOURCES = tools/klamm/main.c tools/klamm/command.c tools/klamm/command.h tools/klamm/command_table.c tools/klamm/commands.h tools/klamm/client.c \
@@ -13,7 +14,7 @@ klamm_SOURCES = tools/klamm/main.c tools/klamm/command.c tools/klamm/command.h t
 	tools/klamm/zk_brokers.h tools/klamm/topics.c tools/klamm/topics.h tools/klamm/topics_create.c tools/klamm/topics_describe.c \
 	tools/klamm/topics_apply.c tools/klamm/configs.c tools/klamm/get_offsets.c tools/klamm/delete_records.c \
 	tools/klamm/cluster.c tools/klamm/api_versions.c tools/klamm/rd_client.c tools/klamm/rd_client.h tools/klamm/produce.c \
-	tools/klamm/consume.c
+	tools/klamm/consume.c tools/klamm/dump_log.c tools/klamm/dump_znodes.c tools/klamm/bench.c
 klamm_LDADD = $(klamm_libs) $(YAML_LIBS) $(RDKAFKA_LIBS)
 
 # Kafka's names for the same program: not installed unless asked for, since a machine may have Kafka's own.

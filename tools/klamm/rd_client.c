@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define LEARN_TIMEOUT_MS 5000
+
 /* Keys of Java's clients that have no meaning here: serializers are bytes, the rest is how the JVM works. */
 static bool is_java_only(const char *key)
 {
@@ -115,4 +117,12 @@ int rd_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_
 		return RUN_OK;
 	rd_kafka_conf_destroy(conf);
 	return run_usage(err, "%s", why);
+}
+
+void rd_leaders_learn(rd_kafka_t *client, rd_kafka_topic_t *topic)
+{
+	const struct rd_kafka_metadata *metadata;
+
+	if (rd_kafka_metadata(client, 0, topic, &metadata, LEARN_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_metadata_destroy(metadata);
 }

@@ -26,4 +26,10 @@ int rd_conf_set(struct run *run, rd_kafka_conf_t *conf, const char *key, const c
 /* Takes conf. */
 int rd_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client, struct error *err);
 
+/*
+ * Has librdkafka learn the leaders of a topic now: a partition whose leader it does not know when reading begins waits for half
+ * a second. What goes wrong here is told later.
+ */
+void rd_leaders_learn(rd_kafka_t *client, rd_kafka_topic_t *topic);
+
 #endif
