@@ -29,3 +29,23 @@ install-kafka-names: install-exec
 
 uninstall-kafka-names:
 	@for name in $(kafka_names); do rm -f "$(DESTDIR)$(bindir)/$$name" "$(DESTDIR)$(bindir)/$$name.sh"; done
+
+unit_tests += test/unit/tools/klamm/args_test test/unit/tools/klamm/output_test test/unit/tools/klamm/topics_test \
+	test/unit/tools/klamm/dump_test
+test_unit_tools_klamm_args_test_SOURCES = test/unit/tools/klamm/args_test.c
+test_unit_tools_klamm_args_test_LDADD = $(unit_libs)
+test_unit_tools_klamm_output_test_SOURCES = test/unit/tools/klamm/output_test.c
+test_unit_tools_klamm_output_test_LDADD = $(unit_libs)
+test_unit_tools_klamm_topics_test_SOURCES = test/unit/tools/klamm/topics_test.c
+test_unit_tools_klamm_topics_test_LDADD = $(unit_libs) $(YAML_LIBS)
+test_unit_tools_klamm_dump_test_SOURCES = test/unit/tools/klamm/dump_test.c
+test_unit_tools_klamm_dump_test_LDADD = $(unit_libs)
+EXTRA_DIST += test/golden/dump/README.md test/golden/dump/batches.txt test/golden/dump/plain-0/00000000000000000000.log \
+	test/golden/dump/plain-0/00000000000000000000.log.txt test/golden/dump/plain-0/00000000000000000000.timeindex \
+	test/golden/dump/plain-0/00000000000000000000.timeindex.txt test/golden/dump/plain-0/00000000000000000000.txnindex \
+	test/golden/dump/plain-0/00000000000000000000.txnindex.txt test/golden/dump/plain-0/00000000000000000012.snapshot \
+	test/golden/dump/plain-0/00000000000000000012.snapshot.txt test/golden/dump/offsets-42/00000000000000000000.log \
+	test/golden/dump/offsets-42/00000000000000000000.log.txt test/golden/dump/offsets-43/00000000000000000000.log \
+	test/golden/dump/offsets-43/00000000000000000000.log.txt test/golden/dump/transactions-20/00000000000000000000.log \
+	test/golden/dump/transactions-20/00000000000000000000.log.txt
+EXTRA_DIST += tools/klamm/README.md
