@@ -369,7 +369,8 @@ static void settle_watermarks(struct log *log, const struct log_load_info *info)
 	if (hw > end)
 		hw = end;
 	shared_i64_set(&log->high_watermark, hw);
-	shared_i64_set(&log->durable, info->clean ? end : info->mark > end ? end : info->mark < start ? start : info->mark);
+	/* Only what the mark says: the log start promises nothing. */
+	shared_i64_set(&log->durable, info->clean ? end : info->mark > end ? end : info->mark < 0 ? 0 : info->mark);
 	log->mark = info->mark;
 	epoch_cache_truncate_end(&log->epochs, end);
 	epoch_cache_truncate_start(&log->epochs, start);
@@ -404,9 +405,13 @@ static int load_segments(struct log *log, struct folder *folder, const struct lo
 		rc = make_segments(log, folder);
 	if (rc == 0)
 		rc = make_missing_indexes(log, info, &log->config);
-	if (rc == 0 && log->n_segments == 0)
-		log_add_segment(log, segment_new(log->home, info->start > 0 ? info->start : 0));
-	return rc;
+	if (rc < 0 || log->n_segments > 0)
+		return rc;
+	/* A folder without segments stands for a log that begins at 0; for any other start there must be a file. */
+	if (info->start > 0)
+		return log_push_segment(log, info->start);
+	log_add_segment(log, segment_new(log->home, 0));
+	return 0;
 }
 
 static int load_batches(struct log *log, struct folder *folder, const struct log_load_info *info, int64_t *ret_from, struct error *err)
