@@ -27,3 +27,15 @@ test_unit_broker_log_log_property_test_LDADD = $(unit_libs)
 noinst_PROGRAMS += test/compat/log_writer
 test_compat_log_writer_SOURCES = test/compat/log_writer.c
 test_compat_log_writer_LDADD = $(klamm_libs)
+
+unit_tests += test/unit/broker/log/cores_test
+test_unit_broker_log_cores_test_SOURCES = test/unit/broker/log/cores_test.c
+test_unit_broker_log_cores_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/formats_test
+test_unit_broker_log_formats_test_SOURCES = test/unit/broker/log/formats_test.c
+test_unit_broker_log_formats_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/golden_log_test
+test_unit_broker_log_golden_log_test_SOURCES = test/unit/broker/log/golden_log_test.c $(log_fixture)
+test_unit_broker_log_golden_log_test_LDADD = $(unit_libs)
