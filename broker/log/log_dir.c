@@ -90,6 +90,22 @@ void log_dir_take_out(struct log_dir *dir, struct log *log)
 	pthread_mutex_unlock(&dir->queue_lock);
 }
 
+int log_dir_unlist(struct log_dir *dir, struct log *log)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&dir->registry_lock);
+	log->unlisted = dir->stale_points = true;
+	dir->n_deleted++;
+	if (log->mark >= 0) {
+		log->mark = -1;
+		rc = log_dir_write_run(dir);
+	}
+	pthread_mutex_unlock(&dir->registry_lock);
+	shared_flag_raise(&dir->deleted);
+	return rc;
+}
+
 void log_dir_note_deleted(struct log_dir *dir)
 {
 	pthread_mutex_lock(&dir->registry_lock);

@@ -212,6 +212,10 @@ int log_dir_prepare_create(struct log_dir *dir);
 void log_dir_add(struct log_dir *dir, struct log *log);
 void log_dir_take_out(struct log_dir *dir, struct log *log);
 
+/* The log is about to begin anew at a lower offset: the log start in the checkpoint would cut off what comes. Takes the log's mark from
+ * klamm.run, without which the checkpoints do not count, until they have been written again. */
+int log_dir_unlist(struct log_dir *dir, struct log *log);
+
 /* The partition was deleted; before it is taken out. */
 void log_dir_note_deleted(struct log_dir *dir);
 

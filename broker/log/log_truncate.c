@@ -78,6 +78,8 @@ static int truncate_inside(struct log *log, int64_t offset)
 	if (i == 0 && pos == 0)
 		return log_truncate_fully(log, end);
 	rc = log_dir_lower_durable(log->dir, log, end);
+	if (rc == 0 && end < log_start_offset(log))
+		rc = log_dir_unlist(log->dir, log);
 	return rc < 0 ? rc : cut_inside(log, i, pos, end);
 }
 
@@ -155,6 +157,8 @@ int log_truncate_fully(struct log *log, int64_t offset)
 	if (log_dir_failed(log->dir))
 		return ERR_IO;
 	rc = log_dir_lower_durable(log->dir, log, 0);
+	if (rc == 0 && offset < log_start_offset(log))
+		rc = log_dir_unlist(log->dir, log);
 	if (rc < 0)
 		return log_dir_check(log->dir, rc, "truncating a log");
 	next = segment_new(log->home, offset);

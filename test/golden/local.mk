@@ -5,4 +5,4 @@ EXTRA_DIST += test/golden/README.md test/golden/api_versions.txt test/golden/hea
 unit_tests += test/unit/proto/golden_test
 test_unit_proto_golden_test_SOURCES = test/unit/proto/golden_test.c
 test_unit_proto_golden_test_LDADD = $(unit_libs)
-EXTRA_DIST += test/golden/produce
+EXTRA_DIST += test/golden/produce test/golden/log
