@@ -15,7 +15,6 @@ struct replica_task {
 	struct slice topic;
 	struct partition_key key;
 	struct replica_state state;
-	int32_t n_replicas;
 	const Klamm__PartitionTopic *configs; /* of the topic's message, for configs; NULL when stopping */
 	bool erase;
 	struct store_log *log;
@@ -139,7 +138,7 @@ static void apply_task(struct shard *shard, struct replica_task *task)
 		partition = partition_open(shard, &task->key, task->topic, log->log, &log->dir->disk, &log->producers);
 		configure(shard, partition, task);
 	}
-	task->error = partition_become(partition, &task->state, task->n_replicas);
+	task->error = partition_become(partition, &task->state);
 }
 
 static void stop_task(struct shard *shard, struct replica_task *task)
@@ -294,8 +293,16 @@ static void read_states_topic(struct replica_order *order, const Klamm__Partitio
 		order->tasks[order->n_tasks++] = (struct replica_task){
 			.topic = slice_of_text(topic->name),
 			.key = {id, from->index},
-			.state = {from->leader, from->leader_epoch, from->partition_epoch, (int32_t)from->n_isr, ours},
-			.n_replicas = (int32_t)from->n_replicas,
+			.state = {
+				.leader = from->leader,
+				.leader_epoch = from->leader_epoch,
+				.partition_epoch = from->partition_epoch,
+				.recovering = from->recovering,
+				.replicas = from->replicas,
+				.n_replicas = (int32_t)from->n_replicas,
+				.isr = from->isr,
+				.n_isr = (int32_t)from->n_isr,
+			},
 			.configs = topic,
 			/* Not one of its replicas: Kafka's broker says so, too. */
 			.error = known && ours ? 0 : KAFKA_UNKNOWN_TOPIC_OR_PARTITION,

@@ -2,8 +2,10 @@
 klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_internal.h broker/replica/partition_read.c \
 	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
-	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h broker/replica/shard.c \
-	broker/replica/shard.h
+	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h \
+	broker/replica/replica_follower_core.c broker/replica/replica_follower_core.h broker/replica/replica_isr_core.c \
+	broker/replica/replica_isr_core.h broker/replica/replica_leader_core.c broker/replica/replica_leader_core.h \
+	broker/replica/shard.c broker/replica/shard.h
 
 unit_tests += test/unit/broker/replica/fetch_session_test
 test_unit_broker_replica_fetch_session_test_SOURCES = test/unit/broker/replica/fetch_session_test.c

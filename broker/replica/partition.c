@@ -144,6 +144,7 @@ struct log_observer partition_observer(struct producer_table *table)
 static void partition_free(struct partition *partition)
 {
 	free((void *)(uintptr_t)partition->topic.data);
+	free(partition->members);
 	free(partition);
 }
 
@@ -188,7 +189,7 @@ static void flush_done(struct disk_job *job)
 
 void partition_flush_if_due(struct partition *partition, int64_t now_ms)
 {
-	if (partition->flushing || (!partition->core.durable_counts && !log_flush_due(partition->log, now_ms)))
+	if (partition->flushing || (!partition->core.rules.durable_counts && !log_flush_due(partition->log, now_ms)))
 		return;
 	if (!log_flush_prepare(partition->log))
 		return;
@@ -212,7 +213,6 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	partition->log = log;
 	partition->disk = disk;
 	partition->rules = batch_rules_default(0);
-	partition->min_isr = 1;
 	partition->delete_allowed = true;
 	partition->producers = producers;
 	partition->state = log ? PARTITION_ONLINE : PARTITION_FAILED;
@@ -286,49 +286,78 @@ static void set_batch_rules(struct batch_rules *rules, const struct topic_config
 		rules->level = config->compression_zstd_level;
 }
 
-static int32_t effective_min_isr(int32_t configured, int32_t n_replicas)
+struct replica_now partition_now(void)
 {
-	return configured < n_replicas ? configured : n_replicas;
+	return (struct replica_now){clock_ms(), INT64_MAX};
+}
+
+/* What the core asks for: parked appends end, watches fire. */
+static void carry_out(struct partition *partition, const struct replica_actions *actions)
+{
+	if (actions->high_watermark_moved || partition->core.high_watermark != log_high_watermark(partition->log)) {
+		log_set_high_watermark(partition->log, partition->core.high_watermark);
+		partition_end_parked(partition, 0);
+		partition_fire_watches(partition);
+	}
+	if (actions->acks_failed)
+		partition_end_parked(partition, KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
 }
 
 void partition_configure(struct partition *partition, const struct topic_config *config)
 {
+	const struct broker_config *broker = partition->shard->config;
+	struct replica_now now = partition_now();
+	struct replica_actions actions;
+	struct replica_rules rules = {
+		.durable_counts = config->durability == TOPIC_FSYNC_ISR,
+		.unclean_allowed = config->unclean_leader_election_enable,
+		.min_isr = config->min_insync_replicas,
+		.lag_ms_max = broker->replica_lag_time_max_ms,
+		.session_ms = broker->zookeeper_session_timeout_ms,
+	};
+
 	if (partition->state == PARTITION_FAILED)
 		return;
 	set_log_config(partition, config);
 	set_batch_rules(&partition->rules, config);
-	partition->min_isr = config->min_insync_replicas;
 	partition->delete_allowed = config->cleanup_delete;
-	if (replica_core_configure(&partition->core, config->durability == TOPIC_FSYNC_ISR,
-				   effective_min_isr(partition->min_isr, partition->n_replicas)))
-		partition_log_moved(partition);
+	replica_core_configure(&partition->core, &now, &rules, &actions);
+	carry_out(partition, &actions);
 	partition_flush_if_due(partition, clock_wall_ms());
 }
 
-/* A new leader: its epoch begins at the log end, with or without data (KIP-101, D4). */
-static void begin_leadership(struct partition *partition)
+static void make_room(struct partition *partition, const struct replica_state *state)
 {
-	log_begin_epoch(partition->log, partition->core.state.leader_epoch);
-	partition_log_moved(partition);
+	int32_t n_max = replica_members_of(state) > partition->core.n_members ? replica_members_of(state) : partition->core.n_members;
+
+	if (n_max <= partition->core.n_members_max)
+		return;
+	partition->members = memory_grow(partition->members, (size_t)n_max * sizeof *partition->members);
+	replica_core_give_room(&partition->core, partition->members, n_max);
 }
 
-int16_t partition_become(struct partition *partition, const struct replica_state *state, int32_t n_replicas)
+int16_t partition_become(struct partition *partition, const struct replica_state *state)
 {
+	struct replica_now now = partition_now();
+	struct replica_actions actions;
 	enum replica_change change;
 
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;
-	partition->n_replicas = n_replicas;
-	replica_core_configure(&partition->core, partition->core.durable_counts, effective_min_isr(partition->min_isr, n_replicas));
-	change = replica_core_become(&partition->core, state);
+	make_room(partition, state);
+	change = replica_core_become(&partition->core, &now, state, &actions);
 	if (change == REPLICA_STALE)
 		return KAFKA_STALE_CONTROLLER_EPOCH;
+	if (change == REPLICA_INVALID)
+		return KAFKA_INVALID_REQUEST;
 	if (change == REPLICA_UNCHANGED)
 		return 0;
+	/* A new leader's epoch begins at the log end, with or without data (KIP-101, D4). */
 	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH)
-		begin_leadership(partition);
-	else if (partition->core.role != REPLICA_LEADER)
+		log_begin_epoch(partition->log, partition->core.leader_epoch);
+	if (partition->core.role != REPLICA_LEADER)
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	carry_out(partition, &actions);
 	partition_fire_watches(partition);
 	return 0;
 }
@@ -362,14 +391,12 @@ int16_t partition_log_failed(struct partition *partition, int error, const char 
 
 void partition_log_moved(struct partition *partition)
 {
-	bool moved = replica_core_log_moved(&partition->core, log_start_offset(partition->log), log_end_offset(partition->log),
-					    log_durable_end(partition->log));
+	struct replica_now now = partition_now();
+	struct replica_actions actions;
 
-	if (!moved && partition->core.high_watermark == log_high_watermark(partition->log))
-		return;
-	log_set_high_watermark(partition->log, partition->core.high_watermark);
-	partition_end_parked(partition, 0);
-	partition_fire_watches(partition);
+	replica_core_log_moved(&partition->core, &now, log_start_offset(partition->log), log_end_offset(partition->log),
+			       log_durable_end(partition->log), &actions);
+	carry_out(partition, &actions);
 }
 
 void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t producer_expiration_ms)

@@ -43,13 +43,12 @@ struct partition {
 	struct replica_core core;
 	struct producer_table *producers; /* lives as long as the log, with whoever loaded it */
 	struct batch_rules rules; /* of the topic's configuration; version and time are set per request */
-	int32_t min_isr;          /* as configured */
 	bool delete_allowed;      /* cleanup.policy has delete */
 	struct disk_job flush;
 	bool flushing;
 	bool closing;             /* ends when the flush under way is done */
 	bool erase;               /* and its folder is renamed for deletion then */
-	int32_t n_replicas;
+	struct replica_member *members; /* of the core */
 	struct partition_append *parked; /* acks -1, by required offset */
 	struct partition_watch *watches;
 	int64_t watch_round; /* counts the firings */
@@ -77,8 +76,11 @@ void partition_close(struct partition *partition, bool erase);
 /* The topic's effective configuration holds from now on. */
 void partition_configure(struct partition *partition, const struct topic_config *config);
 
-/* A controller's state. Kafka error: 0, STALE_CONTROLLER_EPOCH (an older leader epoch), KAFKA_STORAGE_ERROR. */
-int16_t partition_become(struct partition *partition, const struct replica_state *state, int32_t n_replicas);
+/*
+ * A controller's state. Kafka error: 0, STALE_CONTROLLER_EPOCH (an older leader epoch), INVALID_REQUEST (it makes no sense),
+ * KAFKA_STORAGE_ERROR.
+ */
+int16_t partition_become(struct partition *partition, const struct replica_state *state);
 
 /* Leadership ends until a controller confirms it. */
 void partition_resign(struct partition *partition);

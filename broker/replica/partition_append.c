@@ -93,7 +93,7 @@ static int write_batch(struct partition *partition, uint8_t *batch, size_t size,
 {
 	struct log_append_info info = {.now_ms = now_ms};
 
-	batch_stamp(batch, log_end_offset(partition->log), partition->core.state.leader_epoch);
+	batch_stamp(batch, log_end_offset(partition->log), partition->core.leader_epoch);
 	return log_append(partition->log, batch, size, &info);
 }
 
@@ -166,11 +166,12 @@ static void store_repacked(struct partition *partition, struct partition_append 
 void partition_append(struct partition *partition, struct partition_append *append)
 {
 	struct batch_rules rules = partition->rules;
+	struct replica_now now = partition_now();
 	struct batch_verdict verdict;
 	int16_t error;
 
 	append->log_start_offset = -1;
-	error = partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, append->acks);
+	error = partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, &now, append->acks);
 	if (error) {
 		refuse(append, error);
 		return;

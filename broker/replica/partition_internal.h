@@ -4,6 +4,12 @@
 
 #include "broker/replica/partition.h"
 
+/*
+ * The moment, for the core. A session that is lost ends leaderships by shard_resign_all; a leader whose ISR is itself alone hears all
+ * of it (S9), so that no lease bounds it.
+ */
+struct replica_now partition_now(void);
+
 /* The log has new marks: takes them into the core, and ends what has waited for them. */
 void partition_log_moved(struct partition *partition);
 

@@ -6,9 +6,11 @@
 
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch)
 {
+	struct replica_now now = partition_now();
+
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;
-	return replica_may_read(&partition->core, current_epoch);
+	return replica_may_read(&partition->core, &now, current_epoch);
 }
 
 int64_t partition_last_stable_offset(const struct partition *partition)

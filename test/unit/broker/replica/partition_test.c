@@ -38,9 +38,11 @@ static void load_config(const char *path)
 
 static void become(int32_t leader, int32_t leader_epoch)
 {
-	struct replica_state state = {leader, leader_epoch, 0, 1, true};
+	const int32_t replicas[] = {1, 2};
+	struct replica_state state = {
+		.leader = leader, .leader_epoch = leader_epoch, .replicas = replicas, .n_replicas = 2, .isr = &leader, .n_isr = 1};
 
-	ck_assert_int_eq(partition_become(partition, &state, 1), 0);
+	ck_assert_int_eq(partition_become(partition, &state), 0);
 }
 
 static void configure(const char *key, const char *value)
@@ -174,12 +176,13 @@ END_TEST
 
 START_TEST(only_a_leader_appends_and_a_stale_controller_changes_nothing)
 {
-	struct replica_state stale = {2, 4, 0, 1, true};
+	const int32_t other = 2;
+	struct replica_state stale = {.leader = other, .leader_epoch = 4, .replicas = &other, .n_replicas = 1, .isr = &other, .n_isr = 1};
 
 	setup();
 	become(2, 5);
 	ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
-	ck_assert_int_eq(partition_become(partition, &stale, 1), KAFKA_STALE_CONTROLLER_EPOCH);
+	ck_assert_int_eq(partition_become(partition, &stale), KAFKA_STALE_CONTROLLER_EPOCH);
 	become(1, 6);
 	ck_assert_int_eq(append(-1, -1, 1, 1)->error, 0);
 	ck_assert_int_eq(log_latest_epoch(partition->log), 6);
