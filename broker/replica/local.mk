@@ -15,9 +15,22 @@ unit_tests += test/unit/broker/replica/producer_test
 test_unit_broker_replica_producer_test_SOURCES = test/unit/broker/replica/producer_test.c
 test_unit_broker_replica_producer_test_LDADD = $(unit_libs)
 
+replica_core_fixture = test/unit/broker/replica/core_fixture.h
 unit_tests += test/unit/broker/replica/replica_core_test
-test_unit_broker_replica_replica_core_test_SOURCES = test/unit/broker/replica/replica_core_test.c
+test_unit_broker_replica_replica_core_test_SOURCES = test/unit/broker/replica/replica_core_test.c $(replica_core_fixture)
 test_unit_broker_replica_replica_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/replica_leader_core_test
+test_unit_broker_replica_replica_leader_core_test_SOURCES = test/unit/broker/replica/replica_leader_core_test.c $(replica_core_fixture)
+test_unit_broker_replica_replica_leader_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/replica_isr_core_test
+test_unit_broker_replica_replica_isr_core_test_SOURCES = test/unit/broker/replica/replica_isr_core_test.c $(replica_core_fixture)
+test_unit_broker_replica_replica_isr_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/replica_follower_core_test
+test_unit_broker_replica_replica_follower_core_test_SOURCES = test/unit/broker/replica/replica_follower_core_test.c $(replica_core_fixture)
+test_unit_broker_replica_replica_follower_core_test_LDADD = $(unit_libs)
 
 EXTRA_DIST += broker/replica/README.md
 
