@@ -21,7 +21,7 @@ static const char *api_name(struct arena *arena, int key)
 	return api ? api->name : arena_printf(arena, "UNKNOWN(%d)", key);
 }
 
-static int usable(const struct client_range *range)
+static int usable(const struct kafka_range *range)
 {
 	const struct api *api = api_find(range->key);
 	int until;
@@ -32,7 +32,7 @@ static int usable(const struct client_range *range)
 	return until >= range->since && until >= api->since ? until : -1;
 }
 
-static void text_print(struct run *run, const struct metadata_response_broker *broker, const struct client_range *ranges, int n)
+static void text_print(struct run *run, const struct metadata_response_broker *broker, const struct kafka_range *ranges, int n)
 {
 	fprintf(run->out, "%.*s:%d (id: %d rack: %.*s) -> (\n", SLICE_ARGS(broker->host), broker->port, broker->node_id,
 		SLICE_ARGS(slice_is_null(broker->rack) ? SLICE_LITERAL("null") : broker->rack));
@@ -50,7 +50,7 @@ static void text_print(struct run *run, const struct metadata_response_broker *b
 	fputs(")\n", run->out);
 }
 
-static json_t *broker_json(struct run *run, const struct metadata_response_broker *broker, const struct client_range *ranges,
+static json_t *broker_json(struct run *run, const struct metadata_response_broker *broker, const struct kafka_range *ranges,
 			   int n)
 {
 	json_t *apis = json_array();
@@ -75,10 +75,10 @@ static int brokers_print(struct run *run, const struct metadata_response *metada
 {
 	for (int i = 0; i < metadata->n_brokers; i++) {
 		const struct metadata_response_broker *broker = &metadata->brokers[i];
-		const struct client_range *ranges;
+		const struct kafka_range *ranges;
 		int n;
 
-		if (client_ranges(run->client, broker->node_id, &ranges, &n, err) != 0)
+		if (kafka_client_ranges(run->client, broker->node_id, &ranges, &n, err) != 0)
 			return RUN_FAILED;
 		if (run->format == FORMAT_JSON)
 			json_array_append_new(list, broker_json(run, broker, ranges, n));
@@ -102,7 +102,7 @@ int api_versions_main(struct run *run, struct error *err)
 	if (args_words_max(&run->args, 0, err) != 0)
 		return RUN_USAGE;
 	r = run_client(run, err);
-	if (r == RUN_OK && client_metadata(run->client, &none, 0, &metadata, err) != 0)
+	if (r == RUN_OK && kafka_client_metadata(run->client, &none, 0, &metadata, err) != 0)
 		r = RUN_FAILED;
 	if (r != RUN_OK)
 		return r;

@@ -9,9 +9,9 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
 #include "tools/klamm/commands.h"
 #include "tools/klamm/histogram.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/progress.h"
 #include "tools/klamm/rd_client.h"
 
@@ -82,8 +82,8 @@ static int topic_create(struct bench *bench, int64_t partitions, int64_t replica
 	topic.replication_factor = (int16_t)replicas;
 	request.topics = &topic;
 	request.n_topics = 1;
-	request.timeout_ms = client_timeout_ms(run->client);
-	if (admin_create_topics(run->client, &request, &response, err) != 0)
+	request.timeout_ms = kafka_client_timeout_ms(run->client);
+	if (kafka_admin_create_topics(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_topics; i++)
 		if (response.topics[i].error_code != KAFKA_NONE && response.topics[i].error_code != KAFKA_TOPIC_ALREADY_EXISTS)
@@ -102,7 +102,7 @@ static int topic_prepare(struct bench *bench, struct error *err)
 	if (args_number(&bench->run->args, "partitions", 1, INT32_MAX, -1, &partitions, err) != 0 ||
 	    args_number(&bench->run->args, "replication-factor", 1, INT16_MAX, -1, &replicas, err) != 0)
 		return RUN_USAGE;
-	if (client_metadata(bench->run->client, &name, 1, &metadata, err) != 0)
+	if (kafka_client_metadata(bench->run->client, &name, 1, &metadata, err) != 0)
 		return RUN_FAILED;
 	if (metadata.n_topics == 1 && metadata.topics[0].error_code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
 		return topic_create(bench, partitions, replicas, err);
@@ -423,7 +423,7 @@ static int partitions_read(struct bench *bench, struct error *err)
 	rd_kafka_topic_t *topic;
 	int n;
 
-	if (client_metadata(bench->run->client, &name, 1, &metadata, err) != 0)
+	if (kafka_client_metadata(bench->run->client, &name, 1, &metadata, err) != 0)
 		return RUN_FAILED;
 	if (metadata.n_topics != 1 || metadata.topics[0].error_code != KAFKA_NONE)
 		return run_failed(err, "topic %s does not exist", bench->topic);

@@ -65,7 +65,7 @@ static const char *bootstrap_read(const struct run *run, const struct properties
 }
 
 /* --zookeeper went from Kafka's tools with 3.0, not from people's scripts. */
-static int zookeeper_read(struct run *run, struct client_config *config, struct error *err)
+static int zookeeper_read(struct run *run, struct kafka_client_config *config, struct error *err)
 {
 	const char *zookeeper = args_text(&run->args, "zookeeper", NULL);
 	int r;
@@ -87,7 +87,8 @@ static int zookeeper_read(struct run *run, struct client_config *config, struct 
 	return RUN_OK;
 }
 
-static int config_fill(struct run *run, const struct properties *properties, struct client_config *config, struct error *err)
+static int config_fill(struct run *run, const struct properties *properties, struct kafka_client_config *config,
+		       struct error *err)
 {
 	int r = number_read(run, properties, "request-timeout-ms", "request.timeout.ms", 30000, &config->request_timeout_ms,
 			    err);
@@ -107,7 +108,7 @@ static int config_fill(struct run *run, const struct properties *properties, str
 	return RUN_OK;
 }
 
-int client_options_read(struct run *run, struct client_config *ret_config, struct error *err)
+int client_options_read(struct run *run, struct kafka_client_config *ret_config, struct error *err)
 {
 	const char *path = args_text(&run->args, "command-config", NULL);
 	struct properties properties;

@@ -9,6 +9,6 @@
  * client.id, request.timeout.ms, socket.connection.setup.timeout.ms); KLAMM_BOOTSTRAP_SERVER; defaults. Security settings that
  * are not served are refused. A --zookeeper without a bootstrap server is asked where the brokers are. One of run_code.
  */
-int client_options_read(struct run *run, struct client_config *ret_config, struct error *err);
+int client_options_read(struct run *run, struct kafka_client_config *ret_config, struct error *err);
 
 #endif

@@ -209,7 +209,7 @@ int cluster_main(struct run *run, struct error *err)
 	if (args_words_max(&run->args, 0, err) != 0)
 		return RUN_USAGE;
 	r = run_client(run, err);
-	if (r == RUN_OK && client_metadata(run->client, only_id ? &none : NULL, 0, &metadata, err) != 0)
+	if (r == RUN_OK && kafka_client_metadata(run->client, only_id ? &none : NULL, 0, &metadata, err) != 0)
 		r = RUN_FAILED;
 	if (r != RUN_OK)
 		return r;

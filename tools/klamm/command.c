@@ -52,7 +52,7 @@ int run_code_of_args(int r)
 
 int run_client(struct run *run, struct error *err)
 {
-	struct client_config config = {0};
+	struct kafka_client_config config = {0};
 	int r;
 
 	if (run->client)
@@ -60,7 +60,7 @@ int run_client(struct run *run, struct error *err)
 	r = client_options_read(run, &config, err);
 	if (r != RUN_OK)
 		return r;
-	return run_code_of_args(client_open(&config, &run->client, err));
+	return run_code_of_args(kafka_client_open(&config, &run->client, err));
 }
 
 void run_note(const struct run *run, const char *format, ...)
@@ -149,7 +149,7 @@ int command_run(const struct command *command, const char *called, int argc, cha
 		run_note(&run, "%s", err.text);
 	if (r == RUN_USAGE)
 		fprintf(stderr, "Try '%s --help'.\n", called);
-	client_free(run.client);
+	kafka_client_free(run.client);
 	arena_fini(&run.arena);
 	return r;
 }

@@ -10,8 +10,8 @@
 #include "common/arena.h"
 #include "common/error.h"
 #include "tools/klamm/args.h"
-#include "tools/klamm/client.h"
 #include "tools/klamm/json_text.h"
+#include "tools/klamm/kafka_client.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ struct run {
 	struct args args;
 	struct arena arena; /* for all that lives as long as the run */
 	enum format format;
-	struct client *client; /* once run_client has opened it */
+	struct kafka_client *client; /* once run_client has opened it */
 	FILE *out;
 };
 

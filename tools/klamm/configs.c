@@ -1,9 +1,9 @@
 /* klamm configs: dynamic configs of topics and brokers, described and altered. */
 #include "common/properties.h"
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
 #include "tools/klamm/commands.h"
 #include "tools/klamm/config_list.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/table.h"
 
 #include <stdlib.h>
@@ -121,7 +121,7 @@ static int entities_all(struct run *run, const struct selection *selection, stru
 	struct entity *entities;
 	int n;
 
-	if (client_metadata(run->client, topics ? NULL : &none, 0, &metadata, err) != 0)
+	if (kafka_client_metadata(run->client, topics ? NULL : &none, 0, &metadata, err) != 0)
 		return RUN_FAILED;
 	n = topics ? metadata.n_topics : metadata.n_brokers;
 	entities = arena_zalloc(&run->arena, (size_t)n + 1, sizeof *entities);
@@ -250,7 +250,7 @@ static int entity_fetch(struct run *run, const struct entity *entity, struct des
 	request.resources = &resource;
 	request.n_resources = 1;
 	request.include_synonyms = true;
-	if (client_call(run->client, entity->node, API_DESCRIBE_CONFIGS, &request, &response, err) != 0)
+	if (kafka_client_call(run->client, entity->node, API_DESCRIBE_CONFIGS, &request, &response, err) != 0)
 		return RUN_FAILED;
 	if (response.n_results != 1)
 		return run_failed(err, "the broker answers nothing about %s", entity_text(run, entity));
@@ -351,7 +351,7 @@ static int entity_alter(struct run *run, const struct entity *entity, const stru
 	resource.n_configs = changes->n;
 	request.resources = &resource;
 	request.n_resources = 1;
-	if (admin_alter_configs(run->client, entity->node, &request, &response, err) != 0)
+	if (kafka_admin_alter_configs(run->client, entity->node, &request, &response, err) != 0)
 		return RUN_FAILED;
 	if (response.n_responses != 1 || response.responses[0].error_code != KAFKA_NONE)
 		return run_failed(err, "%s: %s", entity_text(run, entity),

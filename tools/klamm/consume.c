@@ -209,7 +209,7 @@ static int topics_start(struct consuming *consuming, struct error *err)
 	match = (struct topic_match){.names = &name, .n_names = 1};
 	if (regex && topic_match_init(&match, &consuming->run->arena, regex, err) != 0)
 		return RUN_USAGE;
-	r = client_metadata(consuming->run->client, topic ? &name : NULL, 1, &metadata, err) == 0 ? RUN_OK : RUN_FAILED;
+	r = kafka_client_metadata(consuming->run->client, topic ? &name : NULL, 1, &metadata, err) == 0 ? RUN_OK : RUN_FAILED;
 	if (r == RUN_OK)
 		r = sources_start(consuming, &metadata, &match, err);
 	topic_match_fini(&match);

@@ -89,15 +89,15 @@ static void answer_take(struct part **parts, int n, const struct delete_records_
 		}
 }
 
-static int delete_ask(void *ctx, struct client *client, int32_t leader, struct part **parts, int n, struct error *err)
+static int delete_ask(void *ctx, struct kafka_client *client, int32_t leader, struct part **parts, int n, struct error *err)
 {
 	struct delete_records_request request = delete_records_request_default;
 	struct delete_records_response response;
-	struct arena *arena = client_arena(client);
+	struct arena *arena = kafka_client_arena(client);
 	int r;
 
 	(void)ctx;
-	request.timeout_ms = client_timeout_ms(client);
+	request.timeout_ms = kafka_client_timeout_ms(client);
 	request.topics = message_array(arena, &delete_records_request_topic_struct, (size_t)n);
 	for (int i = 0; i < n;) {
 		struct delete_records_request_topic *topic = &request.topics[request.n_topics++];
@@ -110,7 +110,7 @@ static int delete_ask(void *ctx, struct client *client, int32_t leader, struct p
 			topic->partitions[p].offset = parts[i]->asked;
 		}
 	}
-	r = client_call(client, leader, API_DELETE_RECORDS, &request, &response, err);
+	r = kafka_client_call(client, leader, API_DELETE_RECORDS, &request, &response, err);
 	if (r == 0)
 		answer_take(parts, n, &response);
 	return r;

@@ -147,7 +147,7 @@ static int parts_select(struct run *run, const struct rules *rules, int64_t when
 	size_t most = 1;
 	int n = 0;
 
-	if (client_metadata(run->client, NULL, 0, &metadata, err) != 0)
+	if (kafka_client_metadata(run->client, NULL, 0, &metadata, err) != 0)
 		return RUN_FAILED;
 	for (int t = 0; t < metadata.n_topics; t++)
 		most += (size_t)metadata.topics[t].n_partitions;
@@ -193,12 +193,12 @@ static void answer_take(struct part **parts, int n, const struct list_offsets_re
 		}
 }
 
-static int offsets_ask(void *ctx, struct client *client, int32_t leader, struct part **parts, int n, struct error *err)
+static int offsets_ask(void *ctx, struct kafka_client *client, int32_t leader, struct part **parts, int n, struct error *err)
 {
 	struct list_offsets_request request = list_offsets_request_default;
 	struct list_offsets_response response;
-	struct arena *arena = client_arena(client);
-	int version, r = client_version(client, leader, API_LIST_OFFSETS, &version, err);
+	struct arena *arena = kafka_client_arena(client);
+	int version, r = kafka_client_version(client, leader, API_LIST_OFFSETS, &version, err);
 
 	(void)ctx;
 	if (r == 0 && version < version_needed(parts[0]->asked))
@@ -220,7 +220,7 @@ static int offsets_ask(void *ctx, struct client *client, int32_t leader, struct 
 			topic->partitions[p].timestamp = parts[i]->asked;
 		}
 	}
-	r = client_call(client, leader, API_LIST_OFFSETS, &request, &response, err);
+	r = kafka_client_call(client, leader, API_LIST_OFFSETS, &request, &response, err);
 	if (r == 0)
 		answer_take(parts, n, &response);
 	return r;

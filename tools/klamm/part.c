@@ -60,16 +60,16 @@ static void part_route(struct part *part, const struct metadata_response *metada
 }
 
 /* Finds the leaders of the parts that are still open. */
-static int parts_route(struct client *client, struct part *parts, int n, struct error *err)
+static int parts_route(struct kafka_client *client, struct part *parts, int n, struct error *err)
 {
-	struct slice *names = arena_alloc(client_arena(client), ((size_t)n + 1) * sizeof *names);
+	struct slice *names = arena_alloc(kafka_client_arena(client), ((size_t)n + 1) * sizeof *names);
 	struct metadata_response metadata;
 	int n_names = 0, r;
 
 	for (int i = 0; i < n; i++)
 		if (is_pending(&parts[i]) && (n_names == 0 || !slice_equal(names[n_names - 1], parts[i].topic)))
 			names[n_names++] = parts[i].topic;
-	r = client_metadata(client, names, n_names, &metadata, err);
+	r = kafka_client_metadata(client, names, n_names, &metadata, err);
 	for (int i = 0; i < n && r == 0; i++)
 		if (is_pending(&parts[i]))
 			part_route(&parts[i], &metadata);
@@ -77,10 +77,10 @@ static int parts_route(struct client *client, struct part *parts, int n, struct 
 }
 
 /* One request to each leader about the parts that are marked. */
-static int leaders_ask(struct client *client, struct part *parts, int n, bool *marked, part_ask_fn *ask, void *ctx,
+static int leaders_ask(struct kafka_client *client, struct part *parts, int n, bool *marked, part_ask_fn *ask, void *ctx,
 		       struct error *err)
 {
-	struct part **mine = arena_alloc(client_arena(client), ((size_t)n + 1) * sizeof *mine);
+	struct part **mine = arena_alloc(kafka_client_arena(client), ((size_t)n + 1) * sizeof *mine);
 
 	for (int first = 0; first < n; first++) {
 		int32_t leader = parts[first].leader;
@@ -108,10 +108,10 @@ static void nap(void)
 	nanosleep(&time, NULL);
 }
 
-int parts_ask(struct client *client, struct part *parts, int n, part_ask_fn *ask, void *ctx, struct error *err)
+int parts_ask(struct kafka_client *client, struct part *parts, int n, part_ask_fn *ask, void *ctx, struct error *err)
 {
 	int64_t until_ms = clock_ms() + RETRY_FOR_MS;
-	bool *marked = arena_zalloc(client_arena(client), (size_t)n + 1, sizeof *marked);
+	bool *marked = arena_zalloc(kafka_client_arena(client), (size_t)n + 1, sizeof *marked);
 
 	qsort(parts, (size_t)n, sizeof *parts, by_place);
 	for (int i = 0; i < n; i++)

@@ -8,7 +8,7 @@
 #ifndef KLAMM_TOOLS_KLAMM_PART_H
 #define KLAMM_TOOLS_KLAMM_PART_H
 
-#include "tools/klamm/client.h"
+#include "tools/klamm/kafka_client.h"
 
 struct part {
 	struct slice topic;
@@ -24,10 +24,10 @@ struct part {
  * Asks one leader about parts that lie together by topic; sets error and result of each. Returns 0, or a negative code when
  * there is no answer.
  */
-typedef int part_ask_fn(void *ctx, struct client *client, int32_t leader, struct part **parts, int n, struct error *err);
+typedef int part_ask_fn(void *ctx, struct kafka_client *client, int32_t leader, struct part **parts, int n, struct error *err);
 
 /* Sorts the parts by topic and partition and asks about all. Negative code with err when a broker cannot be asked. */
-int parts_ask(struct client *client, struct part *parts, int n, part_ask_fn *ask, void *ctx, struct error *err);
+int parts_ask(struct kafka_client *client, struct part *parts, int n, part_ask_fn *ask, void *ctx, struct error *err);
 
 /* The number of parts from i on that are of the same topic. */
 int parts_of_topic(struct part **parts, int n, int i);

@@ -87,7 +87,7 @@ int rd_conf_properties(struct run *run, rd_kafka_conf_t *conf, const char *file_
 
 int rd_conf_new(struct run *run, rd_kafka_conf_t **ret_conf, struct error *err)
 {
-	struct client_config config = {0};
+	struct kafka_client_config config = {0};
 	rd_kafka_conf_t *conf;
 	int r = client_options_read(run, &config, err);
 

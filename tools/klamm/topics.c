@@ -2,8 +2,8 @@
 #include "tools/klamm/topics.h"
 
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
 #include "tools/klamm/commands.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/table.h"
 #include "tools/klamm/topic_match.h"
 
@@ -98,7 +98,7 @@ int topics_select(struct run *run, struct metadata_response_topic **ret_topics, 
 	if (topic_match_init(&match, &run->arena, args_text(&run->args, "topic", NULL), err) != 0)
 		return RUN_USAGE;
 	r = run_client(run, err);
-	if (r == RUN_OK && client_metadata(run->client, id_text ? NULL : match.names, match.n_names, &metadata, err) != 0)
+	if (r == RUN_OK && kafka_client_metadata(run->client, id_text ? NULL : match.names, match.n_names, &metadata, err) != 0)
 		r = RUN_FAILED;
 	if (r == RUN_OK) {
 		*ret_n = topics_filter(run, &match, &metadata);
@@ -172,7 +172,7 @@ static int topics_delete(struct run *run, struct error *err)
 	names = arena_alloc(&run->arena, (size_t)n * sizeof *names);
 	for (int i = 0; i < n; i++)
 		names[i] = topics[i].name;
-	if (n && admin_delete_topics(run->client, names, n, &response, err) != 0)
+	if (n && kafka_admin_delete_topics(run->client, names, n, &response, err) != 0)
 		return RUN_FAILED;
 	return deletions_report(run, &response, err);
 }

@@ -8,7 +8,7 @@
  * Nothing is done when the plan has a conflict or the broker would refuse a new topic.
  */
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/topic_file.h"
 #include "tools/klamm/topic_match.h"
 #include "tools/klamm/topics.h"
@@ -41,7 +41,7 @@ static int states_fetch(struct apply *apply, struct error *err)
 	struct metadata_response metadata;
 	struct slice *names;
 
-	if (client_metadata(apply->run->client, NULL, 0, &metadata, err) != 0)
+	if (kafka_client_metadata(apply->run->client, NULL, 0, &metadata, err) != 0)
 		return RUN_FAILED;
 	names = arena_alloc(&apply->run->arena, ((size_t)metadata.n_topics + 1) * sizeof *names);
 	apply->states = arena_zalloc(&apply->run->arena, (size_t)metadata.n_topics + 1, sizeof *apply->states);
@@ -55,7 +55,7 @@ static int states_fetch(struct apply *apply, struct error *err)
 		apply->states[i].replication_factor = topic->n_partitions ? topic->partitions[0].n_replica_nodes : 0;
 	}
 	apply->n_states = metadata.n_topics;
-	if (admin_describe_topics(apply->run->client, names, apply->n_states, &configs, err) != 0)
+	if (kafka_admin_describe_topics(apply->run->client, names, apply->n_states, &configs, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < apply->n_states; i++)
 		state_configs(apply, &apply->states[i], &configs[i]);
@@ -118,14 +118,14 @@ static int create_do(struct apply *apply, bool validate_only, struct error *err)
 	struct run *run = apply->run;
 
 	request.topics = message_array(&run->arena, &create_topics_request_topic_struct, (size_t)apply->plan.n_steps);
-	request.timeout_ms = client_timeout_ms(run->client);
+	request.timeout_ms = kafka_client_timeout_ms(run->client);
 	request.validate_only = validate_only;
 	for (int i = 0; i < apply->plan.n_steps; i++)
 		if (apply->plan.steps[i].kind == PLAN_CREATE)
 			topic_fill(run, apply->plan.steps[i].spec, &request.topics[request.n_topics++]);
 	if (request.n_topics == 0)
 		return RUN_OK;
-	if (admin_create_topics(run->client, &request, &response, err) != 0)
+	if (kafka_admin_create_topics(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_topics; i++)
 		if (response.topics[i].error_code != KAFKA_NONE)
@@ -143,7 +143,7 @@ static int partitions_do(struct apply *apply, bool validate_only, struct error *
 	struct run *run = apply->run;
 
 	request.topics = message_array(&run->arena, &create_partitions_request_topic_struct, (size_t)apply->plan.n_steps);
-	request.timeout_ms = client_timeout_ms(run->client);
+	request.timeout_ms = kafka_client_timeout_ms(run->client);
 	request.validate_only = validate_only;
 	for (int i = 0; i < apply->plan.n_steps; i++) {
 		const struct plan_step *step = &apply->plan.steps[i];
@@ -156,7 +156,7 @@ static int partitions_do(struct apply *apply, bool validate_only, struct error *
 	}
 	if (request.n_topics == 0)
 		return RUN_OK;
-	if (admin_create_partitions(run->client, &request, &response, err) != 0)
+	if (kafka_admin_create_partitions(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_results; i++)
 		if (response.results[i].error_code != KAFKA_NONE)
@@ -210,7 +210,7 @@ static int configs_do(struct apply *apply, bool validate_only, struct error *err
 	request.validate_only = validate_only;
 	if (request.n_resources == 0)
 		return RUN_OK;
-	if (admin_alter_configs(run->client, CLIENT_ANY, &request, &response, err) != 0)
+	if (kafka_admin_alter_configs(run->client, CLIENT_ANY, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_responses; i++)
 		if (response.responses[i].error_code != KAFKA_NONE)
@@ -233,7 +233,7 @@ static int deletions_do(struct apply *apply, struct error *err)
 			names[n++] = apply->plan.steps[i].state->name;
 	if (n == 0)
 		return RUN_OK;
-	if (admin_delete_topics(run->client, names, n, &response, err) != 0)
+	if (kafka_admin_delete_topics(run->client, names, n, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_responses; i++)
 		if (response.responses[i].error_code != KAFKA_NONE)

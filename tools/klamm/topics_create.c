@@ -1,7 +1,7 @@
 /* klamm topics --create and --alter. */
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
 #include "tools/klamm/assignment.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/topics.h"
 
 #include <string.h>
@@ -91,8 +91,8 @@ int topics_create(struct run *run, struct error *err)
 		return r;
 	request.topics = &topic;
 	request.n_topics = 1;
-	request.timeout_ms = client_timeout_ms(run->client);
-	if (admin_create_topics(run->client, &request, &response, err) != 0)
+	request.timeout_ms = kafka_client_timeout_ms(run->client);
+	if (kafka_admin_create_topics(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_topics; i++) {
 		int16_t code = response.topics[i].error_code;
@@ -142,7 +142,7 @@ static int partitions_add(struct run *run, const struct metadata_response_topic 
 
 	request.topics = message_array(&run->arena, &create_partitions_request_topic_struct, (size_t)n);
 	request.n_topics = n;
-	request.timeout_ms = client_timeout_ms(run->client);
+	request.timeout_ms = kafka_client_timeout_ms(run->client);
 	for (int i = 0; i < n; i++) {
 		int r;
 
@@ -152,7 +152,7 @@ static int partitions_add(struct run *run, const struct metadata_response_topic 
 		if (r != RUN_OK)
 			return r;
 	}
-	if (admin_create_partitions(run->client, &request, &response, err) != 0)
+	if (kafka_admin_create_partitions(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_results; i++)
 		if (response.results[i].error_code != KAFKA_NONE)
@@ -201,7 +201,7 @@ static int configs_alter(struct run *run, const struct metadata_response_topic *
 		if (r != RUN_OK)
 			return r;
 	}
-	if (admin_alter_configs(run->client, CLIENT_ANY, &request, &response, err) != 0)
+	if (kafka_admin_alter_configs(run->client, CLIENT_ANY, &request, &response, err) != 0)
 		return RUN_FAILED;
 	for (int i = 0; i < response.n_responses; i++)
 		if (response.responses[i].error_code != KAFKA_NONE)

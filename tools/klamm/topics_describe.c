@@ -5,7 +5,7 @@
  *     ListPartitionReassignments -> replicas that come and go
  */
 #include "proto/kafka_error.h"
-#include "tools/klamm/admin.h"
+#include "tools/klamm/kafka_admin.h"
 #include "tools/klamm/table.h"
 #include "tools/klamm/topics.h"
 
@@ -281,9 +281,9 @@ static int details_fetch(struct description *description, struct error *err)
 		if (topic->n_partitions > 0)
 			qsort(topic->partitions, (size_t)topic->n_partitions, sizeof *topic->partitions, by_index);
 	}
-	if (admin_describe_topics(run->client, names, description->n_topics, &description->configs, err) != 0)
+	if (kafka_admin_describe_topics(run->client, names, description->n_topics, &description->configs, err) != 0)
 		return RUN_FAILED;
-	return run->format == FORMAT_TEXT && admin_reassignments(run->client, &description->reassignments, err) != 0
+	return run->format == FORMAT_TEXT && kafka_admin_reassignments(run->client, &description->reassignments, err) != 0
 		       ? RUN_FAILED
 		       : RUN_OK;
 }

@@ -4,8 +4,8 @@
  *
  * All return 0 or a negative code with err: no answer. What the answer refuses stands in the answer.
  */
-#ifndef KLAMM_TOOLS_KLAMM_ADMIN_H
-#define KLAMM_TOOLS_KLAMM_ADMIN_H
+#ifndef KLAMM_TOOLS_KLAMM_KAFKA_ADMIN_H
+#define KLAMM_TOOLS_KLAMM_KAFKA_ADMIN_H
 
 #include "proto/kafka/create_partitions.gen.h"
 #include "proto/kafka/create_topics.gen.h"
@@ -13,7 +13,7 @@
 #include "proto/kafka/describe_configs.gen.h"
 #include "proto/kafka/incremental_alter_configs.gen.h"
 #include "proto/kafka/list_partition_reassignments.gen.h"
-#include "tools/klamm/client.h"
+#include "tools/klamm/kafka_client.h"
 
 #define RESOURCE_TOPIC 2
 #define RESOURCE_BROKER 4
@@ -32,22 +32,24 @@ enum config_source {
 
 enum config_operation { CONFIG_SET = 0, CONFIG_DELETE = 1, CONFIG_APPEND = 2, CONFIG_SUBTRACT = 3 };
 
-int admin_create_topics(struct client *client, const struct create_topics_request *request,
-			struct create_topics_response *ret_response, struct error *err);
-int admin_create_partitions(struct client *client, const struct create_partitions_request *request,
-			    struct create_partitions_response *ret_response, struct error *err);
-int admin_delete_topics(struct client *client, const struct slice *names, int n_names,
-			struct delete_topics_response *ret_response, struct error *err);
+int kafka_admin_create_topics(struct kafka_client *client, const struct create_topics_request *request,
+			      struct create_topics_response *ret_response, struct error *err);
+int kafka_admin_create_partitions(struct kafka_client *client, const struct create_partitions_request *request,
+				  struct create_partitions_response *ret_response, struct error *err);
+int kafka_admin_delete_topics(struct kafka_client *client, const struct slice *names, int n_names,
+			      struct delete_topics_response *ret_response, struct error *err);
 
 /* Configs of topics by name; ret_results has one for each name, in their order. */
-int admin_describe_topics(struct client *client, const struct slice *names, int n_names,
-			  struct describe_configs_response_result **ret_results, struct error *err);
+int kafka_admin_describe_topics(struct kafka_client *client, const struct slice *names, int n_names,
+				struct describe_configs_response_result **ret_results, struct error *err);
 
 /* To the broker that the resource names, or to any. */
-int admin_alter_configs(struct client *client, int32_t node, const struct incremental_alter_configs_request *request,
-			struct incremental_alter_configs_response *ret_response, struct error *err);
+int kafka_admin_alter_configs(struct kafka_client *client, int32_t node,
+			      const struct incremental_alter_configs_request *request,
+			      struct incremental_alter_configs_response *ret_response, struct error *err);
 
 /* Reassignments under way; none when the cluster does not serve the API. */
-int admin_reassignments(struct client *client, struct list_partition_reassignments_response *ret_response, struct error *err);
+int kafka_admin_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
+			      struct error *err);
 
 #endif

@@ -1,49 +1,49 @@
-/* A blocking client of a cluster; see client.h. Connections and frames are in client_link.c. */
-#include "tools/klamm/client.h"
+/* A blocking client of a cluster; see kafka_client.h. Connections and frames are in kafka_link.c. */
+#include "tools/klamm/kafka_client.h"
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "tools/klamm/client_link.h"
 #include "tools/klamm/dial.h"
+#include "tools/klamm/kafka_link.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Connections to brokers and to bootstrap addresses that have been used. */
-struct client {
-	struct client_config config;
+struct kafka_client {
+	struct kafka_client_config config;
 	struct arena arena;
-	struct client_link *links;
+	struct kafka_link *links;
 	int n_links;
-	struct client_link *any; /* the bootstrap connection */
+	struct kafka_link *any; /* the bootstrap connection */
 	struct metadata_response_broker *brokers;
 	int n_brokers;
 	int32_t controller_id;
 	bool knows_brokers;
 };
 
-struct arena *client_arena(struct client *client)
+struct arena *kafka_client_arena(struct kafka_client *client)
 {
 	return &client->arena;
 }
 
-int32_t client_timeout_ms(const struct client *client)
+int32_t kafka_client_timeout_ms(const struct kafka_client *client)
 {
 	return (int32_t)client->config.request_timeout_ms;
 }
 
-static struct client_link *link_add(struct client *client, struct client_link *link)
+static struct kafka_link *link_add(struct kafka_client *client, struct kafka_link *link)
 {
 	link->next = client->links;
 	client->links = link;
 	return link;
 }
 
-static int link_dial(struct client *client, int32_t node_id, const char *host, int port, struct client_link **ret_link,
+static int link_dial(struct kafka_client *client, int32_t node_id, const char *host, int port, struct kafka_link **ret_link,
 		     struct error *err)
 {
-	struct client_link *link;
-	int r = client_link_open(&client->config, &client->arena, host, port, &link, err);
+	struct kafka_link *link;
+	int r = kafka_link_open(&client->config, &client->arena, host, port, &link, err);
 
 	if (r != 0)
 		return r;
@@ -53,7 +53,7 @@ static int link_dial(struct client *client, int32_t node_id, const char *host, i
 }
 
 /* Tries the addresses one after the other; the error names each and why. */
-static int bootstrap_dial(struct client *client, struct error *err)
+static int bootstrap_dial(struct kafka_client *client, struct error *err)
 {
 	const char *at = client->config.bootstrap;
 	struct error first = {0};
@@ -81,9 +81,9 @@ static int bootstrap_dial(struct client *client, struct error *err)
 			 client->config.bootstrap, first.text);
 }
 
-int client_open(const struct client_config *config, struct client **ret_client, struct error *err)
+int kafka_client_open(const struct kafka_client_config *config, struct kafka_client **ret_client, struct error *err)
 {
-	struct client *client = NEW(struct client);
+	struct kafka_client *client = NEW(struct kafka_client);
 	int r;
 
 	client->config = *config;
@@ -91,28 +91,28 @@ int client_open(const struct client_config *config, struct client **ret_client, 
 	arena_init(&client->arena);
 	r = bootstrap_dial(client, err);
 	if (r != 0) {
-		client_free(client);
+		kafka_client_free(client);
 		return r;
 	}
 	*ret_client = client;
 	return 0;
 }
 
-void client_free(struct client *client)
+void kafka_client_free(struct kafka_client *client)
 {
 	if (!client)
 		return;
 	while (client->links) {
-		struct client_link *link = client->links;
+		struct kafka_link *link = client->links;
 
 		client->links = link->next;
-		client_link_close(link);
+		kafka_link_close(link);
 	}
 	arena_fini(&client->arena);
 	free(client);
 }
 
-static void brokers_learn(struct client *client, const struct metadata_response *metadata)
+static void brokers_learn(struct kafka_client *client, const struct metadata_response *metadata)
 {
 	client->brokers = metadata->brokers;
 	client->n_brokers = metadata->n_brokers;
@@ -120,8 +120,8 @@ static void brokers_learn(struct client *client, const struct metadata_response 
 	client->knows_brokers = true;
 }
 
-int client_metadata(struct client *client, const struct slice *names, int n_names, struct metadata_response *ret_metadata,
-		    struct error *err)
+int kafka_client_metadata(struct kafka_client *client, const struct slice *names, int n_names,
+			  struct metadata_response *ret_metadata, struct error *err)
 {
 	struct metadata_request request = metadata_request_default;
 	int r;
@@ -133,21 +133,21 @@ int client_metadata(struct client *client, const struct slice *names, int n_name
 		for (int i = 0; i < n_names; i++)
 			request.topics[i].name = names[i];
 	}
-	r = client_call(client, CLIENT_ANY, API_METADATA, &request, ret_metadata, err);
+	r = kafka_client_call(client, CLIENT_ANY, API_METADATA, &request, ret_metadata, err);
 	if (r == 0)
 		brokers_learn(client, ret_metadata);
 	return r;
 }
 
-static int brokers_need(struct client *client, struct error *err)
+static int brokers_need(struct kafka_client *client, struct error *err)
 {
 	struct metadata_response metadata;
 	struct slice none = SLICE_NULL;
 
-	return client->knows_brokers ? 0 : client_metadata(client, &none, 0, &metadata, err);
+	return client->knows_brokers ? 0 : kafka_client_metadata(client, &none, 0, &metadata, err);
 }
 
-static const struct metadata_response_broker *broker_find(const struct client *client, int32_t id)
+static const struct metadata_response_broker *broker_find(const struct kafka_client *client, int32_t id)
 {
 	for (int i = 0; i < client->n_brokers; i++)
 		if (client->brokers[i].node_id == id)
@@ -156,7 +156,7 @@ static const struct metadata_response_broker *broker_find(const struct client *c
 }
 
 /* Dials a broker where the cluster says that it listens. */
-static int broker_dial(struct client *client, int32_t id, struct client_link **ret_link, struct error *err)
+static int broker_dial(struct kafka_client *client, int32_t id, struct kafka_link **ret_link, struct error *err)
 {
 	const struct metadata_response_broker *broker = broker_find(client, id);
 	struct error why = {0};
@@ -176,7 +176,7 @@ static int broker_dial(struct client *client, int32_t id, struct client_link **r
 }
 
 /* The connection for a node, made when it is first asked for. */
-static int link_for(struct client *client, int32_t node, struct client_link **ret_link, struct error *err)
+static int link_for(struct kafka_client *client, int32_t node, struct kafka_link **ret_link, struct error *err)
 {
 	int r;
 
@@ -191,7 +191,7 @@ static int link_for(struct client *client, int32_t node, struct client_link **re
 	if (node < 0)
 		return error_set(err, ERR_BUSY,
 				 "the cluster has no controller at the moment; is a controller running? Try again");
-	for (struct client_link *link = client->links; link; link = link->next) {
+	for (struct kafka_link *link = client->links; link; link = link->next) {
 		if (link->node_id == node) {
 			*ret_link = link;
 			return 0;
@@ -200,28 +200,29 @@ static int link_for(struct client *client, int32_t node, struct client_link **re
 	return broker_dial(client, node, ret_link, err);
 }
 
-int client_call(struct client *client, int32_t node, enum api_key key, const void *request, void *ret_response,
-		struct error *err)
+int kafka_client_call(struct kafka_client *client, int32_t node, enum api_key key, const void *request, void *ret_response,
+		      struct error *err)
 {
-	struct client_link *link;
+	struct kafka_link *link;
 	int r = link_for(client, node, &link, err);
 
-	return r ? r : client_link_call(link, key, request, ret_response, err);
+	return r ? r : kafka_link_call(link, key, request, ret_response, err);
 }
 
-int client_version(struct client *client, int32_t node, enum api_key key, int *ret_version, struct error *err)
+int kafka_client_version(struct kafka_client *client, int32_t node, enum api_key key, int *ret_version, struct error *err)
 {
-	struct client_link *link;
+	struct kafka_link *link;
 	int r = link_for(client, node, &link, err);
 
 	if (r == 0)
-		*ret_version = client_link_version(link, key);
+		*ret_version = kafka_link_version(link, key);
 	return r;
 }
 
-int client_ranges(struct client *client, int32_t node, const struct client_range **ret_ranges, int *ret_n, struct error *err)
+int kafka_client_ranges(struct kafka_client *client, int32_t node, const struct kafka_range **ret_ranges, int *ret_n,
+			struct error *err)
 {
-	struct client_link *link;
+	struct kafka_link *link;
 	int r = link_for(client, node, &link, err);
 
 	if (r != 0)

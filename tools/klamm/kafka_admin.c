@@ -1,5 +1,5 @@
-/* Requests of an administrator; see admin.h. */
-#include "tools/klamm/admin.h"
+/* Requests of an administrator; see kafka_admin.h. */
+#include "tools/klamm/kafka_admin.h"
 
 #include "common/clock.h"
 #include "proto/kafka_error.h"
@@ -42,69 +42,70 @@ static void nap(void)
 
 /* Asks the controller; where it has moved, learns where it is now and asks again. Nothing was done by who was not the
  * controller. */
-static int controller_call(struct client *client, enum api_key key, const void *request, bool (*stale)(const void *response),
-			   void *ret_response, struct error *err)
+static int controller_call(struct kafka_client *client, enum api_key key, const void *request,
+			   bool (*stale)(const void *response), void *ret_response, struct error *err)
 {
 	int64_t until_ms = clock_ms() + CONTROLLER_WAIT_MS;
 	struct metadata_response metadata;
 	struct slice none = SLICE_NULL;
 
 	for (;;) {
-		int r = client_call(client, CLIENT_CONTROLLER, key, request, ret_response, err);
+		int r = kafka_client_call(client, CLIENT_CONTROLLER, key, request, ret_response, err);
 
 		if (r != ERR_BUSY && (r != 0 || !stale(ret_response)))
 			return r;
 		if (clock_ms() >= until_ms)
 			return r;
 		nap();
-		r = client_metadata(client, &none, 0, &metadata, err);
+		r = kafka_client_metadata(client, &none, 0, &metadata, err);
 		if (r != 0)
 			return r;
 	}
 }
 
-int admin_create_topics(struct client *client, const struct create_topics_request *request,
-			struct create_topics_response *ret_response, struct error *err)
+int kafka_admin_create_topics(struct kafka_client *client, const struct create_topics_request *request,
+			      struct create_topics_response *ret_response, struct error *err)
 {
 	return controller_call(client, API_CREATE_TOPICS, request, create_topics_stale, ret_response, err);
 }
 
-int admin_create_partitions(struct client *client, const struct create_partitions_request *request,
-			    struct create_partitions_response *ret_response, struct error *err)
+int kafka_admin_create_partitions(struct kafka_client *client, const struct create_partitions_request *request,
+				  struct create_partitions_response *ret_response, struct error *err)
 {
 	return controller_call(client, API_CREATE_PARTITIONS, request, create_partitions_stale, ret_response, err);
 }
 
-int admin_delete_topics(struct client *client, const struct slice *names, int n_names,
-			struct delete_topics_response *ret_response, struct error *err)
+int kafka_admin_delete_topics(struct kafka_client *client, const struct slice *names, int n_names,
+			      struct delete_topics_response *ret_response, struct error *err)
 {
 	struct delete_topics_request request = delete_topics_request_default;
 
 	/* Names stand in one place up to version 5 and in another from 6 on; the encoder takes what the version has. */
-	request.timeout_ms = client_timeout_ms(client);
-	request.topic_names = arena_alloc(client_arena(client), (size_t)n_names * sizeof *request.topic_names);
-	request.topics = message_array(client_arena(client), &delete_topics_request_topic_struct, (size_t)n_names);
+	request.timeout_ms = kafka_client_timeout_ms(client);
+	request.topic_names = arena_alloc(kafka_client_arena(client), (size_t)n_names * sizeof *request.topic_names);
+	request.topics = message_array(kafka_client_arena(client), &delete_topics_request_topic_struct, (size_t)n_names);
 	request.n_topics = request.n_topic_names = n_names;
 	for (int i = 0; i < n_names; i++)
 		request.topic_names[i] = request.topics[i].name = names[i];
 	return controller_call(client, API_DELETE_TOPICS, &request, delete_topics_stale, ret_response, err);
 }
 
-static int describe_some(struct client *client, const struct slice *names, int n_names,
+static int describe_some(struct kafka_client *client, const struct slice *names, int n_names,
 			 struct describe_configs_response_result *ret_results, struct error *err)
 {
 	struct describe_configs_request request = describe_configs_request_default;
 	struct describe_configs_response response;
 	int r;
 
-	request.resources = message_array(client_arena(client), &describe_configs_request_resource_struct, (size_t)n_names);
+	request.resources =
+		message_array(kafka_client_arena(client), &describe_configs_request_resource_struct, (size_t)n_names);
 	request.n_resources = n_names;
 	for (int i = 0; i < n_names; i++) {
 		request.resources[i].resource_type = RESOURCE_TOPIC;
 		request.resources[i].resource_name = names[i];
 		request.resources[i].n_configuration_keys = -1;
 	}
-	r = client_call(client, CLIENT_ANY, API_DESCRIBE_CONFIGS, &request, &response, err);
+	r = kafka_client_call(client, CLIENT_ANY, API_DESCRIBE_CONFIGS, &request, &response, err);
 	if (r != 0)
 		return r;
 	/* Answers are usually in the order of the request, but nobody promises it. */
@@ -119,11 +120,11 @@ static int describe_some(struct client *client, const struct slice *names, int n
 	return 0;
 }
 
-int admin_describe_topics(struct client *client, const struct slice *names, int n_names,
-			  struct describe_configs_response_result **ret_results, struct error *err)
+int kafka_admin_describe_topics(struct kafka_client *client, const struct slice *names, int n_names,
+				struct describe_configs_response_result **ret_results, struct error *err)
 {
 	struct describe_configs_response_result *results =
-		arena_zalloc(client_arena(client), (size_t)n_names + 1, sizeof *results);
+		arena_zalloc(kafka_client_arena(client), (size_t)n_names + 1, sizeof *results);
 
 	for (int at = 0; at < n_names; at += DESCRIBE_TOPICS_MAX) {
 		int n = n_names - at < DESCRIBE_TOPICS_MAX ? n_names - at : DESCRIBE_TOPICS_MAX;
@@ -136,22 +137,24 @@ int admin_describe_topics(struct client *client, const struct slice *names, int 
 	return 0;
 }
 
-int admin_alter_configs(struct client *client, int32_t node, const struct incremental_alter_configs_request *request,
-			struct incremental_alter_configs_response *ret_response, struct error *err)
+int kafka_admin_alter_configs(struct kafka_client *client, int32_t node,
+			      const struct incremental_alter_configs_request *request,
+			      struct incremental_alter_configs_response *ret_response, struct error *err)
 {
-	return client_call(client, node, API_INCREMENTAL_ALTER_CONFIGS, request, ret_response, err);
+	return kafka_client_call(client, node, API_INCREMENTAL_ALTER_CONFIGS, request, ret_response, err);
 }
 
-int admin_reassignments(struct client *client, struct list_partition_reassignments_response *ret_response, struct error *err)
+int kafka_admin_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
+			      struct error *err)
 {
 	struct list_partition_reassignments_request request = list_partition_reassignments_request_default;
 	int version, r;
 
 	*ret_response = list_partition_reassignments_response_default;
-	r = client_version(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &version, err);
+	r = kafka_client_version(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &version, err);
 	if (r != 0 || version < 0)
 		return r == ERR_BUSY ? 0 : r;
 	request.n_topics = -1;
-	request.timeout_ms = client_timeout_ms(client);
-	return client_call(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &request, ret_response, err);
+	request.timeout_ms = kafka_client_timeout_ms(client);
+	return kafka_client_call(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &request, ret_response, err);
 }

@@ -1,10 +1,10 @@
 /*
- * One connection of the client; see client_link.h.
+ * One connection of the client; see kafka_link.h.
  *
  * ApiVersions goes out in version 3. A broker that does not have it answers in the form of version 0 with error 35 (KIP-511),
  * which lists what it has; one that is older still closes the connection.
  */
-#include "tools/klamm/client_link.h"
+#include "tools/klamm/kafka_link.h"
 
 #include "common/buf.h"
 #include "common/bytes.h"
@@ -22,7 +22,7 @@
 
 #define VERSIONS_ASKED 3
 
-static int send_request(struct client_link *link, const struct api *api, int version, const void *request, int64_t deadline_ms,
+static int send_request(struct kafka_link *link, const struct api *api, int version, const void *request, int64_t deadline_ms,
 			struct error *err)
 {
 	struct request_header header = {.api_key = api->key,
@@ -51,7 +51,7 @@ static int send_request(struct client_link *link, const struct api *api, int ver
 }
 
 /* One frame into the client's memory: what follows the size. */
-static int receive_frame(struct client_link *link, const struct api *api, int64_t deadline_ms, struct slice *ret_frame,
+static int receive_frame(struct kafka_link *link, const struct api *api, int64_t deadline_ms, struct slice *ret_frame,
 			 struct error *err)
 {
 	uint8_t size[FRAME_SIZE_BYTES], *data;
@@ -79,7 +79,7 @@ static int receive_frame(struct client_link *link, const struct api *api, int64_
 }
 
 /* The body of the answer: its reader behind the header. */
-static int receive_body(struct client_link *link, const struct api *api, int version, int64_t deadline_ms,
+static int receive_body(struct kafka_link *link, const struct api *api, int version, int64_t deadline_ms,
 			struct wire_reader *ret_in, struct error *err)
 {
 	int32_t correlation_id;
@@ -95,7 +95,7 @@ static int receive_body(struct client_link *link, const struct api *api, int ver
 	return 0;
 }
 
-static int exchange(struct client_link *link, const struct api *api, int version, const void *request,
+static int exchange(struct kafka_link *link, const struct api *api, int version, const void *request,
 		    struct wire_reader *ret_in, struct error *err)
 {
 	int64_t deadline_ms = clock_ms() + link->config->request_timeout_ms;
@@ -104,7 +104,7 @@ static int exchange(struct client_link *link, const struct api *api, int version
 	return r ? r : receive_body(link, api, version, deadline_ms, ret_in, err);
 }
 
-static int decode(struct client_link *link, const struct api *api, int version, struct wire_reader *in, void *ret_response,
+static int decode(struct kafka_link *link, const struct api *api, int version, struct wire_reader *in, void *ret_response,
 		  struct error *err)
 {
 	struct error why = {0};
@@ -115,7 +115,7 @@ static int decode(struct client_link *link, const struct api *api, int version, 
 	return 0;
 }
 
-static void ranges_keep(struct client_link *link, const struct api_versions_response *versions)
+static void ranges_keep(struct kafka_link *link, const struct api_versions_response *versions)
 {
 	link->ranges = arena_alloc(link->arena, (size_t)versions->n_api_keys * sizeof *link->ranges);
 	for (int i = 0; i < versions->n_api_keys; i++) {
@@ -124,11 +124,11 @@ static void ranges_keep(struct client_link *link, const struct api_versions_resp
 
 		for (; at > 0 && link->ranges[at - 1].key > row->api_key; at--)
 			link->ranges[at] = link->ranges[at - 1];
-		link->ranges[at] = (struct client_range){row->api_key, row->min_version, row->max_version};
+		link->ranges[at] = (struct kafka_range){row->api_key, row->min_version, row->max_version};
 	}
 }
 
-static int versions_ask(struct client_link *link, struct error *err)
+static int versions_ask(struct kafka_link *link, struct error *err)
 {
 	const struct api *api = api_find(API_API_VERSIONS);
 	struct api_versions_request request = api_versions_request_default;
@@ -153,40 +153,40 @@ static int versions_ask(struct client_link *link, struct error *err)
 	return r;
 }
 
-int client_link_open(const struct client_config *config, struct arena *arena, const char *host, int port,
-		     struct client_link **ret_link, struct error *err)
+int kafka_link_open(const struct kafka_client_config *config, struct arena *arena, const char *host, int port,
+		    struct kafka_link **ret_link, struct error *err)
 {
-	struct client_link *link;
+	struct kafka_link *link;
 	int fd, r = dial(host, port, clock_ms() + config->connect_timeout_ms, &fd, err);
 
 	if (r != 0)
 		return r;
-	link = NEW(struct client_link);
+	link = NEW(struct kafka_link);
 	link->config = config;
 	link->arena = arena;
 	link->fd = fd;
 	snprintf(link->name, sizeof link->name, "%s:%d", host, port);
 	r = versions_ask(link, err);
 	if (r != 0) {
-		client_link_close(link);
+		kafka_link_close(link);
 		return r;
 	}
 	*ret_link = link;
 	return 0;
 }
 
-void client_link_close(struct client_link *link)
+void kafka_link_close(struct kafka_link *link)
 {
 	close(link->fd);
 	free(link);
 }
 
-int client_link_version(const struct client_link *link, enum api_key key)
+int kafka_link_version(const struct kafka_link *link, enum api_key key)
 {
 	const struct api *api = api_find((int)key);
 
 	for (int i = 0; i < link->n_ranges; i++) {
-		const struct client_range *range = &link->ranges[i];
+		const struct kafka_range *range = &link->ranges[i];
 		int version = range->until < api->until ? range->until : api->until;
 
 		if (range->key == (int)key)
@@ -195,10 +195,10 @@ int client_link_version(const struct client_link *link, enum api_key key)
 	return -1;
 }
 
-int client_link_call(struct client_link *link, enum api_key key, const void *request, void *ret_response, struct error *err)
+int kafka_link_call(struct kafka_link *link, enum api_key key, const void *request, void *ret_response, struct error *err)
 {
 	const struct api *api = api_find((int)key);
-	int version = client_link_version(link, key);
+	int version = kafka_link_version(link, key);
 	struct wire_reader in;
 	int r;
 
