@@ -254,7 +254,8 @@ def test_null_where_there_must_be_something(victim):
     body = struct.pack('>ih', 1, -1) + struct.pack('>ihiii', 1, 1, 0, 0, 1000)
     closes(victim, struct.pack('>i', len(head + body)) + head + body)
     head = struct.pack('>hhih', 1, 4, 1, -1)
-    closes(victim, struct.pack('>i', len(head) + 25) + head + struct.pack('>iiiibi', -1, 0, 0, 0, 0, -1))
+    body = struct.pack('>iiiibi', -1, 0, 0, 0, 0, -1)
+    closes(victim, struct.pack('>i', len(head + body)) + head + body)
 
 
 @pytest.mark.parametrize('name', ['\0', 'a\0b', '\ud800'.encode('utf-8', 'surrogatepass'), b'\xff\xfe', b'\xc0\x80', b'\xf4\x90\x80\x80'],
@@ -340,7 +341,7 @@ def evil_batches():
     for codec in (1, 2, 3, 4):
         packed = batch.compress(codec, batch.record(0, 0, None, b'x' * 1000))
         yield 'codec %d cut' % codec, build(ONE, codec, payload=packed[:-5])
-        yield 'codec %d spoiled' % codec, build(ONE, codec, payload=packed[:10] + b'\xff\xff\xff' + packed[13:])
+        yield 'codec %d spoiled' % codec, build(ONE, codec, payload=packed[:20] + b'\xff\xff\xff' + packed[23:])
         yield 'codec %d of nothing' % codec, build(ONE, codec, payload=b'')
         yield 'codec %d twice' % codec, build(ONE, codec, payload=batch.compress(codec, packed))
     yield 'snappy that lies', build(ONE, batch.SNAPPY, payload=b'\xff\xff\xff\xff\x07' + b'x' * 20)
@@ -354,18 +355,26 @@ def evil_batches():
     yield 'negative offset delta', build([b'1', b'2'], payload=batch.record(0, 0, None, b'1') + batch.record(-1, 0, None, b'2'))
 
 
-HARMLESS = {'two batches'}
+# What Kafka takes too: it cuts off what is no batch behind a batch, and gives records new deltas or never looks at them.
+TAKEN = {'a batch and rubbish', 'offset deltas with a gap', 'negative offset delta'}
 
 
 @pytest.mark.parametrize('what, data', evil_batches(), ids=lambda v: v.replace(' ', '-') if isinstance(v, str) else '')
 def test_evil_batches(hit, what, data):
     answer = hit.c.produce(hit, data, version=9)
-    assert answer.error_code != 0, what
+    if what in TAKEN and answer.error_code == 0:
+        hit.c.fetch(hit, 0)
+        assert hit.c.produce(hit, build(ONE)).error_code == 0
+        return
+    assert answer.error_code != 0 or TARGET == 'kafka' and 'spoiled' in what, what
     if TARGET == 'klamm':
-        assert error_name(answer.error_code) in ('CORRUPT_MESSAGE', 'INVALID_RECORD', 'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'INVALID_REQUEST',
+        # UNKNOWN_SERVER_ERROR is what Kafka says of bytes that it cannot decompress; Klamm adds words.
+        assert answer.error_code != -1 or answer.error_message
+        assert error_name(answer.error_code) in ('UNKNOWN_SERVER_ERROR', 'CORRUPT_MESSAGE', 'INVALID_RECORD', 'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'INVALID_REQUEST',
                                                  'UNSUPPORTED_COMPRESSION_TYPE', 'MESSAGE_TOO_LARGE', 'UNSUPPORTED_VERSION',
                                                  'INVALID_TXN_STATE', '48', '49', 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'), answer
-    assert hit.c.list_offset(hit, -1).offset == 0 and hit.c.produce(hit, build(ONE)).base_offset == 0
+        assert hit.c.list_offset(hit, -1).offset == 0
+    assert hit.c.produce(hit, build(ONE)).error_code == 0
 
 
 @pytest.mark.parametrize('stamp', [2 ** 63 - 1, -2 ** 63, -2, 0])
