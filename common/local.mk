@@ -21,3 +21,7 @@ test_unit_common_config_table_test_LDADD = $(unit_libs)
 test_unit_common_properties_test_SOURCES = test/unit/common/properties_test.c
 test_unit_common_properties_test_LDADD = $(unit_libs)
 EXTRA_DIST += common/README.md
+
+unit_tests += test/unit/common/fs_test
+test_unit_common_fs_test_SOURCES = test/unit/common/fs_test.c
+test_unit_common_fs_test_LDADD = $(unit_libs)

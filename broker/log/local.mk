@@ -39,3 +39,11 @@ test_unit_broker_log_formats_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/log/golden_log_test
 test_unit_broker_log_golden_log_test_SOURCES = test/unit/broker/log/golden_log_test.c $(log_fixture)
 test_unit_broker_log_golden_log_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/log_dir_test
+test_unit_broker_log_log_dir_test_SOURCES = test/unit/broker/log/log_dir_test.c $(log_fixture)
+test_unit_broker_log_log_dir_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/index_test
+test_unit_broker_log_index_test_SOURCES = test/unit/broker/log/index_test.c
+test_unit_broker_log_index_test_LDADD = $(unit_libs)

@@ -52,3 +52,13 @@ test_fuzz_properties_fuzz_SOURCES = test/fuzz/properties_fuzz.c
 test_fuzz_properties_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_properties_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/logfiles_replay
+test_fuzz_logfiles_replay_SOURCES = test/fuzz/logfiles_fuzz.c $(fuzz_replay_sources)
+test_fuzz_logfiles_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/logfiles_fuzz
+test_fuzz_logfiles_fuzz_SOURCES = test/fuzz/logfiles_fuzz.c
+test_fuzz_logfiles_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_logfiles_fuzz_LDADD = $(unit_libs)
+endif

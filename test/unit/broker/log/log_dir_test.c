@@ -1,0 +1,347 @@
+/* A log dir: lock, identity, damage, names that come back, many partitions. */
+#include "test/unit/broker/log/log_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct log_dir_args args_of(struct fixture *fixture)
+{
+	return (struct log_dir_args){.fs = fixture->fs, .fds = fixture->fds, .path = fixture->path, .broker_id = 1};
+}
+
+START_TEST(a_locked_dir_is_refused_and_free_after_the_end)
+{
+	struct fixture fixture;
+	struct log_dir_args args;
+	struct log_dir *other;
+	struct error err;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	args = args_of(&fixture);
+	ck_assert_int_eq(log_dir_open(&args, &other, &err), ERR_BUSY);
+	ck_assert_ptr_nonnull(strstr(err.text, "locked"));
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(the_dir_of_another_broker_or_cluster_is_refused_by_name)
+{
+	struct fixture fixture;
+	struct log_dir_args args;
+	struct log_dir *dir;
+	struct error err;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	args = args_of(&fixture);
+	args.broker_id = 2;
+	ck_assert_int_eq(log_dir_open(&args, &dir, &err), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(err.text, "broker.id=1"));
+	args.broker_id = 1;
+	args.cluster_id = SLICE_LITERAL("other");
+	ck_assert_int_eq(log_dir_open(&args, &dir, &err), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(err.text, "cluster.id=MBzKdwGSSMGfR5T0GO2hZQ"));
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_foreign_folder_ends_the_scan_by_name)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fs_make_path(fixture.fs, FIXTURE_PATH "/lost+found"), 0);
+	ck_assert_int_eq(fs_make_path(fixture.fs, FIXTURE_PATH "/remote-log-index-cache"), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fs_make_path(fixture.fs, FIXTURE_PATH "/backup"), 0);
+	ck_assert_int_eq(fixture_open(&fixture), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(fixture.err.text, "/data/logs/backup"));
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(stops_are_told_apart)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_NEW);
+	ck_assert_int_eq(log_dir_set_broker_epoch(fixture.dir, 77), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_CLEAN);
+	ck_assert_int_eq(log_dir_last_broker_epoch(fixture.dir), 77);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_PROCESS_CRASH);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_UNCLEAN);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+/* Ten batches, all on the platter with a mark, then five more. */
+static void fill(struct fixture *fixture)
+{
+	int64_t wait;
+
+	fixture->config.segment_bytes = 100000;
+	ck_assert_int_eq(fixture_open(fixture), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(fixture_append(fixture, 0, 1, 1000, 50), 0);
+	ck_assert_int_eq(log_dir_tick(fixture->dir, 1, &wait), 0);
+	ck_assert_int_eq(wait, 1000);
+	ck_assert_int_eq(log_dir_tick(fixture->dir, 2000, &wait), 0);
+	ck_assert_int_eq(log_dir_tick(fixture->dir, 9000, &wait), 0);
+	ck_assert_int_eq(log_durable_end(fixture->log), 10);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(fixture_append(fixture, 0, 1, 1000, 50), 0);
+}
+
+#define LOG_FILE FIXTURE_PATH "/t-0/00000000000000000000.log"
+
+START_TEST(a_torn_tail_is_cut_and_damage_below_the_mark_is_not)
+{
+	struct fixture fixture;
+	int64_t one;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	one = log_size(fixture.log) / 15;
+	fixture_crash(&fixture);
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 12 * one + 70, 1));
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 12);
+	ck_assert_int_eq(log_dir_n_torn(fixture.dir), 1);
+	fixture_crash(&fixture);
+	/* A length field that leads astray is noticed without reading what was synced again. */
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 5 * one + 10, 1));
+	ck_assert_int_eq(fixture_open(&fixture), ERR_CORRUPT);
+	ck_assert_ptr_nonnull(strstr(fixture.err.text, LOG_FILE));
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), ERR_CORRUPT);
+	fixture_crash(&fixture);
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 5 * one + 10, 1));
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 12);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(damaged_small_files_are_made_anew_from_the_batches)
+{
+	static const char *const files[] = {"leader-epoch-checkpoint", "00000000000000000000.index", "00000000000000000000.timeindex",
+					    "00000000000000000015.snapshot", "partition.metadata"};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		struct fixture fixture;
+		struct log_time_offset found;
+		char path[256];
+
+		fixture_init(&fixture, 1);
+		fill(&fixture);
+		ck_assert_int_eq(fixture_close(&fixture), 0);
+		snprintf(path, sizeof path, FIXTURE_PATH "/t-0/%s", files[i]);
+		ck_assert_msg(fs_unlink(fixture.fs, path) == 0, "%s", path);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), 15);
+		ck_assert_int_eq(log_latest_epoch(fixture.log), 0);
+		ck_assert_int_eq(fixture.seen.last_offset, 14);
+		ck_assert_int_eq(log_offset_for_time(fixture.log, 1000, &found), 0);
+		ck_assert_int_eq(found.offset, 0);
+		fixture_crash(&fixture);
+		fs_mem_flip(fixture.mem, path, 0, 0x40);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), 15);
+		ck_assert_int_eq(fixture.seen.last_offset, 14);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
+START_TEST(damaged_checkpoints_count_as_empty)
+{
+	static const char *const files[] = {"log-start-offset-checkpoint", "replication-offset-checkpoint",
+					    "recovery-point-offset-checkpoint", "klamm.run"};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		struct fixture fixture;
+		char path[256];
+
+		fixture_init(&fixture, 1);
+		fill(&fixture);
+		ck_assert_int_eq(fixture_close(&fixture), 0);
+		snprintf(path, sizeof path, FIXTURE_PATH "/%s", files[i]);
+		ck_assert(fs_mem_flip(fixture.mem, path, 0, 0x40));
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), 15);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
+START_TEST(a_clean_log_that_is_damaged_at_its_end_is_not_opened)
+{
+	struct fixture fixture;
+	int fd = -1;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fs_open(fixture.fs, LOG_FILE, FS_WRITE, &fd), 0);
+	ck_assert_int_eq(fs_truncate(fixture.fs, fd, 1000), 0);
+	fs_close(fixture.fs, fd);
+	ck_assert_int_eq(fixture_open(&fixture), ERR_CORRUPT);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_partition_made_again_does_not_inherit_offsets)
+{
+	struct fixture fixture;
+	struct uuid id = uuid_random();
+	struct error err;
+	int64_t wait;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	ck_assert_int_eq(log_advance_start(fixture.log, 9), 0);
+	log_set_high_watermark(fixture.log, 15);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 100000, &wait), 0);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 200000, &wait), 0);
+	ck_assert_int_eq(log_delete(fixture.log), 0);
+	fixture.observer.reset(&fixture.seen);
+	ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("t"), 0, &id, &fixture.config, &fixture.observer, &fixture.log, &err), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 0, 2, 1000, 50), 0);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_start_offset(fixture.log), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 2);
+	ck_assert_int_eq(log_high_watermark(fixture.log), 0);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 2);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_deleted_partition_is_renamed_and_removed_after_the_delay)
+{
+	struct fixture fixture;
+	struct fs_stat status;
+	int64_t wait;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	ck_assert_int_eq(log_delete(fixture.log), 0);
+	ck_assert_int_eq(fs_stat(fixture.fs, FIXTURE_PATH "/t-0", &status), ERR_NOT_FOUND);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 10000, &wait), 0);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 69999, &wait), 0);
+	ck_assert_int_eq(wait, 1);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 0);
+	log_dir_remove_all_due(fixture.dir, 1);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+static void count_wake(void *ctx)
+{
+	int *n = ctx;
+
+	*n += 1;
+}
+
+START_TEST(an_idle_dir_has_nothing_to_do)
+{
+	struct fixture fixture;
+	int64_t wait = 0, n_changes;
+	int n_wakes = 0;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	log_dir_set_wake(fixture.dir, count_wake, &n_wakes);
+	for (int64_t now = 100000; now < 400000; now += 20000)
+		ck_assert_int_eq(log_dir_tick(fixture.dir, now, &wait), 0);
+	ck_assert_int_eq(wait, -1);
+	n_changes = fs_mem_n_changes(fixture.mem);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 1000000, &wait), 0);
+	ck_assert_int_eq(fs_mem_n_changes(fixture.mem), n_changes);
+	ck_assert_int_eq(n_wakes, 0);
+	ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+	ck_assert_int_eq(n_wakes, 1);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(many_idle_partitions_hold_no_file)
+{
+	struct fixture fixture;
+	struct uuid id = uuid_random();
+	struct error err;
+	struct log *log;
+
+	fixture_init_real(&fixture, unit_temp_dir());
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	for (int32_t i = 1; i < 500; i++) {
+		ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("t"), i, &id, &fixture.config, NULL, &log, &err), 0);
+		ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("t"), i, &id, &fixture.config, NULL, &log, &err), ERR_EXISTS);
+	}
+	ck_assert_int_eq(fd_cache_n_open(fixture.fds), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fd_cache_n_open(fixture.fds), 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_group_commit_covers_all_that_are_prepared)
+{
+	struct fixture fixture;
+	struct log *logs[6];
+	struct uuid id = uuid_random();
+	struct error err;
+	int64_t n_changes;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	for (int32_t i = 0; i < 6; i++) {
+		struct log *mine = fixture.log;
+
+		ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("u"), i, &id, &fixture.config, NULL, &logs[i], &err), 0);
+		fixture.log = logs[i];
+		ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+		fixture.log = mine;
+		ck_assert(log_flush_prepare(logs[i]));
+		ck_assert(!log_flush_prepare(logs[i]));
+	}
+	log_flush_run(logs[3]);
+	n_changes = fs_mem_n_changes(fixture.mem);
+	for (int i = 0; i < 6; i++)
+		log_flush_run(logs[i]);
+	ck_assert_int_eq(fs_mem_n_changes(fixture.mem), n_changes);
+	for (int i = 0; i < 6; i++) {
+		ck_assert_int_eq(log_flush_finish(logs[i]), 0);
+		ck_assert_int_eq(log_durable_end(logs[i]), 1);
+		ck_assert(!log_flush_prepare(logs[i]));
+	}
+	fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("broker/log/log_dir", a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
+	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
+	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
+	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
+	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
+	  a_group_commit_covers_all_that_are_prepared)
