@@ -171,8 +171,8 @@ int log_open(struct log_dir *dir, struct slice topic, int32_t partition, const s
  * where on what is derived from batches (producers, aborted transactions) is to be made anew. */
 int log_recover(struct log *log, const struct log_load_info *info, int64_t *ret_from, struct error *err);
 
-/* Makes the epoch entries from the batches. */
-int log_rebuild_epochs(struct log *log);
+/* Makes the epoch entries from the batches below an offset. */
+int log_rebuild_epochs(struct log *log, int64_t below);
 
 /* The offsets of the snapshot files of a folder, in no order. */
 struct log_snapshots {

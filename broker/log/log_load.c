@@ -312,7 +312,12 @@ static int find_clean_end(struct log *log, const struct log_load_info *info, str
 
 /* ---- what surrounds the batches ---- */
 
-static int load_epochs(struct log *log, const struct folder *folder)
+static int64_t sure_below(const struct log_load_info *info)
+{
+	return info->clean ? INT64_MAX : info->mark > info->recovery_point ? info->mark : info->recovery_point;
+}
+
+static int load_epochs(struct log *log, const struct folder *folder, const struct log_load_info *info)
 {
 	char path[FS_PATH_MAX];
 	int rc = ERR_NOT_FOUND;
@@ -324,7 +329,8 @@ static int load_epochs(struct log *log, const struct folder *folder)
 		return rc;
 	if (rc == ERR_CORRUPT)
 		trace_warn("log", "leader epoch file is damaged and made anew: file=%s", path);
-	rc = log_rebuild_epochs(log);
+	/* Recovery looks at the batches above, and adds theirs. */
+	rc = log_rebuild_epochs(log, sure_below(info));
 	log->epochs.changed = folder->has_epochs || log->epochs.entries.n > 0;
 	return rc;
 }
@@ -424,10 +430,10 @@ static int load_batches(struct log *log, struct folder *folder, const struct log
 		return rc;
 	if (info->clean) {
 		rc = find_clean_end(log, info, err);
-		return rc < 0 ? rc : load_epochs(log, folder);
+		return rc < 0 ? rc : load_epochs(log, folder, info);
 	}
 	/* Recovery adds the epochs of what it looks at, so those of the file come first. */
-	rc = load_epochs(log, folder);
+	rc = load_epochs(log, folder, info);
 	return rc < 0 ? rc : log_recover(log, info, ret_from, err);
 }
 

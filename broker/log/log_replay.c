@@ -195,37 +195,39 @@ static int first_epoch(struct segment *segment, int32_t *ret_epoch)
 	return rc < 0 && !is_damage(rc) ? rc : 0;
 }
 
-static int scan_epochs(struct log *log, struct segment *segment)
+static int scan_epochs(struct log *log, struct segment *segment, int64_t below)
 {
 	struct batch_scan scan;
 	struct batch_found found;
+	int64_t next = segment->base_offset;
 	int fd, rc = fd_cache_pin(log_fds(log), &segment->file, &fd);
 
 	if (rc < 0)
 		return rc;
 	batch_scan_init(&scan, log_fs(log), fd, 0, segment->size, BATCH_SCAN_HEADERS);
-	while ((rc = batch_scan_next(&scan, &found)) == 1) {
+	while ((rc = batch_scan_next(&scan, &found)) == 1 && found.header.base_offset >= next && found.header.base_offset < below) {
+		next = batch_next_offset(&found.header);
 		if (found.header.leader_epoch > log_latest_epoch(log))
 			epoch_cache_assign(&log->epochs, found.header.leader_epoch, found.header.base_offset);
 	}
 	batch_scan_fini(&scan);
 	fd_cache_unpin(&segment->file);
-	return is_damage(rc) ? 0 : rc;
+	return rc == 1 || is_damage(rc) ? 0 : rc;
 }
 
-int log_rebuild_epochs(struct log *log)
+int log_rebuild_epochs(struct log *log, int64_t below)
 {
 	int rc = 0;
 
 	log->epochs.entries.n = 0;
 	log->epochs.changed = true;
-	for (int32_t i = 0; rc == 0 && i < log->n_segments; i++) {
+	for (int32_t i = 0; rc == 0 && i < log->n_segments && log->segments[i]->base_offset < below; i++) {
 		int32_t here = -1, next = -2;
 
 		if (log->segments[i]->size == 0)
 			continue;
 		rc = first_epoch(log->segments[i], &here);
-		if (rc == 0 && i + 1 < log->n_segments && log->segments[i + 1]->size > 0)
+		if (rc == 0 && i + 1 < log->n_segments && log->segments[i + 1]->size > 0 && log->segments[i + 1]->base_offset < below)
 			rc = first_epoch(log->segments[i + 1], &next);
 		if (rc < 0)
 			return rc;
@@ -233,7 +235,7 @@ int log_rebuild_epochs(struct log *log)
 		if (here == next)
 			epoch_cache_assign(&log->epochs, here, log->segments[i]->base_offset);
 		else
-			rc = scan_epochs(log, log->segments[i]);
+			rc = scan_epochs(log, log->segments[i], below);
 	}
 	return rc;
 }
