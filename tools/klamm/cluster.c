@@ -198,6 +198,25 @@ static int by_name(const void *a, const void *b)
 	return slice_compare(x->name, y->name);
 }
 
+static int by_index(const void *a, const void *b)
+{
+	const struct metadata_response_partition *x = a, *y = b;
+
+	return (x->partition_index > y->partition_index) - (x->partition_index < y->partition_index);
+}
+
+static void metadata_sort(struct metadata_response *metadata)
+{
+	if (metadata->n_brokers > 0)
+		qsort(metadata->brokers, (size_t)metadata->n_brokers, sizeof *metadata->brokers, by_id);
+	if (metadata->n_topics > 0)
+		qsort(metadata->topics, (size_t)metadata->n_topics, sizeof *metadata->topics, by_name);
+	for (int i = 0; i < metadata->n_topics; i++)
+		if (metadata->topics[i].n_partitions > 0)
+			qsort(metadata->topics[i].partitions, (size_t)metadata->topics[i].n_partitions,
+			      sizeof *metadata->topics[i].partitions, by_index);
+}
+
 int cluster_main(struct run *run, struct error *err)
 {
 	bool only_id = args_has(&run->args, "cluster-id");
@@ -215,10 +234,7 @@ int cluster_main(struct run *run, struct error *err)
 		return r;
 	if (only_id)
 		return cluster_id_print(run, &metadata, err);
-	if (metadata.n_brokers > 0)
-		qsort(metadata.brokers, (size_t)metadata.n_brokers, sizeof *metadata.brokers, by_id);
-	if (metadata.n_topics > 0)
-		qsort(metadata.topics, (size_t)metadata.n_topics, sizeof *metadata.topics, by_name);
+	metadata_sort(&metadata);
 	health = health_count(&metadata);
 	if (run->format == FORMAT_JSON)
 		json_print(run, &metadata, &health);

@@ -66,7 +66,7 @@ static bool index_open(struct index_dump *index, struct dump *dump, const char *
 	index->n_entries = (int)(index->len / entry_bytes);
 	while (index->n_entries > 0 && is_zero(index->data + (size_t)(index->n_entries - 1) * entry_bytes, entry_bytes))
 		index->n_entries--;
-	if (index->n_entries == 0 && !dump->json)
+	if (!dump->json && (index->len == 0 || (index->n_entries == 0 && !dump->sanity_only)))
 		fprintf(dump->out, "%s is empty.\n", path);
 	log_open(index);
 	return true;
@@ -85,7 +85,7 @@ static void sanity_print(struct index_dump *index, bool is_sane)
 	if (!is_sane)
 		dump_problem(index->dump, "%s: its last entry lies before its first one or before its base offset\n",
 			     index->path);
-	else if (!index->dump->json)
+	else if (!index->dump->json && index->len > 0)
 		fprintf(index->dump->out, "%s passed sanity check.\n", index->path);
 }
 

@@ -10,7 +10,8 @@
 #define DESCRIBE_TOPICS_MAX 1000
 
 #define CONTROLLER_RETRY_MS 100
-#define CONTROLLER_WAIT_MS 15000
+/* As long as it takes the cluster to notice that a controller is gone, and to choose another one. */
+#define CONTROLLER_WAIT_MS 20000
 
 static bool create_topics_stale(const void *response)
 {
@@ -152,8 +153,10 @@ int kafka_admin_reassignments(struct kafka_client *client, struct list_partition
 
 	*ret_response = list_partition_reassignments_response_default;
 	r = kafka_client_version(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &version, err);
-	if (r != 0 || version < 0)
-		return r == ERR_BUSY ? 0 : r;
+	if (r == ERR_BUSY || (r == 0 && version < 0))
+		return 0;
+	if (r != 0)
+		return r;
 	request.n_topics = -1;
 	request.timeout_ms = kafka_client_timeout_ms(client);
 	return kafka_client_call(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &request, ret_response, err);

@@ -48,7 +48,7 @@ int kafka_admin_alter_configs(struct kafka_client *client, int32_t node,
 			      const struct incremental_alter_configs_request *request,
 			      struct incremental_alter_configs_response *ret_response, struct error *err);
 
-/* Reassignments under way; none when the cluster does not serve the API. */
+/* Reassignments under way; none when the cluster does not serve the API or has no controller. */
 int kafka_admin_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
 			      struct error *err);
 

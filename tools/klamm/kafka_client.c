@@ -168,7 +168,7 @@ static int broker_dial(struct kafka_client *client, int32_t id, struct kafka_lin
 	host = (const char *)arena_copy(&client->arena, broker->host).data;
 	r = link_dial(client, id, host, broker->port, ret_link, &why);
 	if (r != 0)
-		return error_set(err, r,
+		return error_set(err, ERR_BUSY,
 				 "broker %d does not answer at %s:%d, where it says that it listens (%s). "
 				 "Can this machine reach its advertised.listeners?",
 				 id, host, broker->port, why.text);
@@ -178,6 +178,7 @@ static int broker_dial(struct kafka_client *client, int32_t id, struct kafka_lin
 /* The connection for a node, made when it is first asked for. */
 static int link_for(struct kafka_client *client, int32_t node, struct kafka_link **ret_link, struct error *err)
 {
+	bool controller = node == CLIENT_CONTROLLER;
 	int r;
 
 	*ret_link = client->any;
@@ -186,9 +187,9 @@ static int link_for(struct kafka_client *client, int32_t node, struct kafka_link
 	r = brokers_need(client, err);
 	if (r != 0)
 		return r;
-	if (node == CLIENT_CONTROLLER)
+	if (controller)
 		node = client->controller_id;
-	if (node < 0)
+	if (node < 0 || (controller && !broker_find(client, node)))
 		return error_set(err, ERR_BUSY,
 				 "the cluster has no controller at the moment; is a controller running? Try again");
 	for (struct kafka_link *link = client->links; link; link = link->next) {

@@ -95,7 +95,9 @@ static int leaders_ask(struct kafka_client *client, struct part *parts, int n, b
 			}
 		}
 		r = ask(ctx, client, leader, mine, n_mine, err);
-		if (r != 0)
+		for (int i = 0; i < n_mine && r == ERR_BUSY; i++)
+			mine[i]->error = KAFKA_LEADER_NOT_AVAILABLE;
+		if (r != 0 && r != ERR_BUSY)
 			return r;
 	}
 	return 0;
