@@ -37,7 +37,6 @@ struct walk {
 	struct run *run;
 	struct zk_reader reader;
 	int busy; /* requests without an answer */
-	int n_nodes;
 	int code; /* the first error that is none of a node that went away */
 };
 
@@ -48,20 +47,6 @@ static void note_code(struct node *node, int code)
 	node->gone = node->gone || code == ERR_NOT_FOUND;
 	if (code != ERR_NOT_FOUND && node->walk->code == 0)
 		node->walk->code = code;
-}
-
-static void on_data(void *ctx, const struct zk_result *result)
-{
-	struct node *node = ctx;
-
-	node->walk->busy--;
-	if (result->code != 0) {
-		note_code(node, result->code);
-		return;
-	}
-	node->data = slice_is_null(result->data) ? SLICE_NULL : arena_copy(&node->walk->run->arena, result->data);
-	node->version = result->stat.version;
-	node->ephemeral = result->stat.ephemeral_owner != 0;
 }
 
 static int by_path(const void *a, const void *b)
@@ -100,12 +85,28 @@ static void on_children(void *ctx, const struct zk_result *result)
 		node_ask(&node->children[i]);
 }
 
+static void on_data(void *ctx, const struct zk_result *result)
+{
+	struct node *node = ctx;
+
+	node->walk->busy--;
+	if (result->code != 0) {
+		note_code(node, result->code);
+		return;
+	}
+	node->data = slice_is_null(result->data) ? SLICE_NULL : arena_copy(&node->walk->run->arena, result->data);
+	node->version = result->stat.version;
+	node->ephemeral = result->stat.ephemeral_owner != 0;
+	if (result->stat.n_children > 0) {
+		node->walk->busy++;
+		zk_children(node->walk->reader.session, node->path, NULL, on_children, node);
+	}
+}
+
 static void node_ask(struct node *node)
 {
-	node->walk->busy += 2;
-	node->walk->n_nodes++;
+	node->walk->busy++;
 	zk_get(node->walk->reader.session, node->path, NULL, on_data, node);
-	zk_children(node->walk->reader.session, node->path, NULL, on_children, node);
 }
 
 static void node_json(struct run *run, const struct node *node)

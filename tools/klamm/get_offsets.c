@@ -182,14 +182,12 @@ static void answer_take(struct part **parts, int n, const struct list_offsets_re
 	for (int t = 0; t < response->n_topics; t++)
 		for (int p = 0; p < response->topics[t].n_partitions; p++) {
 			const struct list_offsets_response_partition *answer = &response->topics[t].partitions[p];
+			struct part *part = parts_find(parts, n, response->topics[t].name, answer->partition_index);
 
-			for (int i = 0; i < n; i++) {
-				if (parts[i]->partition != answer->partition_index ||
-				    !slice_equal(parts[i]->topic, response->topics[t].name))
-					continue;
-				parts[i]->error = answer->error_code;
-				parts[i]->result = answer->offset;
-			}
+			if (!part)
+				continue;
+			part->error = answer->error_code;
+			part->result = answer->offset;
 		}
 }
 

@@ -27,17 +27,38 @@ int parts_of_topic(struct part **parts, int n, int i)
 	return end - i;
 }
 
+static int by_pointed_place(const void *a, const void *b)
+{
+	return by_place(*(const struct part *const *)a, *(const struct part *const *)b);
+}
+
+struct part *parts_find(struct part **parts, int n, struct slice topic, int32_t partition)
+{
+	struct part wanted = {.topic = topic, .partition = partition}, *key = &wanted;
+	struct part **found = bsearch(&key, parts, (size_t)n, sizeof *parts, by_pointed_place);
+
+	return found ? *found : NULL;
+}
+
 static bool is_pending(const struct part *part)
 {
 	return part->error != KAFKA_NONE && kafka_error_is_retriable(part->error);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct metadata_response_topic *x = a, *y = b;
+
+	return slice_compare(x->name, y->name);
+}
+
+/* Topics have been sorted. */
 static const struct metadata_response_topic *topic_find(const struct metadata_response *metadata, struct slice name)
 {
-	for (int i = 0; i < metadata->n_topics; i++)
-		if (slice_equal(metadata->topics[i].name, name))
-			return &metadata->topics[i];
-	return NULL;
+	struct metadata_response_topic wanted = {.name = name};
+
+	return metadata->n_topics > 0 ? bsearch(&wanted, metadata->topics, (size_t)metadata->n_topics, sizeof wanted, by_name)
+				      : NULL;
 }
 
 static void part_route(struct part *part, const struct metadata_response *metadata)
@@ -70,6 +91,8 @@ static int parts_route(struct kafka_client *client, struct part *parts, int n, s
 		if (is_pending(&parts[i]) && (n_names == 0 || !slice_equal(names[n_names - 1], parts[i].topic)))
 			names[n_names++] = parts[i].topic;
 	r = kafka_client_metadata(client, names, n_names, &metadata, err);
+	if (r == 0 && metadata.n_topics > 0)
+		qsort(metadata.topics, (size_t)metadata.n_topics, sizeof *metadata.topics, by_name);
 	for (int i = 0; i < n && r == 0; i++)
 		if (is_pending(&parts[i]))
 			part_route(&parts[i], &metadata);

@@ -32,4 +32,7 @@ int parts_ask(struct kafka_client *client, struct part *parts, int n, part_ask_f
 /* The number of parts from i on that are of the same topic. */
 int parts_of_topic(struct part **parts, int n, int i);
 
+/* The part of a topic and partition among those that were asked about (they are sorted); NULL when it is none of them. */
+struct part *parts_find(struct part **parts, int n, struct slice topic, int32_t partition);
+
 #endif
