@@ -148,6 +148,11 @@ static void partition_free(struct partition *partition)
 	free(partition);
 }
 
+static bool has_jobs(const struct partition *partition)
+{
+	return partition->flushing || partition->check;
+}
+
 static void flush_run(struct disk_job *job)
 {
 	log_flush_run(CONTAINER_OF(job, struct partition, flush)->log);
@@ -168,6 +173,14 @@ static void give_up_log(struct partition *partition, bool erase)
 	partition->log = NULL;
 }
 
+void partition_closed(struct partition *partition)
+{
+	if (has_jobs(partition))
+		return;
+	give_up_log(partition, partition->erase);
+	partition_free(partition);
+}
+
 static void flush_done(struct disk_job *job)
 {
 	struct partition *partition = CONTAINER_OF(job, struct partition, flush);
@@ -175,8 +188,7 @@ static void flush_done(struct disk_job *job)
 
 	partition->flushing = false;
 	if (partition->closing) {
-		give_up_log(partition, partition->erase);
-		partition_free(partition);
+		partition_closed(partition);
 		return;
 	}
 	if (r) {
@@ -230,14 +242,10 @@ void partition_close(struct partition *partition, bool erase)
 {
 	partition_resign(partition);
 	HASH_DEL(partition->shard->partitions, partition);
-	/* The flush job reads the log on the disk thread: what it uses stays until it is back. */
-	if (partition->flushing) {
-		partition->closing = true;
-		partition->erase = erase;
-		return;
-	}
-	give_up_log(partition, erase);
-	partition_free(partition);
+	/* Jobs on the disk thread read the log and the batch: what they use stays until they are back. */
+	partition->closing = true;
+	partition->erase = erase;
+	partition_closed(partition);
 }
 
 static void set_log_config(struct partition *partition, const struct topic_config *config)

@@ -50,6 +50,7 @@ struct partition {
 	bool erase;               /* and its folder is renamed for deletion then */
 	struct replica_member *members; /* of the core */
 	struct partition_append *parked; /* acks -1, by required offset */
+	struct partition_check *check;   /* a batch is with the disk thread (partition_check.c): later appends wait behind it */
 	struct partition_watch *watches;
 	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;
@@ -69,7 +70,7 @@ struct log_observer partition_observer(struct producer_table *table);
 
 /*
  * Ends all that waits with NOT_LEADER_OR_FOLLOWER and takes it out of its shard. erase: the log's folder is renamed for deletion, else the
- * log is only given up to its dir. Freed at once, or when the flush under way is done.
+ * log is only given up to its dir. Freed at once, or when the flush or the check under way is done.
  */
 void partition_close(struct partition *partition, bool erase);
 
@@ -109,15 +110,17 @@ struct partition_append {
 	struct batch_record_error record_errors[BATCH_RECORD_ERRORS_MAX];
 	/* Called once, on the owner's thread: before partition_append returns, or later. */
 	void (*done)(struct partition_append *append);
-	/* Of the partition while parked. */
+	/* Of the partition while parked, or waiting for a check. */
 	struct partition *partition;
+	bool checking;
+	bool expired; /* its time was up meanwhile: it is not parked any more */
 	struct partition_append *prev, *next; /* utlist */
 	int64_t required_offset;
 };
 
 void partition_append(struct partition *partition, struct partition_append *append);
 
-/* The time of a parked append is up: it ends with REQUEST_TIMED_OUT. */
+/* The time of a parked append is up: it ends with REQUEST_TIMED_OUT. One that is checked ends with its check. */
 void partition_append_time_out(struct partition_append *append);
 
 /* ---- read ---- */

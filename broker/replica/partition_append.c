@@ -3,7 +3,8 @@
  *
  *     partition_append
  *       replica_may_append      leader? enough in sync? (S2)
- *       batch_validate          magic, checksum, counts, keys, times; repack when compression.type asks for another codec
+ *       batch_validate          magic, checksum, counts, keys, times; repack when compression.type asks for another codec. What would
+ *                               hold up the loop is done by the disk thread (partition_check.c)
  *       producer_check          epoch, sequence, a retry of a known batch?
  *       batch_stamp, log_append one write; nothing else touches the bytes
  *       partition_log_moved     the high watermark follows
@@ -17,12 +18,16 @@
 
 #include <utlist.h>
 
+/* What the loop unpacks of one batch, and packs anew: a few milliseconds' work. */
+#define UNPACK_BYTES_MAX (4 << 20)
+#define REPACK_BYTES_MAX (64 << 10)
+
 static void finish(struct partition_append *append)
 {
 	append->done(append);
 }
 
-static void refuse(struct partition_append *append, int16_t error)
+void partition_append_refuse(struct partition_append *append, int16_t error)
 {
 	append->error = error;
 	append->base_offset = -1;
@@ -75,6 +80,11 @@ static void settle(struct partition *partition, struct partition_append *append,
 		finish(append);
 		return;
 	}
+	if (append->expired) {
+		append->error = KAFKA_REQUEST_TIMED_OUT;
+		finish(append);
+		return;
+	}
 	append->partition = partition;
 	append->required_offset = required_offset;
 	DL_APPEND(partition->parked, append);
@@ -106,7 +116,7 @@ static void store(struct partition *partition, struct partition_append *append, 
 
 	if (r) {
 		append->log_start_offset = -1;
-		refuse(append, partition_log_failed(partition, r, "append"));
+		partition_append_refuse(append, partition_log_failed(partition, r, "append"));
 		return;
 	}
 	if (batch_has_producer(&verdict->header))
@@ -129,7 +139,7 @@ static bool pass_producer(struct partition *partition, struct partition_append *
 
 	if (verdict->transactional) {
 		append->message = "transactions are not served yet";
-		refuse(append, KAFKA_UNSUPPORTED_VERSION);
+		partition_append_refuse(append, KAFKA_UNSUPPORTED_VERSION);
 		return false;
 	}
 	if (!batch_has_producer(&verdict->header))
@@ -143,7 +153,7 @@ static bool pass_producer(struct partition *partition, struct partition_append *
 		return false;
 	}
 	append->log_start_offset = log_start_offset(partition->log);
-	refuse(append, error_of(judged));
+	partition_append_refuse(append, error_of(judged));
 	return false;
 }
 
@@ -156,48 +166,78 @@ static void store_repacked(struct partition *partition, struct partition_append 
 
 	if (error) {
 		tell_verdict(partition, append, verdict);
-		refuse(append, error);
+		partition_append_refuse(append, error);
 		return;
 	}
 	store(partition, append, verdict, batch->data, rules->now_ms);
 	buf_release(batch);
 }
 
-void partition_append(struct partition *partition, struct partition_append *append)
+void partition_append_checked(struct partition *partition, struct partition_append *append, const struct batch_rules *rules, int16_t error,
+			      const struct batch_verdict *verdict, struct buf *repacked)
 {
-	struct batch_rules rules = partition->rules;
-	struct replica_now now = partition_now();
-	struct batch_verdict verdict;
-	int16_t error;
+	struct batch_verdict own = *verdict;
 
-	append->log_start_offset = -1;
-	error = partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, &now, append->acks);
 	if (error) {
-		refuse(append, error);
+		tell_verdict(partition, append, verdict);
+		partition_append_refuse(append, error);
 		return;
 	}
-	rules.produce_version = append->version;
-	rules.now_ms = clock_wall_ms();
-	error = batch_validate(slice_of(append->records, append->records_len), &rules, partition->shard->codecs, &verdict);
-	if (error) {
-		tell_verdict(partition, append, &verdict);
-		refuse(append, error);
-		return;
-	}
-	if (verdict.empty) {
+	if (verdict->empty) {
 		append->base_offset = append->append_time_ms = -1;
 		append->error = 0;
 		finish(append);
 		return;
 	}
-	if (!pass_producer(partition, append, &verdict))
+	if (!pass_producer(partition, append, verdict))
 		return;
-	if (verdict.repack) {
-		store_repacked(partition, append, &rules, &verdict);
+	if (repacked) {
+		store(partition, append, verdict, repacked->data, rules->now_ms);
+	} else if (verdict->repack) {
+		store_repacked(partition, append, rules, &own);
+	} else {
+		batch_apply(append->records, verdict);
+		store(partition, append, verdict, append->records, rules->now_ms);
+	}
+}
+
+int16_t partition_may_append(const struct partition *partition, const struct partition_append *append)
+{
+	struct replica_now now = partition_now();
+
+	return partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, &now, append->acks);
+}
+
+void partition_append_now(struct partition *partition, struct partition_append *append)
+{
+	struct batch_rules rules = partition->rules;
+	struct batch_verdict verdict;
+	int16_t error = partition_may_append(partition, append);
+
+	append->log_start_offset = -1;
+	if (error) {
+		partition_append_refuse(append, error);
 		return;
 	}
-	batch_apply(append->records, &verdict);
-	store(partition, append, &verdict, append->records, rules.now_ms);
+	rules.produce_version = append->version;
+	rules.now_ms = clock_wall_ms();
+	rules.unpack_bytes_max = UNPACK_BYTES_MAX;
+	error = batch_validate(slice_of(append->records, append->records_len), &rules, partition->shard->codecs, &verdict);
+	if (error == BATCH_HEAVY || (error == 0 && verdict.repack && append->records_len > REPACK_BYTES_MAX))
+		partition_check_begin(partition, append, &rules);
+	else
+		partition_append_checked(partition, append, &rules, error, &verdict, NULL);
+}
+
+void partition_append(struct partition *partition, struct partition_append *append)
+{
+	append->partition = NULL;
+	append->checking = append->expired = false;
+	/* The order of a producer's batches is that of their sequences: nothing overtakes a batch that is still being checked. */
+	if (partition->check)
+		partition_check_queue(partition, append);
+	else
+		partition_append_now(partition, append);
 }
 
 static void unpark(struct partition_append *append)
@@ -208,6 +248,10 @@ static void unpark(struct partition_append *append)
 
 void partition_append_time_out(struct partition_append *append)
 {
+	if (append->checking) {
+		append->expired = true;
+		return;
+	}
 	unpark(append);
 	/* The data stays and the offset is told: only the promise is not kept in time. */
 	append->error = KAFKA_REQUEST_TIMED_OUT;

@@ -1,4 +1,4 @@
-/* Shared by partition.c, partition_append.c and partition_read.c; nobody else includes it. */
+/* Shared by the files of partition.h; nobody else includes it. */
 #ifndef KLAMM_BROKER_REPLICA_PARTITION_INTERNAL_H
 #define KLAMM_BROKER_REPLICA_PARTITION_INTERNAL_H
 
@@ -21,6 +21,31 @@ void partition_fire_watches(struct partition *partition);
 
 /* Starts a flush when the mode or the config asks for one and none is under way. */
 void partition_flush_if_due(struct partition *partition, int64_t now_ms);
+
+/* Frees a closed partition whose last job on the disk thread is done. */
+void partition_closed(struct partition *partition);
+
+/* ---- appends ---- */
+
+/* Kafka error when the batch may not come in: role, ISR, log dir. */
+int16_t partition_may_append(const struct partition *partition, const struct partition_append *append);
+
+/* Ends an append with an error, or judges a batch that nothing stands before. */
+void partition_append_refuse(struct partition_append *append, int16_t error);
+void partition_append_now(struct partition *partition, struct partition_append *append);
+
+/*
+ * What follows the check of a batch: error and verdict are those of batch_validate, rules what it was asked with; repacked is the
+ * batch to store instead, or NULL.
+ */
+void partition_append_checked(struct partition *partition, struct partition_append *append, const struct batch_rules *rules, int16_t error,
+			      const struct batch_verdict *verdict, struct buf *repacked);
+
+/* Has the disk thread check a batch that would hold up the loop; all later appends wait for it. */
+void partition_check_begin(struct partition *partition, struct partition_append *append, const struct batch_rules *rules);
+
+/* Behind the one that is checked. */
+void partition_check_queue(struct partition *partition, struct partition_append *append);
 
 /* A call to the log has failed: what becomes of the partition, and the Kafka error to answer. */
 int16_t partition_log_failed(struct partition *partition, int error, const char *what);

@@ -16,6 +16,7 @@ static void on_retention(struct timer *timer)
 
 	HASH_ITER(hh, shard->partitions, partition, next)
 		partition_clean_up(partition, now_ms, shard->config->producer_id_expiration_ms);
+	codec_context_trim(shard->codecs);
 	timer_set(timer, clock_ms() + shard->config->log_retention_check_interval_ms);
 }
 

@@ -7,6 +7,8 @@
  *     bare_loop pull PORT             reads until the end
  *     bare_loop echo PORT             answers each frame of one client with a frame of four bytes
  *     bare_loop ask PORT N SIZE RATE  sends N frames of SIZE at RATE a second and prints percentiles of the time to the answer
+ *     bare_loop touch BYTES           uses so much memory and ends: a virtual machine whose host gives it memory when it is first used
+ *                                     then writes into its page cache as fast as one that has run for long
  *
  * Sizes of reads and writes are those of the broker: up to 1 MiB a call.
  */
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -251,6 +254,20 @@ static int mode_ask(char **args)
 	return 0;
 }
 
+static int mode_touch(char **args)
+{
+	size_t len = strtoull(args[0], NULL, 10);
+	uint8_t *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int64_t started = clock_ns();
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	for (size_t at = 0; at < len; at += 4096)
+		memory[at] = 1;
+	report("touch", (int64_t)len, started);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -260,6 +277,7 @@ int main(int argc, char **argv)
 	} modes[] = {
 		{"receive", 2, mode_receive}, {"push", 3, mode_push}, {"serve", 2, mode_serve},
 		{"pull", 1, mode_pull},       {"echo", 1, mode_echo}, {"ask", 4, mode_ask},
+		{"touch", 1, mode_touch},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)

@@ -40,7 +40,7 @@ ROWS = [
     ('taken over, from election', 's', 'many.takeover.election_s', ('most', 0.5)),
     ('taken over, from kill -9 (session time-out and all)', 's', 'many.takeover.outside_s'),
     ('cold start of three brokers, all led', 's', 'many.cold_start.led_s', ('most', 2)),
-    ('descriptors of a broker', '', 'many.descriptors_after.n', ('most', 4096)),
+    ('descriptors of a broker', '', 'many.descriptors.n', ('most', 4096)),
     ('idle with many partitions', '% of a core', 'many.idle.percent', ('most', 0.1)),
     ('resident with many partitions', 'MB', 'many.resident.mb'),
     ('klamm topics --list', 'ms', 'listing.ms', ('most', 50)),
@@ -58,9 +58,9 @@ def number(value, unit=''):
 
 
 def bare_of(result, path):
-    """The bare loop to compare with; for receiving that with the smaller frames, which are those of the client."""
+    """The bare loop to compare with; for receiving that with frames of a megabyte, as the client sends them."""
     if path == 'receive':
-        return get(result['bare'], 'receive_128k.cpu_s_per_gb')
+        return get(result['bare'], 'receive_1024k.cpu_s_per_gb')
     return get(result['bare'], path)
 
 

@@ -326,8 +326,135 @@ START_TEST(a_failed_dir_ends_everything_with_a_storage_error)
 }
 END_TEST
 
+#define N_HEAVY 6000
+
+/* A batch of six megabytes when it is unpacked, of producer 7; what the loop must not do. */
+static struct partition_append *append_heavy(int16_t acks)
+{
+	static struct partition_append heavy;
+	static uint8_t bytes[1 << 20];
+	struct codec_context *codecs = codec_context_new();
+	struct batch_spec spec = batch_spec_default();
+	struct batch_builder builder;
+	struct slice batch;
+	uint8_t value[1000] = {0};
+
+	spec.codec = CODEC_LZ4;
+	spec.producer_id = 7;
+	spec.producer_epoch = 0;
+	spec.base_sequence = 0;
+	batch_builder_init(&builder, &spec);
+	for (uint32_t i = 0; i < N_HEAVY; i++) {
+		uint32_t noise[8];
+
+		for (size_t j = 0; j < ARRAY_LEN(noise); j++)
+			noise[j] = (uint32_t)((i * 8 + j) * UINT64_C(2654435761));
+		memcpy(value + 100, noise, sizeof noise);
+		batch_builder_add(&builder, 1000, SLICE_NULL, slice_of(value, sizeof value), NULL, 0);
+	}
+	batch = batch_builder_finish(&builder, codecs);
+	ck_assert_uint_le(batch.len, sizeof bytes);
+	memcpy(bytes, batch.data, batch.len);
+	heavy = (struct partition_append){.records = bytes, .records_len = batch.len, .acks = acks, .version = 11, .done = on_done};
+	batch_builder_fini(&builder);
+	codec_context_free(codecs);
+	partition_append(partition, &heavy);
+	return &heavy;
+}
+
+START_TEST(a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it)
+{
+	struct partition_append *heavy, *next;
+
+	setup();
+	heavy = append_heavy(1);
+	next = append(7, N_HEAVY, 2, 1);
+	ck_assert_int_eq(n_done, 0);
+	turn_until(&n_done, 2);
+	ck_assert_int_eq(heavy->error, 0);
+	ck_assert_int_eq(heavy->base_offset, 0);
+	ck_assert_int_eq(next->error, 0);
+	ck_assert_int_eq(next->base_offset, N_HEAVY);
+	ck_assert_ptr_null(partition->check);
+	ck_assert_int_eq(append(7, N_HEAVY + 2, 1, 1)->base_offset, N_HEAVY + 2);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_large_batch_is_packed_anew_elsewhere)
+{
+	struct partition_append *heavy;
+	struct partition_read read;
+	uint8_t head[BATCH_HEADER_BYTES];
+	struct batch_header header;
+
+	setup();
+	configure("compression.type", "zstd");
+	heavy = append_heavy(-1);
+	turn_until(&n_done, 1);
+	ck_assert_int_eq(heavy->error, 0);
+	read = read_at(0);
+	ck_assert_int_eq(log_slice_read(&read.slice, 0, head, sizeof head), 0);
+	ck_assert_int_eq(batch_header_parse(slice_of(head, sizeof head), &header), 0);
+	ck_assert_int_eq(batch_codec(header.attributes), CODEC_ZSTD);
+	log_slice_release(&read.slice);
+	teardown();
+}
+END_TEST
+
+START_TEST(leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it)
+{
+	struct partition_append *heavy, *next;
+
+	setup();
+	heavy = append_heavy(1);
+	next = append(-1, -1, 1, 1);
+	become(2, 1);
+	turn_until(&n_done, 2);
+	ck_assert_int_eq(heavy->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(next->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(log_end_offset(partition->log), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(time_that_is_up_during_a_check_is_told_after_it)
+{
+	struct partition_append *heavy;
+
+	setup();
+	configure("klamm.durability", "fsync-isr");
+	heavy = append_heavy(-1);
+	ck_assert_ptr_eq(heavy->partition, partition);
+	partition_append_time_out(heavy);
+	ck_assert_int_eq(n_done, 0);
+	turn_until(&n_done, 1);
+	ck_assert_int_eq(heavy->error, KAFKA_REQUEST_TIMED_OUT);
+	ck_assert_int_eq(heavy->base_offset, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_partition_that_is_closed_during_a_check_ends_after_it)
+{
+	struct partition_append *heavy, *next;
+
+	setup();
+	heavy = append_heavy(1);
+	next = append(-1, -1, 1, 1);
+	partition_close(partition, false);
+	turn_until(&n_done, 2);
+	ck_assert_int_eq(heavy->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(next->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
-	  deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error)
+	  deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error,
+	  a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it, a_large_batch_is_packed_anew_elsewhere,
+	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, time_that_is_up_during_a_check_is_told_after_it,
+	  a_partition_that_is_closed_during_a_check_ends_after_it)
