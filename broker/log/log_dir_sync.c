@@ -116,10 +116,14 @@ int log_dir_sync(struct log_dir *dir)
 
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset)
 {
+	int64_t end = log_end_offset(log);
 	int rc = 0;
 
+	/* In one step, so that a sync that begins now sees the new end and one under way the new generation. */
 	pthread_mutex_lock(&dir->queue_lock);
 	log->generation++;
+	if (end > offset)
+		shared_i64_set(&log->end, offset);
 	if (log_durable_end(log) > offset)
 		shared_i64_set(&log->durable, offset);
 	pthread_mutex_unlock(&dir->queue_lock);
@@ -128,6 +132,8 @@ int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset)
 	if (log->mark > offset)
 		rc = log_dir_write_run(dir);
 	pthread_mutex_unlock(&dir->registry_lock);
+	if (rc < 0)
+		shared_i64_set(&log->end, end);
 	return rc;
 }
 

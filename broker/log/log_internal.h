@@ -229,7 +229,8 @@ void log_dir_count_torn(struct log_dir *dir);
 void log_dir_watermark_moved(struct log_dir *dir);
 void log_dir_start_moved(struct log_dir *dir);
 
-/* Before a truncation: nothing at or above the offset counts as durable any more, on disk either. */
+/* Before a truncation: the log ends at the offset at most, and nothing above counts as durable any more, on disk either. An error leaves
+ * the end as it was. */
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset);
 
 /* Removes a file or folder after a delay. */

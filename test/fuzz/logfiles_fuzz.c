@@ -151,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return 0;
-	trace_set_level((enum trace_level)-1);
+	trace_set_level(TRACE_ERROR);
 	kind = data[0] % 12;
 	rest = slice_of(data + 1, len - 1);
 	if (kind < 6)
