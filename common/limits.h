@@ -41,6 +41,18 @@
 /* Partitions that one CreateTopics or CreatePartitions request may make; their assignments are held at once (4 bytes a replica). */
 #define LIMIT_REQUEST_PARTITIONS 200000
 
+/*
+ * Partitions that one Produce, Fetch, ListOffsets, OffsetForLeaderEpoch or DeleteRecords may name, repeated ones counted: about 1 KB each
+ * while it is under way, 100 MB for the largest. Whoever names more is cut off.
+ */
+#define LIMIT_REQUEST_PARTS 100000
+
+/* Partitions that all fetch sessions of a broker remember, about 250 bytes each: 125 MB. Beyond it clients fetch without a session. */
+#define LIMIT_FETCH_SESSION_PARTS 500000
+
+/* Offsets that one ListOffsets of version 0 may be answered with, all partitions together: 1 MB. */
+#define LIMIT_OLD_OFFSETS 131072
+
 /* Configuration keys that one resource may have; each change is compared with them. */
 #define LIMIT_CONFIG_KEYS 1000
 

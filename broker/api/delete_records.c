@@ -68,7 +68,12 @@ void delete_records_handle(struct request *request)
 {
 	const struct delete_records_request *body = request->body;
 	struct delete_records *delete = arena_zalloc(&request->arena, 1, sizeof *delete);
+	int64_t n = body->n_topics;
 
+	for (int32_t t = 0; t < body->n_topics; t++)
+		n += body->topics[t].n_partitions;
+	if (!scatter_may_begin(request, n))
+		return;
 	scatter_init(&delete->scatter, request);
 	delete->scatter.work = delete_part;
 	delete->scatter.done = delete_done;

@@ -36,12 +36,22 @@ enum fetch_version {
 
 /* ---- what is wanted ---- */
 
-static int count_partitions(const struct fetch_request *body)
+static int64_t count_partitions(const struct fetch_request *body)
 {
-	int n = 0;
+	int64_t n = 0;
 
 	for (int32_t t = 0; t < body->n_topics; t++)
 		n += body->topics[t].n_partitions;
+	return n;
+}
+
+/* Everything that the request names. */
+static int64_t count_named(const struct fetch_request *body)
+{
+	int64_t n = count_partitions(body) + body->n_topics + body->n_forgotten_topics_data;
+
+	for (int32_t t = 0; t < body->n_forgotten_topics_data; t++)
+		n += body->forgotten_topics_data[t].n_partitions;
 	return n;
 }
 
@@ -186,16 +196,19 @@ void fetch_handle(struct request *request)
 	const struct fetch_request *body = request->body;
 	struct fetch *fetch = arena_zalloc(&request->arena, 1, sizeof *fetch);
 	struct shard *shard = shard_of(request->worker);
+	struct fetch_want *wants, *forgotten;
 	int n_wants, n_forgotten;
-	struct fetch_want *wants = wants_of(request, &n_wants);
-	struct fetch_want *forgotten = forgotten_of(request, &n_forgotten);
 	int16_t error;
 
+	if (!scatter_may_begin(request, count_named(body)))
+		return;
 	/* Klamm's followers do not replicate by Fetch: whoever says that he is one is refused (CVE-2018-1288). */
 	if (body->replica_id >= 0 || body->replica_state.replica_id >= 0) {
 		answer_error(request, KAFKA_CLUSTER_AUTHORIZATION_FAILED);
 		return;
 	}
+	wants = wants_of(request, &n_wants);
+	forgotten = forgotten_of(request, &n_forgotten);
 	fetch->version = request->header.api_version;
 	fetch->by_id = fetch->version >= VERSION_WITH_IDS;
 	error = fetch_session_begin(&shard->fetch_sessions, body->session_id, body->session_epoch, fetch->by_id, wants, n_wants,
@@ -223,15 +236,18 @@ static void release_file(struct send_file *file)
 	log_slice_release(slice);
 }
 
-/* How much of a part's slice is sent: the first that has records gives at least one batch. */
+/*
+ * How much of a part's slice is sent. The first that has records gives at least one batch; any other gives none rather than a piece of
+ * one, since a client that gets a piece alone believes that it can make no progress. A piece may only stand behind whole batches.
+ */
 static int64_t cut(const struct fetch_part *part, bool is_first, int64_t left)
 {
 	const struct partition_read *read = &part->read;
 	int64_t len = min_i64(read->slice.len, min_i64(left > 0 ? left : 0, read->bytes_max));
 
-	if (is_first && len < read->slice.first_bytes)
-		len = min_i64(read->slice.first_bytes, read->slice.len);
-	return len;
+	if (len >= read->slice.first_bytes)
+		return len;
+	return is_first ? min_i64(read->slice.first_bytes, read->slice.len) : 0;
 }
 
 /* Copies a small slice; 0 or an error. */

@@ -16,6 +16,8 @@
 #include "common/clock.h"
 #include "proto/kafka_error.h"
 
+#include <stdlib.h>
+
 static struct fetch *fetch_of(struct scatter *scatter)
 {
 	return CONTAINER_OF(scatter, struct fetch, scatter);
@@ -38,6 +40,11 @@ static void read_part(struct fetch_part *part, struct partition *partition)
 	struct fetch_group *group = group_of(&part->part);
 
 	log_slice_release(&part->read.slice);
+	free(part->read.aborted);
+	part->read.aborted = NULL;
+	part->read.n_aborted = 0;
+	part->read.diverging = false;
+	part->read.error = 0;
 	partition_read(partition, &part->read);
 	group->bytes += part->read.slice.len - part->bytes;
 	part->bytes = part->read.slice.len;
@@ -93,6 +100,14 @@ static void on_moved(struct partition_watch *watch)
 		partition_watch(partition, watch);
 }
 
+/* Whether the first read does not hold any more: a watch tells only what happens from now on. */
+static bool has_news(const struct partition *partition, const struct fetch_part *part)
+{
+	return partition->core.high_watermark != part->read.high_watermark || part->read.slice.segment ||
+	       partition_last_stable_offset(partition) != part->read.last_stable_offset ||
+	       partition_may_read(partition, part->read.leader_epoch) != 0;
+}
+
 /* Reads once more, since partitions may have moved since the first read, and watches them. */
 static void start_watching(struct fetch_group *group)
 {
@@ -105,7 +120,7 @@ static void start_watching(struct fetch_group *group)
 			group->end_now = true;
 			continue;
 		}
-		if (partition->core.high_watermark != part->read.high_watermark || part->read.slice.segment)
+		if (has_news(partition, part))
 			read_part(part, partition);
 		part->watch.fired = on_moved;
 		partition_watch(partition, &part->watch);
@@ -213,6 +228,7 @@ static void wait_for_more(struct fetch *fetch)
 
 	request->state = fetch;
 	request->on_gone = on_gone;
+	request_count_arena(request);
 	timer_init(&fetch->timer, &fetch->scatter.shard->worker.loop, on_time_up);
 	timer_set(&fetch->timer, clock_ms() + fetch->wait_ms);
 	for (int i = 0; i < fetch->scatter.shard->n_shards; i++) {
@@ -232,7 +248,7 @@ static void all_read(struct scatter *scatter)
 {
 	struct fetch *fetch = fetch_of(scatter);
 
-	if (must_wait(fetch))
+	if (must_wait(fetch) && !request_is_gone(scatter->request))
 		wait_for_more(fetch);
 	else
 		fetch_answer(fetch);

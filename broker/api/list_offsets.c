@@ -9,6 +9,7 @@
 #include "broker/api/api.h"
 #include "broker/api/index_set.h"
 #include "broker/api/scatter.h"
+#include "common/limits.h"
 #include "proto/kafka/list_offsets.gen.h"
 #include "proto/kafka_error.h"
 
@@ -22,7 +23,7 @@ enum special_timestamp {
 
 #define REPLICA_DEBUG (-2)
 
-/* Segments that one answer of version 0 may list. */
+/* Segments of one partition that an answer of version 0 may list. */
 #define OLD_OFFSETS_MAX 1000
 
 struct list_part {
@@ -39,6 +40,7 @@ struct list_offsets {
 	int version;
 	bool committed;
 	bool debug;
+	int n_old_left; /* version 0: offsets that the answer has room for yet */
 };
 
 static struct list_offsets *list_of(const struct list_part *part)
@@ -174,6 +176,9 @@ static void add_part(struct list_offsets *list, const struct view_topic *topic, 
 	part->answer = answer;
 	if (list->version == 0 && asked->max_num_offsets > 0) {
 		part->n_old_max = asked->max_num_offsets < OLD_OFFSETS_MAX ? asked->max_num_offsets : OLD_OFFSETS_MAX;
+		if (part->n_old_max > list->n_old_left)
+			part->n_old_max = list->n_old_left;
+		list->n_old_left -= part->n_old_max;
 		part->old_offsets = arena_alloc(arena, (size_t)part->n_old_max * sizeof *part->old_offsets);
 	}
 	scatter_add(&list->scatter, &part->part);
@@ -183,7 +188,7 @@ static void add_part(struct list_offsets *list, const struct view_topic *topic, 
 static struct index_set find_repeated(struct arena *arena, const struct list_offsets_request_topic *asked, const struct view_topic *topic)
 {
 	int32_t n = topic ? topic->n_partitions : 0;
-	struct index_set met = index_set_new(arena, n), repeated = index_set_new(arena, n);
+	struct index_set met = index_set_new(arena, n, asked->n_partitions), repeated = index_set_new(arena, n, asked->n_partitions);
 
 	for (int32_t p = 0; p < asked->n_partitions; p++) {
 		int32_t index = asked->partitions[p].partition_index;
@@ -220,12 +225,18 @@ void list_offsets_handle(struct request *request)
 {
 	const struct list_offsets_request *body = request->body;
 	struct list_offsets *list = arena_zalloc(&request->arena, 1, sizeof *list);
+	int64_t n = body->n_topics;
 
+	for (int32_t t = 0; t < body->n_topics; t++)
+		n += body->topics[t].n_partitions;
+	if (!scatter_may_begin(request, n))
+		return;
 	scatter_init(&list->scatter, request);
 	list->scatter.work = list_part;
 	list->scatter.done = list_done;
 	list->version = request->header.api_version;
 	list->committed = body->isolation_level == 1;
+	list->n_old_left = LIMIT_OLD_OFFSETS;
 	list->debug = body->replica_id == REPLICA_DEBUG;
 	list->response = list_offsets_response_default;
 	list->response.topics = message_array(&request->arena, &list_offsets_response_topic_struct, (size_t)body->n_topics);

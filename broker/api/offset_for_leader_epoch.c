@@ -70,7 +70,12 @@ void offset_for_leader_epoch_handle(struct request *request)
 {
 	const struct offset_for_leader_epoch_request *body = request->body;
 	struct epochs *epochs = arena_zalloc(&request->arena, 1, sizeof *epochs);
+	int64_t n = body->n_topics;
 
+	for (int32_t t = 0; t < body->n_topics; t++)
+		n += body->topics[t].n_partitions;
+	if (!scatter_may_begin(request, n))
+		return;
 	scatter_init(&epochs->scatter, request);
 	epochs->scatter.work = find_end;
 	epochs->scatter.done = epochs_done;

@@ -261,7 +261,7 @@ static void add_topic(struct produce *produce, const struct produce_request_topi
 {
 	struct arena *arena = &produce->scatter.request->arena;
 	const struct view_topic *topic = view_topic(produce->scatter.shard->view, asked->name);
-	struct index_set met = index_set_new(arena, topic ? topic->n_partitions : 0);
+	struct index_set met = index_set_new(arena, topic ? topic->n_partitions : 0, asked->n_partition_data);
 
 	answer->name = asked->name;
 	answer->partition_responses = message_array(arena, &produce_response_partition_struct, (size_t)asked->n_partition_data);
@@ -281,12 +281,23 @@ static void add_topic(struct produce *produce, const struct produce_request_topi
 	}
 }
 
+static int64_t count_partitions(const struct produce_request *body)
+{
+	int64_t n = body->n_topic_data;
+
+	for (int32_t t = 0; t < body->n_topic_data; t++)
+		n += body->topic_data[t].n_partition_data;
+	return n;
+}
+
 void produce_handle(struct request *request)
 {
 	const struct produce_request *body = request->body;
 	struct produce *produce = arena_zalloc(&request->arena, 1, sizeof *produce);
 	int16_t error = refuse_request(body);
 
+	if (!scatter_may_begin(request, count_partitions(body)))
+		return;
 	scatter_init(&produce->scatter, request);
 	produce->scatter.work = append_part;
 	produce->scatter.worked = group_begun;

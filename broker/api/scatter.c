@@ -1,6 +1,19 @@
 /* Parts of a request to the owners of partitions and back; see scatter.h. */
 #include "broker/api/scatter.h"
 
+#include "common/limits.h"
+#include "common/trace.h"
+
+bool scatter_may_begin(struct request *request, int64_t n_named)
+{
+	if (n_named <= LIMIT_REQUEST_PARTS)
+		return true;
+	trace_limited(TRACE_WARN, "api", "%s: a request names %lld topics and partitions, %d are allowed: the connection is closed",
+		      request->client->address_text, (long long)n_named, LIMIT_REQUEST_PARTS);
+	request_close(request, "a request names too many partitions");
+	return false;
+}
+
 void scatter_init(struct scatter *scatter, struct request *request)
 {
 	scatter->request = request;

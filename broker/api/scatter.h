@@ -48,6 +48,12 @@ struct scatter {
 	void (*done)(struct scatter *scatter);
 };
 
+/*
+ * False for a request that names more than LIMIT_REQUEST_PARTS topics and partitions: it is ended by closing its connection, before
+ * anything is made for its parts.
+ */
+bool scatter_may_begin(struct request *request, int64_t n_named);
+
 void scatter_init(struct scatter *scatter, struct request *request);
 
 /* Adds a part whose topic_id and partition are set. */

@@ -34,6 +34,8 @@ static void request_free(struct request *request)
 	struct conn *conn = request->conn;
 	struct net *net = request->net;
 
+	if (request->arena_charged > 0)
+		budget_give(net->setup->budget, request->arena_charged);
 	arena_fini(&request->arena);
 	if (net->n_spare < NET_SPARE_REQUESTS) {
 		request->next = net->spare;
@@ -112,11 +114,22 @@ static void discard(struct request *request)
 	request_free(request);
 }
 
+void request_count_arena(struct request *request)
+{
+	size_t total = request->arena.total;
+
+	if (total <= request->arena_charged)
+		return;
+	budget_force(request->net->setup->budget, total - request->arena_charged);
+	request->arena_charged = total;
+}
+
 static void mark_ended(struct request *request)
 {
 	CHECK(request->phase == REQUEST_UNDER_WAY || request->phase == REQUEST_TOLD_GONE);
 	CHECK(worker_is_current(request->worker));
 	request_release_frame(request);
+	request_count_arena(request);
 	request->phase = REQUEST_ENDED;
 }
 
@@ -225,6 +238,7 @@ void request_begin(struct conn *conn, const struct received *received)
 	}
 	conn->net->counters.n_requests++;
 	conn_enqueue(conn, request);
+	request_count_arena(request);
 	if (!serves_version(request))
 		answer_unknown_api_versions(request);
 	else
@@ -403,6 +417,11 @@ void request_answer_version(struct request *request, int version, const void *re
 	frame_end(&out, start, hook.total);
 	append_answer(request, out.buf, &splices);
 	end(request);
+}
+
+bool request_is_gone(const struct request *request)
+{
+	return request->conn->closed;
 }
 
 void request_answer(struct request *request, const void *response)

@@ -75,7 +75,8 @@ struct request {
 	struct conn *conn;
 	struct request *next;
 	struct buf *frame; /* NULL when the frame was small and lies in the arena */
-	size_t charged;    /* bytes taken from the budget */
+	size_t charged;    /* bytes taken from the budget for the frame */
+	size_t arena_charged; /* and for the arena */
 	bool rescued;      /* and beyond it */
 	unsigned phase;
 	int64_t mute_until_ms;
@@ -83,6 +84,12 @@ struct request {
 	struct send_item end;                  /* behind it: when this is sent the request is over */
 	struct buf *output;                    /* a large answer's bytes */
 };
+
+/*
+ * The connection has closed: whoever would begin to wait ends the request instead, for on_gone comes only to those that had it set when
+ * the connection closed.
+ */
+bool request_is_gone(const struct request *request);
 
 /* Encodes the response (a struct of the api's response schema, for the version asked) and queues it. */
 void request_answer(struct request *request, const void *response);
@@ -110,6 +117,12 @@ void request_close(struct request *request, const char *reason);
  * For Produce after the append (reliability: two full brokers must not wait for each other).
  */
 void request_release_frame(struct request *request);
+
+/*
+ * Counts in the budget what the arena has grown by. It is counted when the body has been decoded and when the request ends, until the answer
+ * is sent; a handler that waits for long calls it before.
+ */
+void request_count_arena(struct request *request);
 
 /*
  * After this answer is sent the connection is muted until until_ms by clock_ms (quotas: throttle_time_ms).

@@ -1,6 +1,7 @@
 /* Incremental fetch sessions; see fetch_session.h. */
 #include "broker/replica/fetch_session.h"
 
+#include "common/limits.h"
 #include "common/memory.h"
 #include "proto/kafka_error.h"
 
@@ -36,13 +37,15 @@ void fetch_sessions_init(struct fetch_sessions *sessions, int n_max, int index, 
 
 	*sessions = (struct fetch_sessions){
 		.n_max = n_max,
+		.n_items_max = LIMIT_FETCH_SESSION_PARTS / n_workers,
 		.next_id = start - start % n_workers + n_workers + index,
 		.id_step = n_workers,
 	};
 }
 
-static void item_free(struct fetch_session *session, struct session_item *item)
+static void item_free(struct fetch_sessions *sessions, struct fetch_session *session, struct session_item *item)
 {
+	sessions->n_items--;
 	HASH_DEL(session->items, item);
 	free(item->key);
 	free((void *)(uintptr_t)item->item.want.topic.data);
@@ -54,7 +57,7 @@ static void session_free(struct fetch_sessions *sessions, struct fetch_session *
 	struct session_item *item, *next;
 
 	HASH_ITER(hh, session->items, item, next)
-		item_free(session, item);
+		item_free(sessions, session, item);
 	HASH_DEL(sessions->by_id, session);
 	free(session);
 }
@@ -112,7 +115,7 @@ static void want_update(struct fetch_want *want, const struct fetch_want *from)
 	want->topic = topic;
 }
 
-static struct session_item *item_put(struct fetch_session *session, const struct fetch_want *want)
+static struct session_item *item_put(struct fetch_sessions *sessions, struct fetch_session *session, const struct fetch_want *want)
 {
 	struct session_item *item = item_find(session, want);
 	struct item_key key;
@@ -123,6 +126,7 @@ static struct session_item *item_put(struct fetch_session *session, const struct
 		return item;
 	}
 	make_key(want, session->by_id, &key);
+	sessions->n_items++;
 	item = NEW(struct session_item);
 	item->key = memory_alloc(key.len);
 	memcpy(item->key, key.bytes, key.len);
@@ -167,6 +171,11 @@ static void session_touch(struct fetch_sessions *sessions, struct fetch_session 
 	session->epoch = epoch_after(session->epoch);
 }
 
+static bool is_too_large(const struct fetch_sessions *sessions, const struct fetch_session *session)
+{
+	return fetch_session_n_items(session) > LIMIT_REQUEST_PARTS || sessions->n_items > sessions->n_items_max;
+}
+
 int16_t fetch_session_begin(struct fetch_sessions *sessions, int32_t id, int32_t epoch, bool by_id, const struct fetch_want *wants,
 			    int n_wants, const struct fetch_want *forgotten, int n_forgotten, int64_t now_ms,
 			    struct fetch_context *ret_context)
@@ -183,13 +192,18 @@ int16_t fetch_session_begin(struct fetch_sessions *sessions, int32_t id, int32_t
 	error = begin_incremental(sessions, id, epoch, by_id, &session);
 	if (error)
 		return error;
+	/* Most of what is put only changes what is there: how much it has become is seen afterwards. */
 	for (int i = 0; i < n_wants; i++)
-		item_put(session, &wants[i]);
+		item_put(sessions, session, &wants[i]);
+	if (n_wants > 0 && is_too_large(sessions, session)) {
+		session_free(sessions, session);
+		return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
+	}
 	for (int i = 0; i < n_forgotten; i++) {
 		struct session_item *item = item_find(session, &forgotten[i]);
 
 		if (item)
-			item_free(session, item);
+			item_free(sessions, session, item);
 	}
 	session_touch(sessions, session, now_ms);
 	/* A session without partitions ends here; the answer says so with id 0. */
@@ -234,7 +248,7 @@ int32_t fetch_session_create(struct fetch_sessions *sessions, bool by_id, const 
 {
 	struct fetch_session *session;
 
-	if (!make_room(sessions, n_wants, now_ms))
+	if (n_wants > sessions->n_items_max - sessions->n_items || !make_room(sessions, n_wants, now_ms))
 		return FETCH_SESSION_NONE;
 	session = NEW(struct fetch_session);
 	session->id = sessions->next_id;
@@ -244,7 +258,7 @@ int32_t fetch_session_create(struct fetch_sessions *sessions, bool by_id, const 
 	sessions->next_id = sessions->next_id > INT32_MAX - sessions->id_step ? sessions->next_id % sessions->id_step + sessions->id_step
 									     : sessions->next_id + sessions->id_step;
 	for (int i = 0; i < n_wants; i++)
-		item_told(&item_put(session, &wants[i])->item, &told[i]);
+		item_told(&item_put(sessions, session, &wants[i])->item, &told[i]);
 	HASH_ADD(hh, sessions->by_id, id, sizeof session->id, session);
 	return session->id;
 }

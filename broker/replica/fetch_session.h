@@ -57,6 +57,8 @@ struct fetch_session;
 struct fetch_sessions {
 	struct fetch_session *by_id; /* uthash, least recently used first */
 	int n_max;                   /* slots of this worker; 0: no sessions */
+	int n_items;                 /* partitions of all sessions */
+	int n_items_max;
 	int32_t next_id;
 	int32_t id_step;
 };
@@ -81,13 +83,15 @@ struct fetch_context {
 /*
  * Judges (id, epoch) of a request and applies its changes to the session: wants added or replaced, forgotten ones removed.
  * by_id: the request speaks of topic ids. Returns 0 or the Kafka error for the top level: FETCH_SESSION_ID_NOT_FOUND,
- * INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
+ * INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. A session that would outgrow what sessions may remember
+ * (LIMIT_FETCH_SESSION_PARTS, of a single one LIMIT_REQUEST_PARTS) is ended: its client makes a new one, or goes without.
  */
 int16_t fetch_session_begin(struct fetch_sessions *sessions, int32_t id, int32_t epoch, bool by_id, const struct fetch_want *wants,
 			    int n_wants, const struct fetch_want *forgotten, int n_forgotten, int64_t now_ms,
 			    struct fetch_context *ret_context);
 
-/* Makes a session of the wants, all told as `told` says; FETCH_SESSION_NONE when every slot is in use by younger ones. */
+/* Makes a session of the wants, all told as `told` says; FETCH_SESSION_NONE when every slot is in use by younger ones, or there is no
+ * room for so many partitions. */
 int32_t fetch_session_create(struct fetch_sessions *sessions, bool by_id, const struct fetch_want *wants, const struct fetch_told *told,
 			     int n_wants, int64_t now_ms);
 

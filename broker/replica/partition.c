@@ -19,31 +19,38 @@ static void observer_reset(void *ctx)
 	producer_table_fini(ctx);
 }
 
+static struct producer producer_of(const struct producer_snapshot_entry *entry)
+{
+	/* The file's checksum is right, but its writer may have been another program: no number is taken for granted. */
+	int32_t delta = entry->offset_delta > 0 ? entry->offset_delta : 0;
+	struct producer producer;
+
+	producer_init(&producer, entry->producer_id);
+	producer.epoch = entry->producer_epoch;
+	producer.coordinator_epoch = entry->coordinator_epoch;
+	producer.txn_first_offset = entry->txn_first_offset >= 0 ? entry->txn_first_offset : PRODUCER_TXN_NONE;
+	producer.timestamp_ms = entry->timestamp;
+	/* A producer that only markers tell of has no batch: Kafka writes sequence -1 then. */
+	if (entry->last_sequence < 0)
+		return producer;
+	producer.n_batches = 1;
+	producer.batches[0] = (struct producer_batch){
+		.first_sequence = batch_sequence_add(entry->last_sequence, -delta),
+		.last_sequence = entry->last_sequence,
+		.first_offset = entry->last_offset - delta,
+		.last_offset = entry->last_offset,
+		.timestamp_ms = entry->timestamp,
+	};
+	return producer;
+}
+
 static void observer_load_snapshot(void *ctx, int64_t end_offset, const struct producer_snapshot_entry *entries, int32_t n)
 {
-	struct producer_table *table = ctx;
-
 	(void)end_offset;
 	for (int32_t i = 0; i < n; i++) {
-		const struct producer_snapshot_entry *entry = &entries[i];
-		struct producer *producer = producer_table_need(table, entry->producer_id);
-		struct producer_batch batch = {
-			.first_sequence = batch_sequence_add(entry->last_sequence, INT32_MAX - entry->offset_delta + 1),
-			.last_sequence = entry->last_sequence,
-			.first_offset = entry->last_offset - entry->offset_delta,
-			.last_offset = entry->last_offset,
-			.timestamp_ms = entry->timestamp,
-		};
+		struct producer producer = producer_of(&entries[i]);
 
-		producer->epoch = entry->producer_epoch;
-		producer->coordinator_epoch = entry->coordinator_epoch;
-		producer->txn_first_offset = entry->txn_first_offset;
-		producer->timestamp_ms = entry->timestamp;
-		/* A producer that only markers tell of has no batch: Kafka writes sequence -1 then. */
-		if (entry->last_sequence >= 0) {
-			producer->batches[0] = batch;
-			producer->n_batches = 1;
-		}
+		producer_table_load(ctx, &producer);
 	}
 }
 
@@ -64,14 +71,13 @@ static bool read_marker(struct slice batch, int16_t *ret_type, int32_t *ret_coor
 
 static bool apply_marker(struct producer_table *table, struct slice batch, const struct batch_header *header, struct aborted_txn *ret_aborted)
 {
-	struct producer *producer = producer_table_need(table, header->producer_id);
 	int32_t coordinator_epoch;
 	int16_t type;
 	int64_t first, stable;
 
 	if (!read_marker(batch, &type, &coordinator_epoch))
 		return false;
-	first = producer_apply_marker(producer, header->producer_epoch, coordinator_epoch, header->max_timestamp);
+	first = producer_table_apply_marker(table, header->producer_id, header->producer_epoch, coordinator_epoch, header->max_timestamp);
 	if (type != CONTROL_ABORT || first == PRODUCER_TXN_NONE)
 		return false;
 	stable = producer_table_first_open_txn(table);
@@ -101,8 +107,7 @@ static bool observer_on_batch(void *ctx, struct slice batch, struct aborted_txn 
 		.last_offset = batch_last_offset(&header),
 		.timestamp_ms = header.max_timestamp,
 	};
-	producer_apply(producer_table_need(table, header.producer_id), header.producer_epoch, &facts,
-		       batch_is_transactional(header.attributes));
+	producer_table_apply(table, header.producer_id, header.producer_epoch, &facts, batch_is_transactional(header.attributes));
 	return false;
 }
 

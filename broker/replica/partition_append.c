@@ -120,8 +120,8 @@ static void store(struct partition *partition, struct partition_append *append, 
 		return;
 	}
 	if (batch_has_producer(&verdict->header))
-		producer_apply(producer_table_need(partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
-			       &facts, verdict->transactional);
+		producer_table_apply(partition->producers, verdict->header.producer_id, verdict->header.producer_epoch, &facts,
+				     verdict->transactional);
 	append->base_offset = base_offset;
 	append->append_time_ms = partition->rules.append_time ? now_ms : -1;
 	append->log_start_offset = log_start_offset(partition->log);

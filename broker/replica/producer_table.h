@@ -1,5 +1,10 @@
 /*
- * The producers of one partition: id -> struct producer (producer_core.h), with the open transactions' lowest offset.
+ * The producers of one partition: id -> struct producer (producer_core.h), with the open transactions' lowest offset, which every
+ * committed read asks for: it is at hand.
+ *
+ *     entries   all, by id
+ *     open      those with an open transaction, by its first offset       \  each producer is in one of the two
+ *     settled   the others, the one that was active longest ago first     /
  *
  * Owned by the partition, used on its worker. Entries come with the first batch of an id and go by expiry, so that a client
  * cannot grow it for ever: PRODUCER_TABLE_MAX bounds it, the least recently active without a transaction goes first.
@@ -18,6 +23,7 @@ struct producer_entry;
 
 struct producer_table {
 	struct producer_entry *entries; /* uthash, in order of first use */
+	struct producer_entry *open, *settled; /* utlist */
 };
 
 void producer_table_init(struct producer_table *table);
@@ -28,10 +34,17 @@ void producer_table_fini(struct producer_table *table);
 size_t producer_table_count(const struct producer_table *table);
 
 /* NULL when unknown. Valid until the next call that adds or removes. */
-struct producer *producer_table_find(const struct producer_table *table, int64_t id);
+const struct producer *producer_table_find(const struct producer_table *table, int64_t id);
 
-/* Finds or adds; never NULL. */
-struct producer *producer_table_need(struct producer_table *table, int64_t id);
+/* Takes over what a snapshot says of a producer, in place of what was known. */
+void producer_table_load(struct producer_table *table, const struct producer *producer);
+
+/* producer_apply of a producer that may be new. */
+void producer_table_apply(struct producer_table *table, int64_t id, int16_t epoch, const struct producer_batch *batch, bool is_txn);
+
+/* producer_apply_marker of a producer that may be new. */
+int64_t producer_table_apply_marker(struct producer_table *table, int64_t id, int16_t epoch, int32_t coordinator_epoch,
+				    int64_t timestamp_ms);
 
 /* Removes what has expired; returns how many. */
 size_t producer_table_expire(struct producer_table *table, int64_t now_wall_ms, int64_t expiration_ms);

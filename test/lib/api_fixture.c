@@ -354,6 +354,11 @@ void request_answer_version(struct request *request, int version, const void *re
 	end(answer);
 }
 
+bool request_is_gone(const struct request *request)
+{
+	return CONTAINER_OF(request, struct api_answer, request)->gone;
+}
+
 void request_answer(struct request *request, const void *response)
 {
 	request_answer_version(request, request->header.api_version, response);
@@ -379,6 +384,11 @@ void request_close(struct request *request, const char *reason)
 }
 
 void request_release_frame(struct request *request)
+{
+	(void)request;
+}
+
+void request_count_arena(struct request *request)
 {
 	(void)request;
 }

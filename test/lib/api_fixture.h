@@ -28,6 +28,7 @@ struct api_answer {
 	bool done;
 	bool closed;        /* the connection was closed instead */
 	bool none;          /* request_answer_none */
+	bool gone;          /* set by a test: the connection is over */
 	int version;        /* of the answer */
 	void *body;         /* decoded; NULL without one */
 	size_t wire_bytes;  /* of the encoded body */

@@ -289,7 +289,34 @@ START_TEST(file_ranges_of_a_dead_connection_are_released)
 }
 END_TEST
 
-UNIT_MAIN("broker/net/request", unknown_keys_and_versions_close_the_connection,
+
+START_TEST(what_a_waiting_request_holds_is_counted_in_the_budget)
+{
+	int64_t before;
+	int fd;
+
+	open_default();
+	fd = loopback_connect(&loopback);
+	before = budget_used(&loopback.budget);
+	request(fd, KEY_PARK, 1, "wait");
+	wait_parked(1);
+	ck_assert(!request_is_gone(parked[0]));
+	arena_alloc(&parked[0]->arena, 1 << 20);
+	request_count_arena(parked[0]);
+	request_count_arena(parked[0]);
+	ck_assert_int_ge(budget_used(&loopback.budget), before + (1 << 20));
+	ck_assert_int_lt(budget_used(&loopback.budget), before + (2 << 20));
+	/* What it takes after that is counted when it ends; when its answer is sent all is given back. */
+	arena_alloc(&parked[0]->arena, 4 << 20);
+	release(0);
+	expect_answer(fd, 1, "wait");
+	ck_assert_int_eq(budget_used(&loopback.budget), before);
+	close(fd);
+	loopback_close(&loopback);
+}
+END_TEST
+
+UNIT_MAIN("broker/net/request", what_a_waiting_request_holds_is_counted_in_the_budget, unknown_keys_and_versions_close_the_connection,
 	  an_unknown_version_of_api_versions_is_answered_in_version_0, a_body_that_cannot_be_decoded_closes_the_connection,
 	  a_throttled_connection_is_muted_after_its_answer, a_detached_connection_keeps_its_bytes,
 	  a_closing_request_tells_the_others_but_not_itself, external_records_come_from_the_file,

@@ -48,6 +48,29 @@ START_TEST(ids_are_positive_and_belong_to_the_worker)
 }
 END_TEST
 
+START_TEST(sessions_together_remember_a_bounded_number_of_partitions)
+{
+	struct fetch_want wants[] = {want("t", 0, 0), want("t", 1, 0), want("t", 2, 0)};
+	struct fetch_context context;
+	int32_t id;
+
+	setup(100);
+	sessions.n_items_max = 4;
+	id = create(wants, 2, 0);
+	ck_assert_int_ne(id, FETCH_SESSION_NONE);
+	ck_assert_int_eq(create(wants, 3, 0), FETCH_SESSION_NONE);
+	ck_assert_int_ne(create(wants, 2, 0), FETCH_SESSION_NONE);
+	ck_assert_int_eq(sessions.n_items, 4);
+	/* What is there already may be changed, more ends the session. */
+	ck_assert_int_eq(begin(id, 1, wants, 2, &context), 0);
+	ck_assert_int_eq(begin(id, 2, wants, 3, &context), KAFKA_FETCH_SESSION_ID_NOT_FOUND);
+	ck_assert_int_eq(sessions.n_items, 2);
+	ck_assert_int_eq(fetch_sessions_count(&sessions), 1);
+	fetch_sessions_fini(&sessions);
+	ck_assert_int_eq(sessions.n_items, 0);
+}
+END_TEST
+
 START_TEST(epochs_must_follow_and_a_wrong_one_leaves_the_session_usable)
 {
 	struct fetch_want w = want("t", 0, 0);
@@ -154,4 +177,4 @@ END_TEST
 UNIT_MAIN("broker/replica/fetch_session", ids_are_positive_and_belong_to_the_worker,
 	  epochs_must_follow_and_a_wrong_one_leaves_the_session_usable, a_full_request_with_an_id_ends_the_old_session,
 	  wants_are_added_replaced_and_forgotten, an_incremental_answer_names_only_what_changed,
-	  slots_go_to_newer_sessions_only_after_two_minutes)
+	  slots_go_to_newer_sessions_only_after_two_minutes, sessions_together_remember_a_bounded_number_of_partitions)

@@ -2,6 +2,7 @@
 #include "test/lib/unit.h"
 
 #include "broker/replica/producer_table.h"
+#include "common/clock.h"
 
 static const struct producer_batch *known;
 
@@ -106,15 +107,15 @@ END_TEST
 START_TEST(the_table_expires_and_knows_the_first_open_transaction)
 {
 	struct producer_table table;
-	struct producer_batch b = batch(0, 1, 70), c = batch(0, 1, 30);
+	struct producer_batch a = batch(0, 1, 10), b = batch(0, 1, 70), c = batch(0, 1, 30);
 
 	producer_table_init(&table);
 	ck_assert_ptr_null(producer_table_find(&table, 1));
-	apply(producer_table_need(&table, 1), 0, 0, 1, 10);
-	producer_apply(producer_table_need(&table, 2), 0, &b, true);
-	producer_apply(producer_table_need(&table, 3), 0, &c, true);
+	producer_table_apply(&table, 1, 0, &a, false);
+	producer_table_apply(&table, 2, 0, &b, true);
+	producer_table_apply(&table, 3, 0, &c, true);
 	ck_assert_int_eq(producer_table_first_open_txn(&table), 30);
-	producer_apply_marker(producer_table_need(&table, 3), 0, 0, 2000);
+	ck_assert_int_eq(producer_table_apply_marker(&table, 3, 0, 0, 2000), 30);
 	ck_assert_int_eq(producer_table_first_open_txn(&table), 70);
 	ck_assert_uint_eq(producer_table_expire(&table, 2500, 1000), 1);
 	ck_assert_ptr_null(producer_table_find(&table, 1));
@@ -124,6 +125,55 @@ START_TEST(the_table_expires_and_knows_the_first_open_transaction)
 }
 END_TEST
 
+START_TEST(open_transactions_are_known_by_their_first_offset_in_any_order)
+{
+	static const int64_t offsets[] = {50, 10, 90, 30, 70};
+	struct producer_table table;
+	struct producer p;
+
+	producer_table_init(&table);
+	for (int64_t id = 0; id < 5; id++) {
+		producer_init(&p, id);
+		p.txn_first_offset = offsets[id];
+		producer_table_load(&table, &p);
+	}
+	for (int64_t first = 10; first <= 90; first += 20) {
+		int64_t id = 0;
+
+		while (offsets[id] != first)
+			id++;
+		ck_assert_int_eq(producer_table_first_open_txn(&table), first);
+		ck_assert_int_eq(producer_table_apply_marker(&table, id, 0, 0, 1), first);
+	}
+	ck_assert_int_eq(producer_table_first_open_txn(&table), -1);
+	producer_table_fini(&table);
+}
+END_TEST
+
+START_TEST(a_flood_of_producers_pushes_out_the_one_that_was_silent_longest)
+{
+	struct producer_table table;
+	struct producer_batch b = batch(0, 1, 70);
+	int64_t began = clock_ms();
+
+	producer_table_init(&table);
+	producer_table_apply(&table, -5, 0, &b, true);
+	for (int64_t id = 0; id < PRODUCER_TABLE_MAX - 1; id++)
+		producer_table_apply(&table, id, 0, &b, false);
+	producer_table_apply(&table, 0, 0, &b, false);
+	for (int64_t id = 1; id < PRODUCER_TABLE_MAX - 10; id++)
+		producer_table_apply(&table, 1000000 + id, 0, &b, false);
+	ck_assert_uint_eq(producer_table_count(&table), PRODUCER_TABLE_MAX);
+	ck_assert_ptr_nonnull(producer_table_find(&table, -5));
+	ck_assert_ptr_nonnull(producer_table_find(&table, 0));
+	ck_assert_ptr_null(producer_table_find(&table, 1));
+	/* Each costs the same, however many there are: a search for the oldest would take minutes. */
+	ck_assert_int_lt(clock_ms() - began, 10000);
+	producer_table_fini(&table);
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/producer", an_unknown_producer_may_begin_anywhere, sequences_must_follow_without_a_gap, sequences_wrap_to_zero,
 	  a_retry_of_the_last_five_is_known_and_the_sixth_is_not, a_marker_closes_the_transaction_and_a_greater_epoch_resets,
-	  the_table_expires_and_knows_the_first_open_transaction)
+	  the_table_expires_and_knows_the_first_open_transaction, open_transactions_are_known_by_their_first_offset_in_any_order,
+	  a_flood_of_producers_pushes_out_the_one_that_was_silent_longest)
