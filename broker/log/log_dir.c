@@ -489,21 +489,42 @@ static int drop_cache(struct log_dir *dir, const struct log_dir_entry *entry)
 	return fs_list(dir->fs, path, drop_file_cache, &dropping);
 }
 
+/*
+ * The partition stays offline as it is, at the next start too: what is known of it is kept, and no clean marker may say that it need not be
+ * looked at.
+ */
+static void note_damaged(struct log_dir *dir, const struct log_dir_entry *entry)
+{
+	struct slice topic = slice_of_text(entry->topic);
+	struct offsets offsets;
+
+	pthread_mutex_lock(&dir->registry_lock);
+	dir->n_damaged++;
+	offsets = offsets_table_get(&dir->table, topic, entry->partition);
+	/* The next start reads no recovery points, since the run is ours then. */
+	if (offsets.of[OFFSET_MARK] < 0 && offsets.of[OFFSET_RECOVERY_POINT] >= 0)
+		offsets_table_set(&dir->table, OFFSET_MARK, topic, entry->partition, offsets.of[OFFSET_RECOVERY_POINT]);
+	pthread_mutex_unlock(&dir->registry_lock);
+}
+
 int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, const struct log_observer *observer,
 		 struct log **ret_log, struct error *err)
 {
 	const struct log_dir_entry *entry = &dir->entries[i];
 	struct log_load_info info = load_info(dir, slice_of_text(entry->topic), entry->partition);
+	int rc;
 
 	if (log_dir_failed(dir))
 		return error_set(err, ERR_IO, "log dir %s has failed", dir->path);
 	if (dir->distrusts_cache) {
-		int rc = log_dir_check(dir, drop_cache(dir, entry), "dropping what is cached");
-
+		rc = log_dir_check(dir, drop_cache(dir, entry), "dropping what is cached");
 		if (rc < 0)
 			return error_set(err, rc, "log dir %s: %s", dir->path, error_text(rc));
 	}
-	return log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
+	rc = log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
+	if (rc == ERR_CORRUPT)
+		note_damaged(dir, entry);
+	return rc;
 }
 
 /* Offsets of partitions that are not there any more. */
@@ -564,7 +585,10 @@ int log_dir_load_done(struct log_dir *dir)
 	rc = log_dir_write_run(dir);
 	pthread_mutex_unlock(&dir->registry_lock);
 	free_entries(dir);
-	return rc < 0 ? rc : forget_failure(dir);
+	if (rc == 0)
+		rc = forget_failure(dir);
+	dir->loaded = rc == 0;
+	return rc;
 }
 
 /* ---- ending ---- */
@@ -596,14 +620,41 @@ static int write_down(struct log_dir *dir)
 
 	if (rc == 0)
 		rc = log_dir_write_points(dir);
-	if (rc == 0)
-		rc = log_dir_write_watermarks(dir);
-	if (rc < 0)
-		return rc;
+	return rc < 0 ? rc : log_dir_write_watermarks(dir);
+}
+
+static int write_marker(struct log_dir *dir)
+{
+	int rc;
+
 	dir->run.state = RUN_CLEAN;
 	dir->run.seal = seal_of(dir);
 	rc = log_dir_write_run(dir);
 	return rc < 0 ? rc : clean_marker_write(dir->fs, dir->path);
+}
+
+/*
+ * The stop of a dir whose partitions were not all loaded: it is left as it was found. Above all one that was to be looked through is not
+ * called clean.
+ */
+static int close_unloaded(struct log_dir *dir)
+{
+	if (log_dir_failed(dir))
+		return ERR_IO;
+	return dir->clean && !dir->distrusts_cache ? write_marker(dir) : 0;
+}
+
+static int close_loaded(struct log_dir *dir)
+{
+	int rc = close_logs(dir);
+
+	if (rc == 0)
+		rc = write_down(dir);
+	if (rc < 0 || dir->n_damaged == 0)
+		return rc < 0 ? rc : write_marker(dir);
+	trace_warn("log", "partitions are damaged: the next start looks through the dir again: dir=%s n=%" PRId32, dir->path,
+		   dir->n_damaged);
+	return log_dir_write_run(dir);
 }
 
 int log_dir_close(struct log_dir *dir)
@@ -612,9 +663,7 @@ int log_dir_close(struct log_dir *dir)
 	int rc;
 
 	dir->wake = NULL;
-	rc = close_logs(dir);
-	if (rc == 0)
-		rc = write_down(dir);
+	rc = dir->loaded ? close_loaded(dir) : close_unloaded(dir);
 	if (rc == 0) {
 		log_dir_file(dir, LOCK_FILE, path);
 		fs_unlink(dir->fs, path);

@@ -118,7 +118,11 @@ int64_t log_dir_unsynced_bytes(const struct log_dir *dir);
 /* Removes at once what deletion has scheduled (clean stop, tests). Disk thread. */
 void log_dir_remove_all_due(struct log_dir *dir, int64_t now_ms);
 
-/* The clean stop. Logs are closed and freed. On an error the marker is not written: the next start recovers. Frees dir. */
+/*
+ * The clean stop. Logs are closed and freed. On an error the marker is not written: the next start recovers. It is not written either when
+ * partitions stay offline because they are damaged, or when not all have been loaded (log_dir_load_done) and the stop before was not clean.
+ * Frees dir.
+ */
 int log_dir_close(struct log_dir *dir);
 
 /* Ends without a clean stop: logs are freed, nothing is written. Frees dir. */

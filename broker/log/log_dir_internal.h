@@ -37,6 +37,7 @@ struct log_dir {
 	bool ours;         /* the marks count: nobody else wrote since */
 	bool distrusts_cache; /* a sync failed in the last run */
 	bool failure_noted;   /* as klamm.failed */
+	bool loaded;          /* all partitions were, by log_dir_load_done */
 	int64_t last_broker_epoch;
 
 	struct shared_flag failed;
@@ -58,6 +59,7 @@ struct log_dir {
 	 * Before one is made klamm.run is written without them; a new one gets no mark before the checkpoints were, too; and after a crash
 	 * the checkpoints count only for partitions with a mark.
 	 */
+	int32_t n_damaged; /* partitions that stay offline */
 	bool stale_marks;
 	bool stale_points;
 	int64_t n_deleted;

@@ -339,7 +339,81 @@ START_TEST(a_group_commit_covers_all_that_are_prepared)
 }
 END_TEST
 
-UNIT_MAIN("broker/log/log_dir", a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
+/* A start that does not come to the loading of the logs, and a stop. */
+static void open_and_close(struct fixture *fixture)
+{
+	struct log_dir_args args = args_of(fixture);
+	struct log_dir *dir;
+	struct error err;
+
+	ck_assert_int_eq(log_dir_open(&args, &dir, &err), 0);
+	ck_assert_int_eq(log_dir_close(dir), 0);
+}
+
+START_TEST(a_dir_that_was_not_loaded_is_left_as_it_was_found)
+{
+	struct fixture fixture;
+	struct log_dir_args args;
+	int64_t one;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	one = log_size(fixture.log) / 15;
+	fixture_crash(&fixture);
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 12 * one + 70, 1));
+	/* Such a stop vouches for nothing: the torn tail is found by the next start. */
+	open_and_close(&fixture);
+	open_and_close(&fixture);
+	args = args_of(&fixture);
+	ck_assert_int_eq(log_dir_open(&args, &fixture.dir, &fixture.err), 0);
+	ck_assert_int_eq(log_dir_scan(fixture.dir, &fixture.err), 0);
+	ck_assert_int_eq(log_dir_close(fixture.dir), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_ne(log_dir_last_stop(fixture.dir), LOG_DIR_CLEAN);
+	ck_assert_int_eq(log_end_offset(fixture.log), 12);
+	/* And a clean stop stays one. */
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	open_and_close(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_CLEAN);
+	ck_assert_int_eq(log_end_offset(fixture.log), 12);
+	ck_assert_int_eq(log_durable_end(fixture.log), 12);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_damaged_partition_stays_offline_after_a_clean_stop)
+{
+	struct log_dir_args args;
+	struct fixture fixture;
+	int64_t one;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	one = log_size(fixture.log) / 15;
+	fixture_crash(&fixture);
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 5 * one + 10, 1));
+	for (int i = 0; i < 2; i++) {
+		args = args_of(&fixture);
+		ck_assert_int_eq(log_dir_open(&args, &fixture.dir, &fixture.err), 0);
+		ck_assert_int_eq(log_dir_scan(fixture.dir, &fixture.err), 0);
+		ck_assert_int_eq(log_dir_load(fixture.dir, 0, &fixture.config, &fixture.observer, &fixture.log, &fixture.err), ERR_CORRUPT);
+		ck_assert_int_eq(log_dir_load_done(fixture.dir), 0);
+		ck_assert_int_eq(fixture_close(&fixture), 0);
+	}
+	/* The operator restores the file. */
+	ck_assert(fs_mem_flip(fixture.mem, LOG_FILE, 5 * one + 10, 1));
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 15);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_CLEAN);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_found,
+	  a_damaged_partition_stays_offline_after_a_clean_stop, a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
 	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
