@@ -48,9 +48,34 @@ static const struct command *find(const char *name)
 	return command ? command : command_find_program(name);
 }
 
+/* The name without its folder, when it is one of Kafka's programs. */
+static const char *kafka_program(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	return strncmp(name, "kafka-", 6) == 0 ? name : NULL;
+}
+
+static int help(const char *name)
+{
+	const struct command *command = name ? find(name) : NULL;
+	char *const argv[] = {"--help"};
+	char called[64];
+
+	if (!name) {
+		help_print(stdout);
+		return RUN_OK;
+	}
+	if (!command)
+		return unknown(name);
+	snprintf(called, sizeof called, "klamm %s", command->name);
+	return command_run(command, called, 1, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command = command_find_program(argc > 0 ? argv[0] : "");
+	const char *foreign = argc > 0 ? kafka_program(argv[0]) : NULL;
 	char called[64];
 
 	/* A reader that has seen enough ends us without a message, as with any filter. */
@@ -58,14 +83,16 @@ int main(int argc, char **argv)
 	trace_set_level(TRACE_ERROR);
 	if (command)
 		return command_run(command, command->kafka_name, argc - 1, argv + 1);
+	if (foreign) {
+		fprintf(stderr, "%s: klamm does not do yet what this program of Kafka's does\n", foreign);
+		return RUN_USAGE;
+	}
 	if (argc < 2) {
 		help_print(stderr);
 		return RUN_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		help_print(stdout);
-		return RUN_OK;
-	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return help(argv[2]);
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("klamm %s\n", PACKAGE_VERSION);
 		return RUN_OK;

@@ -81,7 +81,8 @@ static int topics_filter(const struct run *run, const struct topic_match *match,
 		if (id_text ? uuid_equal(&id, &topic->topic_id) : topic_match_name(match, topic->name))
 			metadata->topics[n++] = *topic;
 	}
-	qsort(metadata->topics, (size_t)n, sizeof *metadata->topics, by_name);
+	if (n > 0)
+		qsort(metadata->topics, (size_t)n, sizeof *metadata->topics, by_name);
 	return n;
 }
 
