@@ -210,7 +210,9 @@ static void log_free_entry(struct store *store, struct store_log *log)
 void store_stop_disks(struct store *store)
 {
 	for (int i = 0; i < store->n_dirs; i++) {
-		timer_stop(&store->dirs[i].timer);
+		/* A dir that could not be opened has no timer either. */
+		if (store->dirs[i].dir)
+			timer_stop(&store->dirs[i].timer);
 		if (store->dirs[i].started)
 			disk_stop(&store->dirs[i].disk);
 		store->dirs[i].started = false;
