@@ -92,12 +92,17 @@ void log_dir_take_out(struct log_dir *dir, struct log *log)
 
 int log_dir_unlist(struct log_dir *dir, struct log *log)
 {
+	bool in_table;
 	int rc = 0;
 
 	pthread_mutex_lock(&dir->registry_lock);
 	log->unlisted = dir->stale_points = true;
 	dir->n_deleted++;
-	if (log->mark >= 0) {
+	/* A log that is being loaded has its mark in the table. */
+	in_table = offsets_table_get(&dir->table, log_topic(log), log->partition).of[OFFSET_MARK] >= 0;
+	if (in_table)
+		offsets_table_set(&dir->table, OFFSET_MARK, log_topic(log), log->partition, -1);
+	if (in_table || log->mark >= 0) {
 		log->mark = -1;
 		rc = log_dir_write_run(dir);
 	}

@@ -355,12 +355,14 @@ static int load_topic_id(struct log *log, const struct folder *folder)
 static int settle_start(struct log *log, const struct log_load_info *info)
 {
 	int64_t start = log->segments[0]->base_offset, end = log_end_offset(log);
+	int rc;
 
 	if (info->start > end) {
 		trace_warn("log", "log ends below its log start and begins there anew: log=%s log_end=%" PRId64 " start=%" PRId64,
 			   log->home->path, end, info->start);
 		shared_i64_set(&log->start, start);
-		return log_truncate_fully(log, info->start);
+		rc = log_dir_unlist(log->dir, log);
+		return rc < 0 ? rc : log_truncate_fully(log, info->start);
 	}
 	shared_i64_set(&log->start, info->start > start ? info->start : start);
 	return 0;
@@ -377,7 +379,8 @@ static void settle_watermarks(struct log *log, const struct log_load_info *info)
 	shared_i64_set(&log->high_watermark, hw);
 	/* Only what the mark says: the log start promises nothing. */
 	shared_i64_set(&log->durable, info->clean ? end : info->mark > end ? end : info->mark < 0 ? 0 : info->mark);
-	log->mark = info->mark;
+	if (!log->unlisted)
+		log->mark = info->mark;
 	epoch_cache_truncate_end(&log->epochs, end);
 	epoch_cache_truncate_start(&log->epochs, start);
 }
