@@ -341,6 +341,12 @@ static bool may_create(const struct metadata *metadata, const struct metadata_re
 	       (metadata->version < VERSION_WITH_CHOICE || body->allow_auto_topic_creation);
 }
 
+/* A broker that has just started knows of no topic and no broker. Clients ask again, where another error would fail their records. */
+static bool knows_nothing_yet(const struct metadata *metadata)
+{
+	return metadata->shard->view->number < 0;
+}
+
 /* True: the answer has to wait for topics that are being made. */
 static bool create_missing(struct metadata *metadata, const struct metadata_request *body)
 {
@@ -352,7 +358,7 @@ static bool create_missing(struct metadata *metadata, const struct metadata_requ
 
 		if (wanted->topic)
 			continue;
-		wanted->error = missing_error(wanted);
+		wanted->error = knows_nothing_yet(metadata) ? KAFKA_LEADER_NOT_AVAILABLE : missing_error(wanted);
 		if (wanted->error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
 			missing[n++] = wanted;
 	}

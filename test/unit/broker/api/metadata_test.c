@@ -268,6 +268,22 @@ START_TEST(without_zookeeper_a_new_topic_is_not_available_in_bounded_time)
 }
 END_TEST
 
+START_TEST(a_broker_that_knows_nothing_yet_asks_for_patience)
+{
+	struct api_fixture fixture;
+	struct metadata_request_topic topics[] = {named("old")};
+	const struct metadata_response *response;
+
+	api_fixture_init(&fixture, NULL);
+	view_release(fixture.shard.view);
+	fixture.shard.view = view_new_empty();
+	response = ask(&fixture, 12, topics, 1);
+	ck_assert_int_eq(response->n_brokers, 0);
+	ck_assert_int_eq(response->topics[0].error_code, KAFKA_LEADER_NOT_AVAILABLE);
+	api_fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(ten_thousand_topics_take_milliseconds)
 {
 	enum { N = 10000 };
@@ -336,4 +352,5 @@ UNIT_MAIN("broker/api/metadata", brokers_and_topics_are_told_in_every_version, a
 	  known_topics_come_first_and_each_name_once, a_dead_leader_is_not_available, version_0_leaves_out_dead_replicas,
 	  a_leader_without_the_listener_is_not_found, topics_are_found_by_id, ids_and_null_names_before_version_12_are_refused,
 	  authorized_operations_are_told_when_asked_for, a_client_can_forbid_creation,
-	  without_zookeeper_a_new_topic_is_not_available_in_bounded_time, ten_thousand_topics_take_milliseconds, the_cluster_is_described)
+	  without_zookeeper_a_new_topic_is_not_available_in_bounded_time, a_broker_that_knows_nothing_yet_asks_for_patience,
+	  ten_thousand_topics_take_milliseconds, the_cluster_is_described)
