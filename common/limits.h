@@ -42,10 +42,11 @@
 #define LIMIT_REQUEST_PARTITIONS 200000
 
 /*
- * Partitions that one Produce, Fetch, ListOffsets, OffsetForLeaderEpoch or DeleteRecords may name, repeated ones counted: about 1 KB each
- * while it is under way, 100 MB for the largest. Whoever names more is cut off.
+ * Topics and partitions that one Produce, Fetch, ListOffsets, OffsetForLeaderEpoch or DeleteRecords may name, repeated ones counted: 100,000
+ * partitions even if each stands under a topic of its own. A partition is about 1 KB
+ * while it is under way, 200 MB for the largest. Whoever names more is cut off.
  */
-#define LIMIT_REQUEST_PARTS 100000
+#define LIMIT_REQUEST_PARTS 200000
 
 /* Partitions that all fetch sessions of a broker remember, about 250 bytes each: 125 MB. Beyond it clients fetch without a session. */
 #define LIMIT_FETCH_SESSION_PARTS 500000
