@@ -6,7 +6,7 @@ import uuid
 import wire
 from processes import BUILD, TARGET, Folder, Process, ZooKeeper, free_port, java, wait, write_properties
 
-SESSION_MS = 3000
+SESSION_MS = 3000 if TARGET == 'klamm' else 9000
 chroots = itertools.count(1)
 
 # What makes real Kafka quick enough to be the other target of these tests, and what it must not spread over three replicas.
