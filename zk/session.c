@@ -31,6 +31,10 @@
 #define RESOLVE_MS 5000
 #define RESOLVE_LOOK_MS 100
 
+/* When it is first said that no server can be reached, and how often. */
+#define UNREACHABLE_FIRST_MS 1000
+#define UNREACHABLE_EVERY_MS 30000
+
 /* Answers taken in one turn before other work of the loop has its chance. */
 #define ANSWERS_PER_TURN 1000
 
@@ -211,6 +215,7 @@ static void on_chroot_seen(void *ctx, const struct zk_result *result)
 static void session_on_linked(struct zk_session *session)
 {
 	session->linked = true;
+	session->unreachable_ms = 0;
 	session->fd_stale = true;
 	session->id = *zoo_client_id(session->handle);
 	session->timeout_ms = zoo_recv_timeout(session->handle);
@@ -375,6 +380,18 @@ static void session_watch(struct zk_session *session, int fd, bool wants_read, b
 	session->loop.watch_fd(session->loop.ctx, fd, wants_read, wants_write);
 }
 
+/* An operator who starts things in the wrong order sees what is waited for; an outage of hours does not fill the disk. */
+static void tell_unreachable(struct zk_session *session, int64_t now)
+{
+	bool first = session->unreachable_ms == 0;
+
+	if (session->linked || session->helper || session->unreachable_ms > now)
+		return;
+	session->unreachable_ms = now + (first ? UNREACHABLE_FIRST_MS : UNREACHABLE_EVERY_MS);
+	if (!first)
+		trace_warn(area, "no server of %s can be reached; trying on", session->config.connect);
+}
+
 /* What the library waits for; returns after how many ms it wants to be asked again. */
 static int64_t session_interest(struct zk_session *session)
 {
@@ -437,6 +454,7 @@ static void session_turn(struct zk_session *session)
 
 	session->wake_set = false;
 	session->in_turn = true;
+	tell_unreachable(session, now);
 	for (int rounds = 0; rounds < 8 && !session->close_asked; rounds++) {
 		int64_t sign_ms = INT64_MAX;
 

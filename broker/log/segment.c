@@ -150,7 +150,7 @@ int segment_wake(struct segment *segment)
 		return rc;
 	segment->max_timestamp = last.timestamp;
 	segment->max_timestamp_offset = segment->base_offset + last.relative_offset;
-	return 0;
+	return segment_check_times(segment, last.timestamp, last.relative_offset);
 }
 
 /* The log may go on in the segment before this one, which must then not lie about where that ends. */

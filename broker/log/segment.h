@@ -70,7 +70,7 @@ void segment_path(const struct segment *segment, enum log_file_kind kind, char r
 
 struct fs *segment_fs(const struct segment *segment);
 
-/* Learns the largest time stamp from the time index when it is unknown. */
+/* Learns the largest time stamp from the time index when it is unknown; retention goes by it, so the batches are asked whether it is true. */
 int segment_wake(struct segment *segment);
 
 /* Learns the time stamp of the first batch. */
@@ -109,6 +109,12 @@ int segment_read_end(struct segment *segment, int64_t *ret_end);
 
 /* Makes both indexes from the headers of all batches; ERR_CORRUPT when the file is not whole batches. */
 int segment_rebuild(struct segment *segment, const struct log_config *config);
+
+/*
+ * Compares the last entry of the time index with the batches: an index that lost entries, or holds zeros, is made anew, so that no
+ * segment looks older than it is (D11).
+ */
+int segment_check_times(struct segment *segment, int64_t timestamp, int32_t relative_offset);
 
 /* Puts the indexes back to where the batch before pos was the last, then counts what follows the last entry kept. */
 int segment_cut(struct segment *segment, int64_t pos, int64_t offset);

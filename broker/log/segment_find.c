@@ -8,6 +8,9 @@
 
 #include <inttypes.h>
 
+/* So many batches behind the newest one are asked whether it is that. */
+#define TIMES_CHECKED_MAX 64
+
 /* A walk over the segment's batches from pos on; ended with end_walk. */
 static int begin_walk(struct segment *segment, int64_t pos, struct batch_scan *ret_scan)
 {
@@ -183,6 +186,41 @@ int segment_read_end(struct segment *segment, int64_t *ret_end)
 		rc = segment_rebuild(segment, default_config());
 	}
 	return rc;
+}
+
+/* Whether no batch from that of the entry on is newer than it says. Not all are looked at: times that ascend have it at the end. */
+static int is_newest_from(struct segment *segment, const struct batch_found *newest)
+{
+	struct batch_scan scan;
+	struct batch_found found;
+	int rc = begin_walk(segment, newest->pos, &scan);
+	bool holds = true;
+
+	if (rc < 0)
+		return rc;
+	for (int n = 0; n < TIMES_CHECKED_MAX && holds && (rc = batch_scan_next(&scan, &found)) == 1; n++)
+		holds = found.header.max_timestamp <= newest->header.max_timestamp;
+	end_walk(segment, &scan);
+	return rc < 0 ? rc : holds;
+}
+
+int segment_check_times(struct segment *segment, int64_t timestamp, int32_t relative_offset)
+{
+	struct batch_found found;
+	int rc;
+
+	if (timestamp < 0 || segment->size == 0)
+		return 0;
+	rc = segment_find(segment, segment->base_offset + relative_offset, &found);
+	if (rc == 1)
+		rc = found.header.max_timestamp == timestamp ? is_newest_from(segment, &found) : 0;
+	/* Damaged batches are not the index's fault, and are told where they are read. */
+	if (rc == 1 || rc == ERR_CORRUPT || rc == ERR_TRUNCATED || rc == ERR_UNSUPPORTED)
+		return 0;
+	if (rc < 0)
+		return rc;
+	tell_bad_index(segment);
+	return segment_rebuild(segment, default_config());
 }
 
 static void forget_times(struct segment *segment)

@@ -13,6 +13,7 @@ class Bystander:
     def __init__(self, cluster, broker):
         self.cluster, self.broker = cluster, broker
         self.topic = None
+        self.patient = False  # takes NOT_LEADER_OR_FOLLOWER and tries again, as every real client does
         self.acked, self.slowest, self.trouble = 0, 0.0, None
         self.end = threading.Event()
 
@@ -21,8 +22,14 @@ class Bystander:
             while not self.end.is_set():
                 started = time.monotonic()
                 answer = connection.produce(self.topic, build([b'%d' % self.acked]))
+                if self.patient and answer.error_code == 6:
+                    self.end.wait(0.02)
+                    continue
                 assert answer.error_code == 0 and answer.base_offset == self.acked, answer
-                got = values(connection.fetch(self.topic, self.acked).records)
+                part = connection.fetch(self.topic, self.acked)
+                while self.patient and part.error_code == 6:
+                    part = connection.fetch(self.topic, self.acked)
+                got = values(part.records)
                 assert got == [b'%d' % self.acked], got
                 self.acked += 1
                 self.slowest = max(self.slowest, time.monotonic() - started)

@@ -118,15 +118,28 @@ static void erase(struct ctl *ctl, struct ctl_topic *topic)
 	};
 }
 
-static void add_stop(struct ctl_topic *topic, int32_t broker)
+static void set_stops_room(struct ctl *ctl, struct ctl_topic *topic, int32_t room, int32_t *ret_room)
+{
+	struct ctl_stop *stops = ctl_pool_get(&ctl->pool, (size_t)room, sizeof *stops);
+
+	for (int32_t i = 0; i < topic->n_stops; i++)
+		stops[i] = topic->stops[i];
+	ctl_pool_put(&ctl->pool, topic->stops, (size_t)*ret_room, sizeof *stops);
+	topic->stops = stops;
+	*ret_room = room;
+}
+
+static void add_stop(struct ctl *ctl, struct ctl_topic *topic, int32_t broker, int32_t *ret_room)
 {
 	for (int32_t i = 0; i < topic->n_stops; i++)
 		if (topic->stops[i].broker == broker)
 			return;
+	if (topic->n_stops == *ret_room)
+		set_stops_room(ctl, topic, *ret_room * 2, ret_room);
 	topic->stops[topic->n_stops++] = (struct ctl_stop){.broker = broker};
 }
 
-/* A broker that holds it and cannot erase it now; -1: none. */
+/* A broker that holds it and cannot erase it now, so that the znodes stay until it can; -1: none. */
 static int32_t find_obstacle(struct ctl *ctl, const struct ctl_topic *topic)
 {
 	for (int32_t i = 0; i < topic->n_partitions; i++) {
@@ -141,20 +154,17 @@ static int32_t find_obstacle(struct ctl *ctl, const struct ctl_topic *topic)
 
 static void start(struct ctl *ctl, struct ctl_topic *topic)
 {
-	struct ctl_stop *exact;
+	/* Brokers that are down are among them, so there may be more than are alive. */
+	int32_t room = 0;
 
 	topic->deletion = CTL_DELETION_STOPPING;
 	ctl->n_stopping++;
 	ctl_topic_hide(ctl, topic);
-	topic->stops = ctl_pool_get(&ctl->pool, (size_t)ctl->n_brokers, sizeof *topic->stops);
+	set_stops_room(ctl, topic, ctl->n_brokers + 1, &room);
 	for (int32_t i = 0; i < topic->n_partitions; i++)
 		for (int k = 0; k < topic->partitions[i].n_replicas; k++)
-			add_stop(topic, topic->partitions[i].replicas[k]);
-	exact = ctl_pool_get(&ctl->pool, (size_t)topic->n_stops, sizeof *exact);
-	for (int32_t i = 0; i < topic->n_stops; i++)
-		exact[i] = topic->stops[i];
-	ctl_pool_put(&ctl->pool, topic->stops, (size_t)ctl->n_brokers, sizeof *exact);
-	topic->stops = exact;
+			add_stop(ctl, topic, topic->partitions[i].replicas[k], &room);
+	set_stops_room(ctl, topic, topic->n_stops, &room);
 }
 
 static void check_queued(struct ctl *ctl, struct ctl_topic *topic)
@@ -169,13 +179,10 @@ static void check_queued(struct ctl *ctl, struct ctl_topic *topic)
 		return;
 	}
 	obstacle = find_obstacle(ctl, topic);
-	if (obstacle == -1) {
-		start(ctl, topic);
-	} else if (!topic->waits_reported) {
-		topic->waits_reported = true;
-		ctl_action_report(ctl->out, true, "the deletion of topic %.*s waits until broker %d can erase its replicas",
+	if (obstacle != -1)
+		ctl_action_report(ctl->out, true, "the deletion of topic %.*s will end when broker %d is back and has erased its replicas",
 				  SLICE_ARGS(topic->name), obstacle);
-	}
+	start(ctl, topic);
 }
 
 void ctl_delete_check(struct ctl *ctl, struct ctl_topic *topic)

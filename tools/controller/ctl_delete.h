@@ -1,9 +1,10 @@
 /*
  * Deletion of topics.
  *
- *     /admin/delete_topics/t --> QUEUED --(all its brokers alive, nothing being written)--> STOPPING --(all have erased)--> ERASING --> gone
- *                                   |                                                        |
- *                                   +-- a broker is down: waits, the topic is served on      +-- gone from every view
+ *     /admin/delete_topics/t --> QUEUED --(nothing being written)--> STOPPING --(all have erased)--> ERASING --> gone
+ *                                                                       |
+ *                                                                       +-- gone from every view; a broker that is down erases its
+ *                                                                           replicas when it is back
  *
  * Znodes go last, children first; the topic's node, its config and the request in one multi at the end, so that a topic of the same
  * name made afterwards meets nothing of the old one (M2). A controller that takes over finds the request and does it all again.

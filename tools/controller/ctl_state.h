@@ -107,7 +107,7 @@ enum ctl_topic_phase {
 
 enum ctl_deletion_phase {
 	CTL_DELETION_NONE,
-	CTL_DELETION_QUEUED,   /* asked for; waits until all its brokers are alive */
+	CTL_DELETION_QUEUED,   /* asked for; waits while something is being written */
 	CTL_DELETION_STOPPING, /* brokers erase their replicas */
 	CTL_DELETION_ERASING,  /* its znodes are being deleted */
 };
@@ -144,7 +144,6 @@ struct ctl_topic {
 	bool seen : 1;                          /* a view that went out holds it */
 	bool configs_dirty : 1;
 	bool configs_known : 1;
-	bool waits_reported : 1;
 	bool has_parents : 1;                   /* its `partitions` znode exists */
 	bool reread : 1;                        /* its node changed while a write of it was under way */
 	int32_t n_partitions;
