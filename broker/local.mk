@@ -13,3 +13,7 @@ EXTRA_DIST += broker/README.md
 unit_tests += test/unit/broker/view_message_test
 test_unit_broker_view_message_test_SOURCES = test/unit/broker/view_message_test.c
 test_unit_broker_view_message_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/store_test
+test_unit_broker_store_test_SOURCES = test/unit/broker/store_test.c
+test_unit_broker_store_test_LDADD = $(unit_libs)

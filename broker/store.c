@@ -18,6 +18,9 @@
 
 static void tick_post(struct store_dir *dir)
 {
+	/* A wake may still be on its way when the disks have stopped: what it is about, the close of the dir does. */
+	if (!dir->started)
+		return;
 	if (dir->ticking) {
 		dir->wake_again = true;
 		return;
@@ -54,7 +57,7 @@ static void tick_done(struct disk_job *job)
 	if (dir->wake_again) {
 		dir->wake_again = false;
 		tick_post(dir);
-	} else if (dir->tick_wait_ms >= 0) {
+	} else if (dir->started && dir->tick_wait_ms >= 0) {
 		timer_set(&dir->timer, clock_ms() + dir->tick_wait_ms);
 	}
 }
