@@ -116,7 +116,7 @@ def serve_with(story, target, log):
     if target == 'klamm':
         for controller in story.cluster.controllers:
             controller.start()
-    story.cluster.ready()
+    story.cluster.ready(story.cluster.brokers)
 
 
 def contents_of(story):
