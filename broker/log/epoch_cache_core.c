@@ -3,14 +3,23 @@
 
 #include <string.h>
 
+/* The newest entry says something else than that this epoch holds at the offset. */
+static bool conflicts(const struct epoch_entry *newest, int32_t epoch, int64_t start_offset)
+{
+	return newest->epoch > epoch || (newest->start_offset >= start_offset && newest->epoch < epoch) || newest->start_offset > start_offset;
+}
+
 bool epoch_core_assign(struct epoch_entries *entries, int32_t epoch, int64_t start_offset)
 {
-	if (epoch < 0 || (entries->n > 0 && entries->at[entries->n - 1].epoch == epoch &&
-			  entries->at[entries->n - 1].start_offset <= start_offset))
+	int32_t before = entries->n;
+
+	if (epoch < 0)
 		return false;
-	while (entries->n > 0 &&
-	       (entries->at[entries->n - 1].epoch >= epoch || entries->at[entries->n - 1].start_offset >= start_offset))
+	while (entries->n > 0 && conflicts(&entries->at[entries->n - 1], epoch, start_offset))
 		entries->n--;
+	/* It began earlier: what stood behind it was the beginning of a leadership that never wrote anything. */
+	if (entries->n > 0 && entries->at[entries->n - 1].epoch == epoch)
+		return entries->n != before;
 	entries->at[entries->n++] = (struct epoch_entry){epoch, start_offset};
 	return true;
 }

@@ -24,8 +24,10 @@ struct log_epoch_end {
 };
 
 /*
- * An epoch begins: entries of the tail with an epoch or a start at or above go first, so that both keep ascending. There is room for
- * n + 1 entries. Nothing happens for the latest entry's epoch (it began earlier), or for a negative epoch. True when changed.
+ * An epoch begins, or goes on, at an offset: entries of the tail with a higher epoch or a start at or above go first, so that both keep
+ * ascending; where the epoch's own entry is left, it began earlier and stays. A follower meets that after it led for a while without a
+ * batch: its own epoch's entry gives way to older batches of the leader. There is room for n + 1 entries. Nothing happens for a
+ * negative epoch. True when changed.
  */
 bool epoch_core_assign(struct epoch_entries *entries, int32_t epoch, int64_t start_offset);
 

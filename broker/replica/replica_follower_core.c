@@ -67,13 +67,13 @@ enum replica_cut replica_follower_diverged(struct replica_core *core, int32_t le
 {
 	int64_t offset = divergence.end_offset;
 
-	if (!has_asked(core, leader_epoch) || offset < 0)
-		return REPLICA_CUT_NONE;
+	if (!has_asked(core, leader_epoch))
+		return REPLICA_CUT_DROPPED;
 	/* Where the leader's epoch is not one of ours, own_end is the end of an older one, and the next question tells more (KIP-279). */
 	if (own_end.end_offset >= 0)
 		offset = min_i64(offset, own_end.end_offset);
-	if (offset >= core->log_end_offset)
-		return REPLICA_CUT_NONE;
+	if (offset < 0 || offset >= core->log_end_offset)
+		return REPLICA_CUT_INVALID;
 	if (offset < core->high_watermark && !may_lose_committed(core)) {
 		core->follow_stage = REPLICA_FOLLOW_STUCK;
 		return REPLICA_CUT_STUCK;
@@ -84,8 +84,10 @@ enum replica_cut replica_follower_diverged(struct replica_core *core, int32_t le
 
 enum replica_cut replica_follower_reset(struct replica_core *core, int32_t leader_epoch, int64_t log_start_offset, int64_t *ret_offset)
 {
-	if (!has_asked(core, leader_epoch) || log_start_offset <= core->log_end_offset)
-		return REPLICA_CUT_NONE;
+	if (!has_asked(core, leader_epoch))
+		return REPLICA_CUT_DROPPED;
+	if (log_start_offset <= core->log_end_offset)
+		return REPLICA_CUT_INVALID;
 	*ret_offset = log_start_offset;
 	return REPLICA_CUT_ALL;
 }

@@ -39,10 +39,11 @@ enum replica_follow_result replica_follower_opened(struct replica_core *core, in
 						   int64_t epoch_start_offset);
 
 enum replica_cut {
-	REPLICA_CUT_NONE,  /* dropped or invalid: as above */
-	REPLICA_CUT_TO,    /* drop all from *ret_offset on, tell replica_core_log_moved, and ask again */
-	REPLICA_CUT_ALL,   /* drop everything; the next offset is *ret_offset; then the same */
-	REPLICA_CUT_STUCK, /* S10 */
+	REPLICA_CUT_TO,      /* drop all from *ret_offset on, tell replica_core_log_moved, and ask again */
+	REPLICA_CUT_ALL,     /* drop everything; the next offset is *ret_offset; then the same */
+	REPLICA_CUT_STUCK,   /* S10 */
+	REPLICA_CUT_DROPPED, /* as REPLICA_FOLLOW_DROPPED */
+	REPLICA_CUT_INVALID, /* as REPLICA_FOLLOW_INVALID */
 };
 
 /* Diverged. own_end: where divergence.epoch ends in the own log, and the largest epoch at or below it there (log_end_for_epoch). */

@@ -270,9 +270,10 @@ void replica_leader_follow(struct replica_core *core, const struct replica_now *
 	struct replica_member *member = replica_leader_member(core, follow->id);
 
 	*ret_actions = (struct replica_actions){0};
-	*ret_judgement = (struct replica_judgement){.divergence = {-1, -1}};
+	*ret_judgement = (struct replica_judgement){.divergence = {-1, -1}, .closed_handle = REPLICA_HANDLE_NONE};
 	if (!may_follow(core, follow, ret_judgement))
 		return;
+	ret_judgement->closed_handle = member->handle;
 	/* Whatever the verdict, what it had open and what it said before are over. */
 	forget_ends(member);
 	member->broker_epoch = follow->broker_epoch;

@@ -47,6 +47,8 @@ struct replica_judgement {
 	int64_t log_start_offset;
 	int64_t high_watermark;
 	int64_t epoch_start_offset;
+	int64_t closed_handle; /* that it had open until now; a Close of it goes out on its connection, if that is another one: the Follow may
+				  be a late one of a connection that was lost, and the follower would wait on the newer one for ever */
 };
 
 /*

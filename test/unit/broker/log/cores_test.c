@@ -51,6 +51,23 @@ START_TEST(a_new_epoch_takes_the_place_of_what_conflicts)
 }
 END_TEST
 
+START_TEST(a_leadership_without_a_batch_gives_way_to_older_batches)
+{
+	struct epoch_entry at[8];
+	struct epoch_entries entries = {at, 0};
+
+	epoch_core_assign(&entries, 11, 96);
+	/* Led in 12 at 129 and wrote nothing; the leader of 13 sends what epoch 11 has from there on. */
+	epoch_core_assign(&entries, 12, 129);
+	ck_assert(epoch_core_assign(&entries, 11, 129));
+	ck_assert_int_eq(entries.n, 1);
+	ck_assert_int_eq(at[0].epoch, 11);
+	ck_assert_int_eq(at[0].start_offset, 96);
+	ck_assert(!epoch_core_assign(&entries, 11, 130));
+	ck_assert_int_eq(epoch_core_at(&entries, 100), 11);
+}
+END_TEST
+
 START_TEST(epochs_are_cut_at_both_ends)
 {
 	struct epoch_entry at[8];
@@ -119,4 +136,4 @@ START_TEST(retention_takes_from_the_head_what_its_rules_name)
 END_TEST
 
 UNIT_MAIN("broker/log/cores", the_end_of_an_epoch_is_the_start_of_the_next, a_new_epoch_takes_the_place_of_what_conflicts,
-	  epochs_are_cut_at_both_ends, retention_takes_from_the_head_what_its_rules_name)
+	  a_leadership_without_a_batch_gives_way_to_older_batches, epochs_are_cut_at_both_ends, retention_takes_from_the_head_what_its_rules_name)

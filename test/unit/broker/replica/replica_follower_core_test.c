@@ -62,12 +62,12 @@ START_TEST(answers_of_another_epoch_or_to_no_question_are_dropped)
 	ask();
 	ck_assert_int_eq(replica_follower_opened(&core, 4, HANDLE, 20), REPLICA_FOLLOW_DROPPED);
 	ck_assert_int_eq(replica_follower_diverged(&core, 4, (struct log_epoch_end){3, 15}, (struct log_epoch_end){3, 15}, &cut_at),
-			 REPLICA_CUT_NONE);
-	ck_assert_int_eq(replica_follower_reset(&core, 4, 30, &cut_at), REPLICA_CUT_NONE);
+			 REPLICA_CUT_DROPPED);
+	ck_assert_int_eq(replica_follower_reset(&core, 4, 30, &cut_at), REPLICA_CUT_DROPPED);
 	ck_assert_int_eq(replica_follower_opened(&core, 5, REPLICA_HANDLE_NONE, 20), REPLICA_FOLLOW_INVALID);
 	ck_assert_int_eq(replica_follower_opened(&core, 5, HANDLE, 20), REPLICA_FOLLOW_TAKEN);
 	ck_assert_int_eq(replica_follower_opened(&core, 5, 78, 20), REPLICA_FOLLOW_DROPPED);
-	ck_assert_int_eq(diverged(3, 15, 3, 15), REPLICA_CUT_NONE);
+	ck_assert_int_eq(diverged(3, 15, 3, 15), REPLICA_CUT_DROPPED);
 }
 END_TEST
 
@@ -135,15 +135,15 @@ END_TEST
 START_TEST(a_divergence_that_cuts_nothing_is_invalid)
 {
 	ask();
-	ck_assert_int_eq(diverged(4, 20, 4, 20), REPLICA_CUT_NONE);
-	ck_assert_int_eq(diverged(4, -1, 4, 20), REPLICA_CUT_NONE);
+	ck_assert_int_eq(diverged(4, 20, 4, 20), REPLICA_CUT_INVALID);
+	ck_assert_int_eq(diverged(4, -1, 4, 20), REPLICA_CUT_INVALID);
 }
 END_TEST
 
 START_TEST(s10_a_reset_needs_a_log_start_beyond_the_own_end)
 {
 	ask();
-	ck_assert_int_eq(replica_follower_reset(&core, 5, 20, &cut_at), REPLICA_CUT_NONE);
+	ck_assert_int_eq(replica_follower_reset(&core, 5, 20, &cut_at), REPLICA_CUT_INVALID);
 	ck_assert_int_eq(replica_follower_reset(&core, 5, 30, &cut_at), REPLICA_CUT_ALL);
 	ck_assert_int_eq(cut_at, 30);
 	replica_core_log_moved(&core, &now, 30, 30, 30, &actions);

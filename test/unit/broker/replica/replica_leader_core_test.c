@@ -149,9 +149,12 @@ START_TEST(a_new_follow_sets_the_ends_also_downwards)
 	log_moved(30, 30);
 	ck_assert_int_eq(ack(2, 25, 25), REPLICA_ACK_TAKEN);
 	ck_assert_int_eq(core.high_watermark, 25);
+	ck_assert_int_eq(judgement.closed_handle, REPLICA_HANDLE_NONE);
 	follow(2, 20, 20);
 	ck_assert_int_eq(replica_committed_end(&core), 20);
 	ck_assert_int_eq(core.high_watermark, 25);
+	/* The one it had is told to be closed. */
+	ck_assert_int_eq(judgement.closed_handle, 1002);
 }
 END_TEST
 
