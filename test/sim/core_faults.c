@@ -41,8 +41,8 @@ static void crash(struct world *world)
 	if (!node->up)
 		return;
 	node_crash(world, node, lose_tail);
-	/* Its parent closes the session at once, unless it is gone, too (D7). */
-	if (!lose_tail && world_happens(world, 70) && !world->zk.away) {
+	/* Its parent closes the session at once, unless it is gone, too (D7). That a machine should be back so fast is the worst case. */
+	if (world_happens(world, 70) && !world->zk.away) {
 		world->zk.session[node->index] = -1;
 		world_after(world, world_between(world, 5, 15), EVENT_WATCH, -1);
 	}

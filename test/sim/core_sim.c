@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define CHECK_SEEDS 3000
-#define CHECK_MUTANT_SEEDS 2000
+#define CHECK_MUTANT_SEEDS 4000
 #define TWICE_EVERY 100
 
 static const char *const mutant_texts[] = {

@@ -174,9 +174,9 @@ static void on_ack(struct world *world, struct node *node, const struct frame *f
 	result = replica_leader_ack(&node->core, &now, &ack, &actions);
 	world->counters.late_acks += result == REPLICA_ACK_DROPPED;
 	if (result == REPLICA_ACK_INVALID) {
-		/* A late one may be of more than there is; an honest follower's on an open handle is not. */
-		if (world->mutant == MUTANT_NONE)
-			world_fail(world, "node %d takes an ack of %d for invalid", node->index + 1, ack.id);
+		/* Followers are honest here. */
+		world_fail(world, "D1: node %d judges an ack of %d that says what cannot be", node->index + 1, ack.id);
+		send_close(world, node, sub->conn, ack.handle, node->core.leader_epoch);
 		close_sub(sub);
 	}
 	if (result != REPLICA_ACK_TAKEN)
@@ -358,8 +358,7 @@ static void on_append(struct world *world, struct node *node, const struct frame
 		take_marks(world, node, &taken);
 		break;
 	case REPLICA_FOLLOW_INVALID:
-		if (world->mutant == MUTANT_NONE)
-			world_fail(world, "node %d takes an Append for invalid", node->index + 1);
+		world_fail(world, "D5: node %d judges an Append that says what cannot be", node->index + 1);
 		send_close(world, node, frame->conn, taken.handle, node->core.leader_epoch);
 		give_up(world, node, taken.handle);
 		break;

@@ -187,10 +187,12 @@ void world_lose(struct world *world, int32_t index)
 		return;
 	conn->lost = true;
 	for (int end = 0; end < 2; end++) {
-		int64_t until_ms = world->now_ms + world_between(world, 0, world_happens(world, 75) ? 100 : 4000);
-		int64_t notice_ms = until_ms - world->now_ms + (world_happens(world, 80) ? 1 : world_between(world, 1, 3000));
+		int64_t under_way_ms = world_between(world, 0, 100);
+		int64_t late_ms = world_happens(world, 60) ? 0 : world_between(world, 1, 3000);
+		int64_t notice_ms = under_way_ms + late_ms + (world_happens(world, 80) ? 1 : world_between(world, 1, 3000));
 
-		conn->until_ms[end] = until_ms;
+		conn->until_ms[end] = world->now_ms + under_way_ms;
+		conn->late_ms[end] = late_ms;
 		if (conn->open[end])
 			world_after(world, notice_ms, EVENT_CONN_LOST, conn->ends[end])->arg = index;
 	}
@@ -235,11 +237,30 @@ static bool may_happen(struct world *world, const struct event *event)
 	return conn->open[end] && (!conn->lost || event->at_ms <= conn->until_ms[end]);
 }
 
+/* What was under way on a lost connection may lie long in the receiver's buffer. */
+static bool is_late(struct world *world, struct event *event, int64_t *ret_late_ms)
+{
+	const struct conn *conn;
+
+	if (event->type != EVENT_FRAME || event->arg)
+		return false;
+	conn = &world->conns[event->u.frame.conn];
+	*ret_late_ms = conn->late_ms[conn->ends[0] == event->node ? 0 : 1];
+	event->arg = 1;
+	return *ret_late_ms > 0;
+}
+
 static bool put_off(struct world *world, struct heap_slot slot)
 {
 	struct event *event = &world->events[slot.event];
 	struct node *node = event->node >= 0 && is_of_node(event->type) ? &world->nodes[event->node] : NULL;
+	int64_t late_ms;
 
+	if (is_late(world, event, &late_ms)) {
+		slot.at_ms += late_ms;
+		push(world, slot);
+		return true;
+	}
 	if (!node || !node->up || world->now_ms >= node->paused_until_ms || event->type == EVENT_RESTART)
 		return false;
 	/* What came while it stood still is found when it wakes, in order. */

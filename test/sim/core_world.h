@@ -182,7 +182,8 @@ struct conn {
 	bool open[2];    /* not noticed as closed by that end */
 	bool lost;
 	int64_t last_ms[2];  /* delivery of the last frame to that end */
-	int64_t until_ms[2]; /* lost: frames up to here still come */
+	int64_t until_ms[2]; /* lost: frames up to here still come, */
+	int64_t late_ms[2];  /* so much later */
 };
 
 /* ---- nodes ---- */
