@@ -132,14 +132,17 @@ static int create_aside(struct log *log, const struct segment *next, char ret_pa
 	return rc < 0 ? rc : fs_close(log_fs(log), fd);
 }
 
-/* Puts `next` in the place of all segments. At no moment is there a folder without a segment: the offsets would begin at 0 again. */
+/*
+ * Puts `next` in the place of all segments. At no moment is there a folder without a segment: the offsets would begin at 0 again. The
+ * oldest go first, so that a crash on the way leaves the log end where it was.
+ */
 static int replace_all(struct log *log, struct segment *next)
 {
 	char aside[FS_PATH_MAX], path[FS_PATH_MAX];
 	int rc = create_aside(log, next, aside);
 
 	while (rc == 0 && log->n_segments > 0)
-		rc = log_drop_segment(log, log->n_segments - 1);
+		rc = log_drop_segment(log, 0);
 	if (rc == 0) {
 		segment_path(next, LOG_FILE_LOG, path);
 		rc = fs_rename(log_fs(log), aside, path);
