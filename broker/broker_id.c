@@ -2,11 +2,13 @@
 #include "broker/broker_id.h"
 
 #include "broker/log/meta_properties.h"
-#include "broker/rt/zk_loop.h"
+#include "broker/rt/signals.h"
 #include "broker/rt/worker.h"
+#include "broker/rt/zk_loop.h"
 #include "common/trace.h"
 #include "zk/path.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 /* One question to ZooKeeper, on a loop that lives only for it. */
@@ -14,6 +16,7 @@ struct id_request {
 	struct worker worker;
 	struct zk_loop_glue glue;
 	struct zk_session *zk;
+	struct signals signals;
 	int32_t version; /* -1 until it is known */
 	int code;
 };
@@ -23,10 +26,23 @@ static void stop(struct id_request *request)
 	zk_session_close(request->zk);
 }
 
+static void on_signal(void *ctx, int signal_number)
+{
+	struct id_request *request = ctx;
+
+	if (signal_number == SIGHUP || request->code)
+		return;
+	trace_info("node", "told to stop (signal %d)", signal_number);
+	request->code = ERR_CLOSED;
+	stop(request);
+}
+
 static void on_set(void *ctx, const struct zk_result *result)
 {
 	struct id_request *request = ctx;
 
+	if (request->code == ERR_CLOSED)
+		return;
 	request->code = result->code;
 	if (result->code == 0)
 		request->version = result->stat.version;
@@ -73,6 +89,11 @@ static int next_free(const struct broker_config *config, int32_t *ret_id, struct
 	if (r)
 		return error_set(err, r, "the loop cannot be made: %s", error_text(r));
 	zk_loop_glue_init(&request.glue, &request.worker.loop, &port);
+	r = signals_open(&request.signals, &request.worker.loop, on_signal, &request);
+	if (r) {
+		worker_fini(&request.worker);
+		return error_set(err, r, "signals cannot be handled: %s", error_text(r));
+	}
 	r = zk_loop_glue_open(&request.glue, &zk, &listener, &request.zk, err);
 	if (r == 0) {
 		trace_info("node", "asking ZooKeeper at %s for a broker id", config->zookeeper_connect);
@@ -83,6 +104,7 @@ static int next_free(const struct broker_config *config, int32_t *ret_id, struct
 					     error_text(request.code))
 				 : 0;
 	}
+	signals_close(&request.signals);
 	worker_fini(&request.worker);
 	if (r == 0)
 		*ret_id = config->reserved_broker_max_id + request.version;

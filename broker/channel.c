@@ -1,6 +1,7 @@
 /* The controller's connection: frames; see channel.h. Hello is in channel_hello.c. */
 #include "broker/channel_internal.h"
 
+#include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
 #include "proto/kafka_error.h"
@@ -30,6 +31,7 @@ void channel_drop(struct channel *channel)
 		channel->peer = NULL;
 	}
 	replicas_forget(channel->replicas, channel);
+	channel->snapshot_asked = false;
 	view_messages_fini(&channel->gathering);
 }
 
@@ -107,21 +109,35 @@ static void ask_for_snapshot(struct channel *channel)
 
 /* ---- frames ---- */
 
+/*
+ * A view that cannot be taken. Out of turn: all of it is asked for, once; what is on its way meanwhile is out of turn, too. What cannot be
+ * right however often it is sent ends the connection: the answer to such an asking, or a frame amid the frames of a snapshot, whose
+ * last would else pass for the whole.
+ */
+static int refuse_view(struct channel *channel, int code, bool was_gathering)
+{
+	if (code == ERR_CORRUPT || code == ERR_TOO_LARGE || was_gathering)
+		return code;
+	if (channel->snapshot_asked)
+		return code == ERR_VERSION ? 0 : code;
+	trace_warn("channel", "a view does not follow number %lld of controller epoch %d: %s; asking for all of it",
+		   (long long)channel->view->number, channel->view->controller_epoch, error_text(code));
+	channel->snapshot_asked = true;
+	ask_for_snapshot(channel);
+	return 0;
+}
+
 static int on_view(struct channel *channel, struct slice payload)
 {
+	bool was_gathering = channel->gathering.n > 0;
 	struct view *view;
 	int r = view_message_take(&channel->gathering, channel->view, slice_of_text(channel->membership->cluster_id), payload, &view);
 
-	if (r == ERR_CORRUPT || r == ERR_TOO_LARGE)
-		return r;
-	if (r) {
-		trace_warn("channel", "a view does not follow number %lld of controller epoch %d: %s; asking for all of it",
-			   (long long)channel->view->number, channel->view->controller_epoch, error_text(r));
-		ask_for_snapshot(channel);
-		return 0;
-	}
+	if (r)
+		return refuse_view(channel, r, was_gathering);
 	if (!view)
 		return 0;
+	channel->snapshot_asked = false;
 	view_release(channel->view);
 	channel->view = view;
 	channel->port.on_view(channel->port.ctx, view_retain(view));
@@ -138,6 +154,26 @@ static int16_t judge(const struct channel *channel, int32_t controller_epoch, in
 	return 0;
 }
 
+static int16_t judge_states(const struct channel *channel, const Klamm__PartitionStates *states)
+{
+	int16_t error = judge(channel, states->controller_epoch, states->broker_epoch);
+	size_t n = states->n_topics;
+
+	for (size_t i = 0; i < states->n_topics; i++)
+		n += states->topics[i]->n_partitions;
+	return error ? error : n > LIMIT_ORDER_PARTITIONS ? KAFKA_INVALID_REQUEST : 0;
+}
+
+static int16_t judge_stop(const struct channel *channel, const Klamm__StopReplicas *stop)
+{
+	int16_t error = judge(channel, stop->controller_epoch, stop->broker_epoch);
+	size_t n = stop->n_topics;
+
+	for (size_t i = 0; i < stop->n_topics; i++)
+		n += stop->topics[i]->n_partitions;
+	return error ? error : n > LIMIT_ORDER_PARTITIONS ? KAFKA_INVALID_REQUEST : 0;
+}
+
 static int on_states(struct channel *channel, struct slice payload)
 {
 	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
@@ -145,7 +181,7 @@ static int on_states(struct channel *channel, struct slice payload)
 
 	if (!states)
 		return ERR_CORRUPT;
-	error = judge(channel, states->controller_epoch, states->broker_epoch);
+	error = judge_states(channel, states);
 	if (error) {
 		refuse_order(channel, states->request, error);
 		klamm__partition_states__free_unpacked(states, NULL);
@@ -162,7 +198,7 @@ static int on_stop(struct channel *channel, struct slice payload)
 
 	if (!stop)
 		return ERR_CORRUPT;
-	error = judge(channel, stop->controller_epoch, stop->broker_epoch);
+	error = judge_stop(channel, stop);
 	if (error) {
 		refuse_order(channel, stop->request, error);
 		klamm__stop_replicas__free_unpacked(stop, NULL);

@@ -37,6 +37,7 @@ struct channel {
 	int32_t controller_id;
 	struct view *view;         /* the newest; never NULL */
 	struct view_messages gathering;
+	bool snapshot_asked; /* and has not come */
 	bool closing;
 };
 

@@ -3,6 +3,7 @@
  *
  *     worker: channel_hello -> hub: check ids -> sync, read /controller (nonce) and /controller_epoch -> worker: answer, detach -> hub: adopt
  *
+ * The controller may see our node in ZooKeeper before we hear that it was made: whether our incarnation was meant is judged last.
  * A controller is believed when the epoch and the nonce that it names are those in ZooKeeper after a sync: one that has been
  * followed by another, however lately, is refused (S13).
  */
@@ -48,8 +49,9 @@ static void on_adopted(struct message *message)
 	struct hello *hello = CONTAINER_OF(message, struct hello, message);
 	struct channel *channel = hello->channel;
 
-	/* A newer controller may have come in between; it stays. */
-	if (hello->is_detached && !channel->closing && hello->said->sender_epoch >= channel->controller_epoch) {
+	/* A newer controller may have come in between; it stays. And a connection belongs to one incarnation of ours. */
+	if (hello->is_detached && !channel->closing && hello->said->sender_epoch >= channel->controller_epoch &&
+	    hello->broker_epoch == channel->membership->broker_epoch) {
 		channel_adopt(channel, &hello->detached, hello->said->sender_id, (int32_t)hello->said->sender_epoch);
 	} else if (hello->is_detached) {
 		close(hello->detached.fd);
@@ -103,13 +105,23 @@ static void judged(struct hello *hello, int16_t error, const char *text)
 	worker_post(hello->worker, &hello->message);
 }
 
+static bool is_for_another(const struct hello *hello)
+{
+	int64_t own = hello->channel->membership->broker_epoch;
+
+	return own == BROKER_EPOCH_NONE || hello->said->target_epoch != own;
+}
+
 static void on_epoch_read(void *ctx, const struct zk_result *result)
 {
 	struct hello *hello = ctx;
 	struct error err;
 	int32_t epoch;
 
-	if (result->code || controller_epoch_decode(ZK_PATH_CONTROLLER_EPOCH, result->data, &epoch, &err))
+	/* Our own registration was sent before this was asked: now it is known how it went. */
+	if (is_for_another(hello))
+		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another incarnation of this broker was meant");
+	else if (result->code || controller_epoch_decode(ZK_PATH_CONTROLLER_EPOCH, result->data, &epoch, &err))
 		judged(hello, KAFKA_COORDINATOR_NOT_AVAILABLE, "the controller epoch could not be read from ZooKeeper");
 	else if (!hello->nonce_fits || epoch != hello->said->sender_epoch)
 		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "another controller is in office");
@@ -125,7 +137,8 @@ static void on_controller_read(void *ctx, const struct zk_result *result)
 	struct arena arena;
 
 	arena_init(&arena);
-	hello->nonce_fits = result->code == 0 &&
+	/* A controller of another kind has no nonce; an empty one is nobody's. */
+	hello->nonce_fits = result->code == 0 && hello->said->nonce[0] &&
 			    controller_znode_decode(&arena, ZK_PATH_CONTROLLER, result->data, &office, &err) == 0 &&
 			    slice_is_text(office.nonce, hello->said->nonce);
 	arena_fini(&arena);
@@ -147,9 +160,8 @@ static void judge_hello(struct hello *hello)
 		judged(hello, KAFKA_INVALID_REQUEST, "this is no Hello of a controller");
 	} else if (!membership->cluster_id || strcmp(said->cluster_id, membership->cluster_id) != 0) {
 		judged(hello, KAFKA_INCONSISTENT_CLUSTER_ID, "the controller is of another cluster");
-	} else if (hello->channel->closing || said->target_id != membership->config->broker_id ||
-		   said->target_epoch != membership->broker_epoch) {
-		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another incarnation of this broker was meant");
+	} else if (hello->channel->closing || said->target_id != membership->config->broker_id) {
+		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another broker was meant");
 	} else if (said->sender_epoch < hello->channel->controller_epoch) {
 		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "a newer controller has been here");
 	} else {

@@ -112,9 +112,14 @@ static int load(const struct options *options, const struct properties *set, str
 static int run(struct broker_config *config)
 {
 	struct error err;
+	int r = config->broker_id >= 0 ? 0 : broker_id_choose(config, &err);
 
-	if (config->broker_id >= 0 || broker_id_choose(config, &err) == 0)
+	if (r == 0)
 		return node_run(config);
+	if (r == ERR_CLOSED) {
+		trace_info("node", "stopped");
+		return 0;
+	}
 	trace_error("node", "cannot start: %s", err.text);
 	return 1;
 }

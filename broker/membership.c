@@ -357,6 +357,8 @@ void membership_fini(struct membership *membership)
 {
 	if (membership->zk)
 		zk_session_free(membership->zk);
+	membership->zk = NULL;
+	zk_loop_glue_fini(&membership->glue);
 	arena_fini(&membership->arena);
 	free(membership->cluster_id);
 	free(membership->wanted_cluster_id);

@@ -145,7 +145,7 @@ static int shards_setup(struct node *node, struct error *err)
 
 static void shards_teardown(struct node *node)
 {
-	for (int i = 0; node->workers_started && i < node->n_shards_ready; i++) {
+	for (int i = 0; i < node->n_workers_started; i++) {
 		worker_stop(&node->shards[i]->worker);
 		worker_join(&node->shards[i]->worker);
 	}
@@ -260,7 +260,6 @@ static void join_teardown(struct node *node)
 {
 	channel_fini(&node->channel);
 	membership_fini(&node->membership);
-	broker_config_release(node->derived);
 }
 
 /* In the order of set-up. */
@@ -301,6 +300,8 @@ int node_run(const struct broker_config *config)
 	while (n > 0)
 		parts[--n].teardown(node);
 	exit_status = node->exit_status;
+	broker_config_release(node->derived);
+	free(node->closing);
 	free(node);
 	if (exit_status == 0)
 		trace_info("node", "stopped");

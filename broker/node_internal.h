@@ -18,7 +18,7 @@ enum node_phase {
 	NODE_STARTING,
 	NODE_RUNNING,
 	NODE_LEAVING,  /* the session is being closed */
-	NODE_CLOSING,  /* partitions and connections are being closed */
+	NODE_CLOSING,  /* the last order ends, then partitions and connections are closed */
 	NODE_STOPPED,
 };
 
@@ -43,7 +43,7 @@ struct node {
 	struct shard **shards;
 	int n_shards;
 	int n_shards_ready;  /* set up */
-	bool workers_started;
+	int n_workers_started;
 	struct net **nets;
 	struct net_api *apis;
 	struct net_setup net_setup;

@@ -169,7 +169,7 @@ static int start_workers(struct node *node)
 
 		if (r)
 			return r;
-		node->workers_started = true;
+		node->n_workers_started++;
 	}
 	return 0;
 }
@@ -182,9 +182,11 @@ static void on_dir_failed(void *ctx, struct store_dir *dir)
 
 	for (int i = 0; i < node->store.n_dirs; i++)
 		any_left |= node->store.dirs[i].dir && !log_dir_failed(node->store.dirs[i].dir);
-	if (dir->dir)
+	/* In the last phase of a stop nobody is left to be told. */
+	if (dir->dir && node->phase < NODE_CLOSING) {
 		replicas_fail_dir(&node->replicas, dir);
-	membership_tell_dir_failure(&node->membership);
+		membership_tell_dir_failure(&node->membership);
+	}
 	if (any_left)
 		return;
 	error_set(&err, ERR_IO, "all log dirs have failed");
@@ -197,12 +199,12 @@ static void on_loaded(void *ctx, int code, const struct error *err)
 	struct error failure;
 	int r = code;
 
+	if (node->phase != NODE_STARTING)
+		return;
 	if (code) {
 		node_fail(node, err);
 		return;
 	}
-	if (node->phase != NODE_STARTING)
-		return;
 	trace_info("node", "%u partitions loaded", HASH_COUNT(node->store.logs));
 	r = start_workers(node);
 	if (r) {
@@ -222,12 +224,16 @@ static void on_cluster_id(void *ctx, struct slice id)
 	struct node *node = ctx;
 	struct error err;
 
+	if (node->phase != NODE_STARTING)
+		return;
 	trace_info("node", "cluster id %.*s", SLICE_ARGS(id));
 	if (store_set_cluster_id(&node->store, id, &err)) {
 		node_fail(node, &err);
 		return;
 	}
-	store_load(&node->store, on_loaded, node);
+	/* A dir may have failed over it, and it may have been the last. */
+	if (node->phase == NODE_STARTING)
+		store_load(&node->store, on_loaded, node);
 }
 
 static void on_registered(void *ctx, int64_t broker_epoch)
@@ -264,6 +270,7 @@ static void on_lost(void *ctx)
 	struct node *node = ctx;
 
 	channel_drop(&node->channel);
+	replicas_abandon(&node->replicas);
 	for (int i = 0; node->phase == NODE_RUNNING && i < node->n_shards; i++) {
 		struct resignation *resignation = NEW(struct resignation);
 

@@ -2,8 +2,11 @@
  * How a broker stops; see node.h.
  *
  *     node_stop     no new connections, no controller; the registration is given up first, so that clients are sent elsewhere
- *       on_left     administration ends; on every worker: partitions closed (what waits for them ends), connections closed
- *       on_closed   all of them home, no order of a controller at work -> the hub's loop ends; tear-down follows (node.c)
+ *       on_left     administration ends; the order of a controller that is at work is the last
+ *       on_idle     on every worker: partitions closed (what waits for them ends), connections closed
+ *       on_closed   all of them home -> the hub's loop ends; tear-down follows (node.c)
+ *
+ * A stop that comes while logs are loaded waits for those that are being looked at, not for all: their dirs are not called clean.
  */
 #include "broker/node_internal.h"
 
@@ -48,8 +51,8 @@ static void close_worker(struct message *message)
 static void close_workers(struct node *node)
 {
 	node->closing = memory_zalloc((size_t)node->n_shards, sizeof *node->closing);
-	node->n_closing = node->n_shards;
-	for (int i = 0; i < node->n_shards; i++) {
+	node->n_closing = node->n_workers_started;
+	for (int i = 0; i < node->n_workers_started; i++) {
 		struct node_closing *closing = &node->closing[i];
 
 		closing->node = node;
@@ -60,15 +63,19 @@ static void close_workers(struct node *node)
 	}
 }
 
+static void on_idle(void *ctx)
+{
+	close_workers(ctx);
+	end_if_done(ctx);
+}
+
 static void on_left(void *ctx)
 {
 	struct node *node = ctx;
 
 	node->phase = NODE_CLOSING;
 	admin_stop(node->admin);
-	if (node->workers_started)
-		close_workers(node);
-	end_if_done(node);
+	replicas_close(&node->replicas, on_idle, node);
 }
 
 void node_stop(struct node *node)
@@ -77,6 +84,7 @@ void node_stop(struct node *node)
 		return;
 	node->phase = NODE_LEAVING;
 	timer_stop(&node->welcome);
+	store_stop_loading(&node->store);
 	for (int i = 0; i < node->n_listeners_open; i++)
 		listener_close(&node->listeners[i]);
 	node->n_listeners_open = 0;

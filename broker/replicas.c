@@ -2,6 +2,7 @@
 #include "broker/replicas.h"
 
 #include "broker/log/log_dir.h"
+#include "broker/meta/topic_name_core.h"
 #include "broker/replica/partition.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -17,10 +18,15 @@ struct replica_task {
 	struct replica_state state;
 	const Klamm__PartitionTopic *configs; /* of the topic's message, for configs; NULL when stopping */
 	bool erase;
+	bool is_new;     /* the controller has just made it: no log of it can lie anywhere */
 	struct store_log *log;
-	bool fresh;      /* the log is to be made */
+	bool claimed;    /* by this order */
+	bool missing;    /* the log is to be made */
 	int16_t error;
-	bool log_gone;   /* the shard has renamed its folder: the store forgets it */
+	struct partition_closing closing;
+	bool let_go;     /* the shard has given up the log */
+	bool gone;       /* and renamed its folder: the store forgets it */
+	struct shard_work *work;
 	struct replica_task *next; /* of a shard's work */
 };
 
@@ -29,6 +35,7 @@ struct shard_work {
 	struct replica_order *order;
 	struct shard *shard;
 	struct replica_task *tasks;
+	int n_open; /* the shard's: tasks that have not ended, and one for the walk over them */
 };
 
 struct replica_order {
@@ -46,6 +53,7 @@ struct replica_order {
 	int n_creations;
 	struct shard_work *work; /* by shard */
 	int n_working;
+	bool abandoned;
 };
 
 static void order_begin(struct replica_order *order);
@@ -81,6 +89,24 @@ static void order_free(struct replica_order *order)
 	free(order);
 }
 
+/* A stopped partition's log is the hub's again, or gone. */
+static void settle_stopped(struct store *store, struct replica_task *task)
+{
+	if (!task->let_go)
+		return;
+	task->log->claimed = false;
+	if (task->log->log && task->gone)
+		store_forget(store, task->log);
+	else if (task->erase && !task->log->log && store_delete(store, task->log, &task->key, task->topic))
+		task->error = KAFKA_STORAGE_ERROR;
+}
+
+static void tell_idle(struct replicas *replicas)
+{
+	if (replicas->on_idle && replicas_are_idle(replicas))
+		replicas->on_idle(replicas->idle_ctx);
+}
+
 static void order_end(struct replica_order *order)
 {
 	struct replicas *replicas = order->replicas;
@@ -90,8 +116,7 @@ static void order_end(struct replica_order *order)
 	for (int i = 0; i < order->n_tasks; i++) {
 		struct replica_task *task = &order->tasks[i];
 
-		if (task->log_gone && task->log)
-			store_forget(replicas->store, task->log);
+		settle_stopped(replicas->store, task);
 		if (task->error)
 			errors[n++] = (struct replica_error){task->key.topic_id, task->key.index, task->error};
 	}
@@ -103,6 +128,17 @@ static void order_end(struct replica_order *order)
 	order_free(order);
 	if (replicas->first)
 		order_begin(replicas->first);
+	else
+		tell_idle(replicas);
+}
+
+/* What was claimed or made for shards that will not hear of it is the hub's again. */
+static void order_cancel(struct replica_order *order)
+{
+	for (int i = 0; i < order->n_tasks; i++)
+		if (order->tasks[i].claimed)
+			order->tasks[i].log->claimed = false;
+	order_end(order);
 }
 
 /* ---- on a shard ---- */
@@ -141,16 +177,6 @@ static void apply_task(struct shard *shard, struct replica_task *task)
 	task->error = partition_become(partition, &task->state);
 }
 
-static void stop_task(struct shard *shard, struct replica_task *task)
-{
-	struct partition *partition = shard_find(shard, &task->key.topic_id, task->key.index);
-
-	if (!partition)
-		return;
-	task->log_gone = task->erase && partition->state == PARTITION_ONLINE;
-	partition_close(partition, task->erase);
-}
-
 static void on_work_home(struct message *message)
 {
 	struct shard_work *work = CONTAINER_OF(message, struct shard_work, message);
@@ -159,33 +185,76 @@ static void on_work_home(struct message *message)
 		order_end(work->order);
 }
 
+static void task_done(struct shard_work *work)
+{
+	if (--work->n_open > 0)
+		return;
+	work->message.run = on_work_home;
+	worker_post(work->order->replicas->hub, &work->message);
+}
+
+static void on_partition_closed(struct partition_closing *closing, int code)
+{
+	struct replica_task *task = CONTAINER_OF(closing, struct replica_task, closing);
+
+	task->let_go = true;
+	task->gone = task->erase && code == 0;
+	if (code)
+		task->error = KAFKA_STORAGE_ERROR;
+	task_done(task->work);
+}
+
+static void stop_task(struct shard *shard, struct replica_task *task)
+{
+	struct partition *partition = shard_find(shard, &task->key.topic_id, task->key.index);
+
+	if (!partition)
+		return;
+	task->work->n_open++;
+	task->closing.closed = on_partition_closed;
+	partition_close(partition, task->erase, &task->closing);
+}
+
 static void on_work(struct message *message)
 {
 	struct shard_work *work = CONTAINER_OF(message, struct shard_work, message);
 
+	work->n_open = 1;
 	for (struct replica_task *task = work->tasks; task; task = task->next) {
 		if (work->order->states)
 			apply_task(work->shard, task);
 		else
 			stop_task(work->shard, task);
 	}
-	work->message.run = on_work_home;
-	worker_post(work->order->replicas->hub, &work->message);
+	task_done(work);
 }
 
-/* Sends every task without an error to its shard. */
+/* Whether the shard has to do with it: a partition is stopped there only under the name and id that its log is claimed for. */
+static bool is_for_shard(const struct replica_order *order, const struct replica_task *task)
+{
+	if (task->error)
+		return false;
+	return order->states || (task->log && task->log->claimed && uuid_equal(&task->log->topic_id, &task->key.topic_id));
+}
+
+/* Sends every task that is left to its shard. */
 static void order_work(struct replica_order *order)
 {
 	struct replicas *replicas = order->replicas;
 
+	if (order->abandoned) {
+		order_cancel(order);
+		return;
+	}
 	order->work = arena_zalloc(&order->arena, (size_t)replicas->n_shards, sizeof *order->work);
 	for (int i = order->n_tasks - 1; i >= 0; i--) {
 		struct replica_task *task = &order->tasks[i];
 		struct shard_work *work;
 
-		if (task->error)
+		if (!is_for_shard(order, task))
 			continue;
 		work = &order->work[shard_owner(replicas->shards[0], &task->key.topic_id, task->key.index)->index];
+		task->work = work;
 		task->next = work->tasks;
 		work->tasks = task;
 	}
@@ -200,23 +269,39 @@ static void order_work(struct replica_order *order)
 
 /* ---- logs ---- */
 
+static int16_t refuse_other_id(const struct replica_task *task, const struct uuid *have)
+{
+	char ours[UUID_TEXT_LEN + 1], theirs[UUID_TEXT_LEN + 1];
+
+	uuid_format(have, ours);
+	uuid_format(&task->key.topic_id, theirs);
+	trace_limited(TRACE_ERROR, "replicas",
+		      "%s/%s holds the log of topic id %s, but the topic of that name has id %s now: the partition stays offline. Nothing is "
+		      "deleted; when its data is not wanted, stop the broker and move the folder away",
+		      task->log->dir->path, task->log->key, ours, theirs);
+	return KAFKA_INCONSISTENT_TOPIC_ID;
+}
+
 /* A log under this name: is it the topic's, or left from one of the same name that was deleted (M2)? */
 static int16_t claim(struct replica_task *task)
 {
+	struct store_log *log = task->log;
 	struct uuid have;
 
-	task->log->claimed = true;
-	if (!task->log->log)
-		return 0;
-	if (log_dir_failed(task->log->dir->dir))
+	if (log->claimed)
+		return uuid_equal(&log->topic_id, &task->key.topic_id) ? 0 : refuse_other_id(task, &log->topic_id);
+	if (log_dir_failed(log->dir->dir))
 		return KAFKA_STORAGE_ERROR;
-	have = log_topic_id(task->log->log);
-	if (uuid_is_zero(&have))
-		return log_set_topic_id(task->log->log, &task->key.topic_id) ? KAFKA_STORAGE_ERROR : 0;
-	if (uuid_equal(&have, &task->key.topic_id))
-		return 0;
-	task->log->claimed = false;
-	return KAFKA_INCONSISTENT_TOPIC_ID;
+	if (log->log) {
+		have = log_topic_id(log->log);
+		if (uuid_is_zero(&have) && log_set_topic_id(log->log, &task->key.topic_id))
+			return KAFKA_STORAGE_ERROR;
+		if (!uuid_is_zero(&have) && !uuid_equal(&have, &task->key.topic_id))
+			return refuse_other_id(task, &have);
+	}
+	log->claimed = task->claimed = true;
+	log->topic_id = task->key.topic_id;
+	return 0;
 }
 
 static void take_created(void *ctx)
@@ -227,16 +312,18 @@ static void take_created(void *ctx)
 	for (int i = 0; i < order->n_tasks; i++) {
 		struct replica_task *task = &order->tasks[i];
 
-		if (!task->fresh)
+		if (!task->missing)
 			continue;
-		task->log = order->creations[at].log;
-		if (task->log)
-			task->log->claimed = true;
-		else
-			task->error = KAFKA_STORAGE_ERROR;
-		at++;
+		task->log = order->creations[at++].log;
+		task->error = task->log ? claim(task) : KAFKA_STORAGE_ERROR;
 	}
 	order_work(order);
+}
+
+/* A log that is not found may lie in a dir that does not work: to begin it anew elsewhere would be to lose it. */
+static int16_t may_make(const struct replica_order *order, const struct replica_task *task)
+{
+	return task->is_new || store_is_whole(order->replicas->store) ? 0 : KAFKA_STORAGE_ERROR;
 }
 
 static void find_logs(struct replica_order *order)
@@ -244,11 +331,12 @@ static void find_logs(struct replica_order *order)
 	for (int i = 0; i < order->n_tasks; i++) {
 		struct replica_task *task = &order->tasks[i];
 
+		if (task->error)
+			continue;
 		task->log = store_find(order->replicas->store, task->topic, task->key.index);
-		task->fresh = !task->error && !task->log;
-		order->n_creations += task->fresh;
-		if (!task->error && task->log)
-			task->error = task->log->claimed ? 0 : claim(task);
+		task->error = task->log ? claim(task) : may_make(order, task);
+		task->missing = !task->log && !task->error;
+		order->n_creations += task->missing;
 	}
 }
 
@@ -260,7 +348,7 @@ static void make_logs(struct replica_order *order)
 	for (int i = 0; i < order->n_tasks; i++) {
 		struct replica_task *task = &order->tasks[i];
 
-		if (task->fresh)
+		if (task->missing)
 			order->creations[at++] = (struct store_creation){
 				.topic = task->topic,
 				.partition = task->key.index,
@@ -281,14 +369,47 @@ static bool holds(const Klamm__Partition *partition, int32_t broker)
 	return false;
 }
 
+/* The topic of an order: its name becomes a path, its id the key. */
+static bool is_topic(const char *name, const ProtobufCBinaryData *id, struct uuid *ret_id)
+{
+	*ret_id = UUID_ZERO;
+	return uuid_of(id, ret_id) && !uuid_is_zero(ret_id) && topic_name_is_valid(slice_of_text(name));
+}
+
+static int compare_indexes(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static const int32_t *sorted_copy(struct arena *arena, const int32_t *indexes, size_t n)
+{
+	int32_t *copy = arena_alloc(arena, n * sizeof *copy);
+
+	if (n > 0) {
+		memcpy(copy, indexes, n * sizeof *copy);
+		qsort(copy, n, sizeof *copy, compare_indexes);
+	}
+	return copy;
+}
+
+/* Kafka error for a partition of a state order; not one of its replicas: Kafka's broker says so, too. */
+static int16_t judge_states(const struct replica_order *order, bool known, const Klamm__Partition *from)
+{
+	if (!known || from->index < 0)
+		return KAFKA_INVALID_REQUEST;
+	return holds(from, order->replicas->broker) ? 0 : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
 static void read_states_topic(struct replica_order *order, const Klamm__PartitionTopic *topic)
 {
-	struct uuid id = UUID_ZERO;
-	bool known = uuid_of(&topic->id, &id);
+	const int32_t *new = sorted_copy(&order->arena, topic->fresh, topic->n_fresh);
+	struct uuid id;
+	bool known = is_topic(topic->name, &topic->id, &id);
 
 	for (size_t i = 0; i < topic->n_partitions; i++) {
 		const Klamm__Partition *from = topic->partitions[i];
-		bool ours = holds(from, order->replicas->broker);
 
 		order->tasks[order->n_tasks++] = (struct replica_task){
 			.topic = slice_of_text(topic->name),
@@ -304,8 +425,8 @@ static void read_states_topic(struct replica_order *order, const Klamm__Partitio
 				.n_isr = (int32_t)from->n_isr,
 			},
 			.configs = topic,
-			/* Not one of its replicas: Kafka's broker says so, too. */
-			.error = known && ours ? 0 : KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
+			.is_new = bsearch(&from->index, new, topic->n_fresh, sizeof *new, compare_indexes) != NULL,
+			.error = judge_states(order, known, from),
 		};
 	}
 }
@@ -330,15 +451,39 @@ static void begin_states(struct replica_order *order)
 static void stop_unclaimed(struct replica_order *order, struct replica_task *task)
 {
 	struct uuid have;
+	int r;
 
-	if (!task->log || task->log->claimed || !task->erase || !task->log->log)
+	if (!task->log || task->log->claimed || !task->erase)
 		return;
-	have = log_topic_id(task->log->log);
+	have = task->log->log ? log_topic_id(task->log->log) : UUID_ZERO;
 	if (!uuid_is_zero(&have) && !uuid_equal(&have, &task->key.topic_id))
 		return;
-	if (store_delete(order->replicas->store, task->log))
+	r = store_delete(order->replicas->store, task->log, &task->key, task->topic);
+	/* A damaged one tells only now whose it is. */
+	if (r && r != ERR_VERSION)
 		task->error = KAFKA_STORAGE_ERROR;
 	task->log = NULL;
+}
+
+static void read_stop_topic(struct replica_order *order, const Klamm__StopTopic *topic)
+{
+	struct uuid id;
+	bool known = is_topic(topic->name, &topic->id, &id);
+
+	for (size_t i = 0; i < topic->n_partitions; i++) {
+		struct replica_task *task = &order->tasks[order->n_tasks++];
+
+		*task = (struct replica_task){
+			.topic = slice_of_text(topic->name),
+			.key = {id, topic->partitions[i]},
+			.erase = topic->erase,
+			.error = known && topic->partitions[i] >= 0 ? 0 : KAFKA_INVALID_REQUEST,
+		};
+		if (task->error)
+			continue;
+		task->log = store_find(order->replicas->store, task->topic, task->key.index);
+		stop_unclaimed(order, task);
+	}
 }
 
 static void begin_stop(struct replica_order *order)
@@ -348,25 +493,8 @@ static void begin_stop(struct replica_order *order)
 	for (size_t i = 0; i < order->stop->n_topics; i++)
 		n += order->stop->topics[i]->n_partitions;
 	order->tasks = arena_zalloc(&order->arena, n, sizeof *order->tasks);
-	for (size_t i = 0; i < order->stop->n_topics; i++) {
-		const Klamm__StopTopic *topic = order->stop->topics[i];
-		struct uuid id = UUID_ZERO;
-		bool known = uuid_of(&topic->id, &id);
-
-		for (size_t p = 0; p < topic->n_partitions; p++) {
-			struct replica_task *task = &order->tasks[order->n_tasks++];
-
-			*task = (struct replica_task){
-				.topic = slice_of_text(topic->name),
-				.key = {id, topic->partitions[p]},
-				.erase = topic->erase,
-				.error = known ? 0 : KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
-			};
-			task->log = store_find(order->replicas->store, task->topic, task->key.index);
-			if (known)
-				stop_unclaimed(order, task);
-		}
-	}
+	for (size_t i = 0; i < order->stop->n_topics; i++)
+		read_stop_topic(order, order->stop->topics[i]);
 	order_work(order);
 }
 
@@ -387,6 +515,10 @@ static void order_add(struct replicas *replicas, struct replica_order *order, in
 	order->done = done;
 	order->ctx = ctx;
 	arena_init(&order->arena);
+	if (replicas->closed) {
+		order_free(order);
+		return;
+	}
 	*replicas->tail = order;
 	replicas->tail = &order->next;
 	if (was_idle)
@@ -414,6 +546,30 @@ void replicas_forget(struct replicas *replicas, void *ctx)
 	for (struct replica_order *order = replicas->first; order; order = order->next)
 		if (order->ctx == ctx)
 			order->done = NULL;
+}
+
+void replicas_abandon(struct replicas *replicas)
+{
+	struct replica_order *at_work = replicas->first, *order;
+
+	if (!at_work)
+		return;
+	at_work->abandoned = true;
+	at_work->done = NULL;
+	while ((order = at_work->next) != NULL) {
+		at_work->next = order->next;
+		order_free(order);
+	}
+	replicas->tail = &at_work->next;
+}
+
+void replicas_close(struct replicas *replicas, void (*on_idle)(void *ctx), void *ctx)
+{
+	replicas->closed = true;
+	replicas->on_idle = on_idle;
+	replicas->idle_ctx = ctx;
+	replicas_abandon(replicas);
+	tell_idle(replicas);
 }
 
 /* ---- a failed dir ---- */

@@ -6,7 +6,9 @@
  *     hub     STOP_REPLICAS    -> one message a shard: close, erase -> results home -> done(errors)
  *
  * Hub's thread. Orders are carried out one after the other, in the order they came, so that a later state never overtakes an earlier
- * one; what they say is judged per partition by its epochs (D1).
+ * one; what they say is judged per partition by its epochs (D1). A log belongs to one topic id at a time: the same name with another id is
+ * INCONSISTENT_TOPIC_ID until the first has let go of it, and an order to stop ends only then. What makes no sense (negative indexes, names
+ * that are none, ids of a wrong length) is refused per partition.
  */
 #ifndef KLAMM_BROKER_REPLICAS_H
 #define KLAMM_BROKER_REPLICAS_H
@@ -26,6 +28,9 @@ struct replicas {
 	int32_t broker;
 	struct replica_order *first; /* the one at work, then those that wait */
 	struct replica_order **tail;
+	bool closed;
+	void (*on_idle)(void *ctx);
+	void *idle_ctx;
 };
 
 /* A partition that did not go well. */
@@ -39,12 +44,24 @@ typedef void replica_order_done(void *ctx, int64_t request, const struct replica
 
 void replicas_init(struct replicas *replicas, struct store *store, struct shard **shards, int n_shards, struct worker *hub, int32_t broker);
 
-/* Takes a message of proto/cluster (unpacked; it becomes the order's and is freed with it). done comes later, exactly once. */
+/*
+ * Takes a message of proto/cluster (unpacked; it becomes the order's and is freed with it). done comes later, exactly once, unless the order
+ * is forgotten or abandoned.
+ */
 void replicas_apply(struct replicas *replicas, Klamm__PartitionStates *states, replica_order_done *done, void *ctx);
 void replicas_stop(struct replicas *replicas, Klamm__StopReplicas *stop, replica_order_done *done, void *ctx);
 
 /* Orders whose answer nobody wants any more (their connection is gone) are still carried out. */
 void replicas_forget(struct replicas *replicas, void *ctx);
+
+/*
+ * The incarnation that the orders were given to is over (D1): what has not reached the shards is not carried out any more. What is posted to
+ * the shards from now on comes after all that has been.
+ */
+void replicas_abandon(struct replicas *replicas);
+
+/* The stop: the same, and nothing is taken any more. on_idle comes, at once or later, when nothing is at work. */
+void replicas_close(struct replicas *replicas, void (*on_idle)(void *ctx), void *ctx);
 
 /* A dir has failed: its partitions answer KAFKA_STORAGE_ERROR from now on. */
 void replicas_fail_dir(struct replicas *replicas, struct store_dir *dir);

@@ -171,11 +171,15 @@ int store_open(struct store *store, const struct broker_config *config, struct w
 int store_set_cluster_id(struct store *store, struct slice cluster_id, struct error *err)
 {
 	for (int i = 0; i < store->n_dirs; i++) {
-		int r = store->dirs[i].dir ? log_dir_set_cluster_id(store->dirs[i].dir, cluster_id, err) : 0;
+		struct log_dir *dir = store->dirs[i].dir;
+		int r = dir ? log_dir_set_cluster_id(dir, cluster_id, err) : 0;
 
-		if (r)
+		if (r == ERR_CONFIG)
 			return r;
+		if (r)
+			log_dir_fail(dir, r, "writing meta.properties");
 	}
+	store_check_failures(store);
 	return 0;
 }
 
@@ -208,6 +212,19 @@ static void log_free_entry(struct store *store, struct store_log *log)
 	producer_table_fini(&log->producers);
 	free(log->key);
 	free(log);
+}
+
+bool store_is_whole(const struct store *store)
+{
+	for (int i = 0; i < store->n_dirs; i++)
+		if (!store->dirs[i].dir || log_dir_failed(store->dirs[i].dir))
+			return false;
+	return true;
+}
+
+void store_stop_loading(struct store *store)
+{
+	shared_flag_put(&store->stopping, true);
 }
 
 void store_stop_disks(struct store *store)
@@ -260,10 +277,14 @@ void store_forget(struct store *store, struct store_log *log)
 	log_free_entry(store, log);
 }
 
-int store_delete(struct store *store, struct store_log *log)
+int store_delete(struct store *store, struct store_log *log, const struct partition_key *key, struct slice topic)
 {
-	int r = log->log ? log_delete(log->log) : ERR_CORRUPT;
+	struct log_dir *dir = log->dir->dir;
+	int r = ERR_IO;
 
+	CHECK(!log->claimed);
+	if (!log_dir_failed(dir))
+		r = log->log ? log_delete(log->log) : log_dir_erase_damaged(dir, topic, key->index, &key->topic_id);
 	if (r == 0)
 		store_forget(store, log);
 	return r;

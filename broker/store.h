@@ -7,15 +7,16 @@
  *     ticks           background sync, durable marks, checkpoints, delayed removal: on the disk threads, when there is something to do
  *     store_close     clean stop
  *
- * Hub's thread. A log in the store belongs to the hub until it is claimed for a shard (store_log.claimed); then only its dir keeps it
- * in mind, for checkpoints and the clean stop. A dir that fails (D10) is told once, by on_dir_failed.
+ * Hub's thread. A log in the store belongs to the hub until it is claimed for a shard (store_log.claimed), which then opens it for the topic of
+ * that id and no other, until the claim is given back; meanwhile its dir keeps it in mind, for checkpoints and the clean stop. A dir that
+ * fails (D10) is told once, by on_dir_failed.
  */
 #ifndef KLAMM_BROKER_STORE_H
 #define KLAMM_BROKER_STORE_H
 
 #include "broker/log/log_dir.h"
 #include "broker/meta/broker_config.h"
-#include "broker/replica/producer_table.h"
+#include "broker/replica/partition.h"
 #include "broker/rt/disk.h"
 
 #include <uthash.h>
@@ -52,6 +53,7 @@ struct store_log {
 	struct log *log; /* NULL: damaged below the durable mark (D11), or its dir has failed */
 	struct producer_table producers; /* what its load has found; goes with the log to the shard */
 	bool claimed;
+	struct uuid topic_id; /* it is claimed for this topic */
 	UT_hash_handle hh;
 };
 
@@ -63,6 +65,7 @@ struct store {
 	int n_dirs;
 	struct store_log *logs; /* uthash by key */
 	int n_loading;
+	struct shared_flag stopping; /* loading ends early */
 	void (*on_loaded)(void *ctx, int code, const struct error *err);
 	void (*on_dir_failed)(void *ctx, struct store_dir *dir);
 	void *ctx;
@@ -80,8 +83,17 @@ int store_set_cluster_id(struct store *store, struct slice cluster_id, struct er
 /* The id that the dirs were written under; null when they are new. */
 struct slice store_cluster_id(const struct store *store);
 
-/* Loads all partitions; on_loaded comes on the hub. */
+/*
+ * Loads all partitions; on_loaded comes on the hub, with ERR_CLOSED after store_stop_loading. A dir that was not loaded to its end is not
+ * called clean at the stop unless it was found so.
+ */
 void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, const struct error *err), void *ctx);
+
+/* The stop has begun: what is being loaded is the last. */
+void store_stop_loading(struct store *store);
+
+/* All entries of log.dirs work: a partition that is not found is not in one of them. */
+bool store_is_whole(const struct store *store);
 
 /* Writes the new incarnation to every dir, synced (D9). */
 int store_set_broker_epoch(struct store *store, int64_t epoch);
@@ -107,8 +119,11 @@ void store_create(struct store *store, struct store_creation *list, int n, void 
 /* The log is gone (its folder renamed for deletion). */
 void store_forget(struct store *store, struct store_log *log);
 
-/* Deletes a log that no shard has claimed. */
-int store_delete(struct store *store, struct store_log *log);
+/*
+ * Deletes a log that no shard has claimed; a damaged one, too, unless it says that it is another topic's (ERR_VERSION). The entry is gone
+ * when it went well.
+ */
+int store_delete(struct store *store, struct store_log *log, const struct partition_key *key, struct slice topic);
 
 /* A dir may have failed outside of a tick (an append, a flush): looks, and tells on_dir_failed. */
 void store_check_failures(struct store *store);

@@ -65,6 +65,8 @@ static int load_all(struct store_dir *dir, struct error *err)
 	n = log_dir_n_entries(dir->dir);
 	dir->loaded = memory_zalloc((size_t)n, sizeof(struct store_log *));
 	for (int i = 0; i < n && r == 0; i++) {
+		if (shared_flag_get(&dir->store->stopping))
+			return ERR_CLOSED;
 		r = load_entry(dir, i, err);
 		if (clock_ms() >= next_ms) {
 			trace_info("store", "%s: %d of %d partitions loaded", dir->path, i + 1, n);
@@ -83,46 +85,78 @@ static void load_run(struct disk_job *job)
 
 /* ---- loading, on the hub ---- */
 
+static void entry_free(struct store_log *entry)
+{
+	producer_table_fini(&entry->producers);
+	free(entry->key);
+	free(entry);
+}
+
+static int take_entry(struct store_dir *dir, struct store_log *entry, struct error *err)
+{
+	struct store_log *other;
+
+	HASH_FIND(hh, dir->store->logs, entry->key, (unsigned)strlen(entry->key), other);
+	if (!other) {
+		entry_add(dir->store, entry);
+		return 0;
+	}
+	error_set(err, ERR_CONFIG, "partition %s lies in two log dirs, %s and %s: remove the one that is not wanted", entry->key,
+		  other->dir->path, dir->path);
+	/* The producers' table goes: the log may not write it down any more. */
+	if (entry->log)
+		log_set_observer(entry->log, NULL);
+	entry_free(entry);
+	return err->code;
+}
+
 static int take_loaded(struct store_dir *dir, struct error *err)
 {
-	struct store *store = dir->store;
+	int result = 0;
 
 	for (int i = 0; i < dir->n_loaded; i++) {
-		struct store_log *entry = dir->loaded[i], *other;
+		int r = take_entry(dir, dir->loaded[i], err);
 
-		HASH_FIND(hh, store->logs, entry->key, (unsigned)strlen(entry->key), other);
-		if (other)
-			return error_set(err, ERR_CONFIG, "partition %s lies in two log dirs, %s and %s: remove the one that is not wanted",
-					 entry->key, other->dir->path, dir->path);
-		entry_add(store, entry);
+		result = result ? result : r;
 	}
 	free(dir->loaded);
 	dir->loaded = NULL;
+	dir->n_loaded = 0;
+	return result;
+}
+
+/* What the load of a dir says about the start: a folder that no partition can have stops it, as in Kafka; a bad disk only takes its dir along. */
+static int judge_load(struct store_dir *dir, struct error *err)
+{
+	if (dir->load_result == ERR_INVALID || dir->load_result == ERR_CONFIG || dir->load_result == ERR_CLOSED) {
+		*err = dir->load_error;
+		return dir->load_result;
+	}
+	if (dir->load_result)
+		log_dir_fail(dir->dir, dir->load_result, dir->load_error.text);
 	return 0;
 }
 
 static void all_loaded(struct store *store)
 {
 	struct error err = {0};
-	int r = 0;
+	int result = 0;
 
-	for (int i = 0; i < store->n_dirs && r == 0; i++) {
-		struct store_dir *dir = &store->dirs[i];
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct error cause = {0};
+		int r;
 
-		if (!dir->dir)
+		if (!store->dirs[i].dir)
 			continue;
-		/* A folder that no partition can have stops the start, as in Kafka; a bad disk only takes its dir along. */
-		if (dir->load_result == ERR_INVALID || dir->load_result == ERR_CONFIG) {
-			r = dir->load_result;
-			err = dir->load_error;
-		} else if (dir->load_result) {
-			log_dir_fail(dir->dir, dir->load_result, dir->load_error.text);
-		}
-		if (r == 0)
-			r = take_loaded(dir, &err);
+		/* All are taken in, also when the start is at its end: what is open is to be closed. */
+		r = take_loaded(&store->dirs[i], &cause);
+		r = r ? r : judge_load(&store->dirs[i], &cause);
+		if (r && !result)
+			err = cause;
+		result = result ? result : r;
 	}
 	store_check_failures(store);
-	store->on_loaded(store->ctx, r, &err);
+	store->on_loaded(store->ctx, result, &err);
 }
 
 static void load_done(struct disk_job *job)
@@ -176,8 +210,7 @@ static void create_one(struct store_creation *creation)
 				    &observer, &entry->log, &err);
 	if (creation->code) {
 		trace_error("store", "%s/%s cannot be made: %s", creation->dir->path, entry->key, err.text);
-		free(entry->key);
-		free(entry);
+		entry_free(entry);
 		return;
 	}
 	creation->log = entry;
@@ -187,9 +220,12 @@ static void creation_run(struct disk_job *job)
 {
 	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
 
-	for (int i = 0; i < part->batch->n; i++)
-		if (part->batch->list[i].dir == part->dir)
-			create_one(&part->batch->list[i]);
+	for (int i = 0; i < part->batch->n; i++) {
+		if (part->batch->list[i].dir != part->dir)
+			continue;
+		create_one(&part->batch->list[i]);
+		disk_goes_on(&part->dir->disk);
+	}
 }
 
 static void creation_done(struct disk_job *job)

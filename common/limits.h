@@ -48,6 +48,12 @@
  */
 #define LIMIT_REQUEST_PARTS 200000
 
+/*
+ * Partitions of one order of a controller, which sends thousands at a time: about 200 bytes each while it is carried out. And topics, whose
+ * names and ids are there also without partitions.
+ */
+#define LIMIT_ORDER_PARTITIONS 1000000
+
 /* Partitions that all fetch sessions of a broker remember, about 250 bytes each: 125 MB. Beyond it clients fetch without a session. */
 #define LIMIT_FETCH_SESSION_PARTS 500000
 

@@ -40,6 +40,7 @@ static void read_part(struct fetch_part *part, struct partition *partition)
 	struct fetch_group *group = group_of(&part->part);
 
 	log_slice_release(&part->read.slice);
+	part->read.slice = (struct log_slice){0};
 	free(part->read.aborted);
 	part->read.aborted = NULL;
 	part->read.n_aborted = 0;
@@ -51,18 +52,25 @@ static void read_part(struct fetch_part *part, struct partition *partition)
 	group->end_now |= part->read.end_now;
 }
 
+/* Its owner has it no more, or not yet. */
+static void part_lost(struct fetch_part *part)
+{
+	struct fetch_group *group = group_of(&part->part);
+
+	log_slice_release(&part->read.slice);
+	group->bytes -= part->bytes;
+	part->bytes = 0;
+	part->read.error = KAFKA_NOT_LEADER_OR_FOLLOWER;
+	part->read.high_watermark = part->read.last_stable_offset = part->read.log_start_offset = -1;
+	group->end_now = true;
+}
+
 static void first_read(struct scatter_part *scattered, struct partition *partition)
 {
-	struct fetch_part *part = part_of(scattered);
-	struct fetch_group *group = group_of(scattered);
-
-	if (partition) {
-		read_part(part, partition);
-	} else {
-		part->read.error = KAFKA_NOT_LEADER_OR_FOLLOWER;
-		part->read.high_watermark = part->read.last_stable_offset = part->read.log_start_offset = -1;
-		group->end_now = true;
-	}
+	if (partition)
+		read_part(part_of(scattered), partition);
+	else
+		part_lost(part_of(scattered));
 	scatter_part_done(scattered);
 }
 
@@ -93,7 +101,7 @@ static void on_moved(struct partition_watch *watch)
 	if (partition)
 		read_part(part, partition);
 	else
-		group->end_now = true;
+		part_lost(part);
 	if (!partition || is_enough(group))
 		go_home(group);
 	else
@@ -117,7 +125,7 @@ static void start_watching(struct fetch_group *group)
 		struct partition *partition = shard_find(group->scatter->owner, &scattered->topic_id, scattered->partition);
 
 		if (!partition) {
-			group->end_now = true;
+			part_lost(part);
 			continue;
 		}
 		if (has_news(partition, part))

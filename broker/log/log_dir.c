@@ -4,6 +4,7 @@
 #include "broker/log/clean_marker.h"
 #include "broker/log/dir_name.h"
 #include "broker/log/log_dir_internal.h"
+#include "broker/log/partition_metadata.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -530,6 +531,46 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
 	if (rc == ERR_CORRUPT)
 		note_damaged(dir, entry);
 	return rc;
+}
+
+static int check_owner(struct log_dir *dir, const char *folder, const struct uuid *topic_id)
+{
+	char path[FS_PATH_MAX];
+	struct uuid have = UUID_ZERO;
+	int rc;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, PARTITION_METADATA_FILE) >= sizeof path)
+		return ERR_TOO_LARGE;
+	rc = partition_metadata_read(dir->fs, path, &have);
+	if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT || uuid_is_zero(&have))
+		return 0;
+	return rc < 0 ? rc : uuid_equal(&have, topic_id) ? 0 : ERR_VERSION;
+}
+
+int log_dir_erase_damaged(struct log_dir *dir, struct slice topic, int32_t partition, const struct uuid *topic_id)
+{
+	char name[DIR_NAME_MAX], folder[FS_PATH_MAX], gone[FS_PATH_MAX];
+	struct uuid uuid = uuid_random();
+	int rc;
+
+	if (log_dir_failed(dir))
+		return ERR_IO;
+	dir_name_format(topic, partition, name);
+	log_dir_file(dir, name, folder);
+	dir_name_format_delete(topic, partition, &uuid, name);
+	log_dir_file(dir, name, gone);
+	rc = check_owner(dir, folder, topic_id);
+	if (rc == 0)
+		rc = fs_rename(dir->fs, folder, gone);
+	if (rc < 0)
+		return log_dir_check(dir, rc, "deleting a damaged partition");
+	log_dir_remove_later(dir, gone, LEFTOVER_DELAY_MS);
+	log_dir_note_deleted(dir);
+	pthread_mutex_lock(&dir->registry_lock);
+	offsets_table_remove(&dir->table, topic, partition);
+	dir->n_damaged--;
+	pthread_mutex_unlock(&dir->registry_lock);
+	return 0;
 }
 
 /* Offsets of partitions that are not there any more. */

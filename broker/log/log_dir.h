@@ -88,6 +88,12 @@ const struct log_dir_entry *log_dir_entry(const struct log_dir *dir, int i);
 int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, const struct log_observer *observer,
 		 struct log **ret_log, struct error *err);
 
+/*
+ * Renames for deletion the folder of a partition that log_dir_load could not open, when it is that of this topic or does not say whose it is.
+ * ERR_NOT_FOUND without the folder, ERR_VERSION when it is another topic's. Any thread.
+ */
+int log_dir_erase_damaged(struct log_dir *dir, struct slice topic, int32_t partition, const struct uuid *topic_id);
+
 /* After all entries are loaded: syncs what recovery wrote, so that all that was found is durable, and writes the first marks. */
 int log_dir_load_done(struct log_dir *dir);
 

@@ -163,27 +163,23 @@ static void flush_run(struct disk_job *job)
 	log_flush_run(CONTAINER_OF(job, struct partition, flush)->log);
 }
 
-static void give_up_log(struct partition *partition, bool erase)
-{
-	static const struct log_observer nobody;
-	int r;
-
-	if (partition->log && erase) {
-		log_set_observer(partition->log, &nobody);
-		r = log_delete(partition->log);
-		if (r)
-			trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic),
-				    partition->key.index, error_text(r));
-	}
-	partition->log = NULL;
-}
-
 void partition_closed(struct partition *partition)
 {
+	struct partition_closing *closer = partition->closer;
+	int r = 0;
+
 	if (has_jobs(partition))
 		return;
-	give_up_log(partition, partition->erase);
+	CHECK(!partition->parked && !partition->watches);
+	/* Nothing more is written to a dir that has failed (D10). */
+	if (partition->log && partition->erase)
+		r = log_dir_failed(log_dir_of(partition->log)) ? ERR_IO : log_delete(partition->log);
+	if (r)
+		trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic), partition->key.index,
+			    error_text(r));
 	partition_free(partition);
+	if (closer)
+		closer->closed(closer, r);
 }
 
 static void flush_done(struct disk_job *job)
@@ -239,17 +235,19 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	} else {
 		replica_core_init(&partition->core, shard->config->broker_id, 0, 0, 0, 0);
 	}
-	HASH_ADD(hh, shard->partitions, key, sizeof partition->key, partition);
+	shard_add(shard, partition);
 	return partition;
 }
 
-void partition_close(struct partition *partition, bool erase)
+void partition_close(struct partition *partition, bool erase, struct partition_closing *closing)
 {
+	/* Out of the shard first: who is fired must not find it again and wait for it. */
+	shard_remove(partition->shard, partition);
 	partition_resign(partition);
-	HASH_DEL(partition->shard->partitions, partition);
 	/* Jobs on the disk thread read the log and the batch: what they use stays until they are back. */
 	partition->closing = true;
 	partition->erase = erase;
+	partition->closer = closing;
 	partition_closed(partition);
 }
 

@@ -48,6 +48,7 @@ struct partition {
 	bool flushing;
 	bool closing;             /* ends when the flush under way is done */
 	bool erase;               /* and its folder is renamed for deletion then */
+	struct partition_closing *closer; /* who is told then */
 	struct replica_member *members; /* of the core */
 	struct partition_append *parked; /* acks -1, by required offset */
 	struct partition_check *check;   /* a batch is with the disk thread (partition_check.c): later appends wait behind it */
@@ -68,11 +69,18 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 /* The observer that keeps a producer table in step with its log. */
 struct log_observer partition_observer(struct producer_table *table);
 
+/* One who waits until a partition has let go of its log: only then it may be opened again, or its name be used anew. */
+struct partition_closing {
+	/* On the owner's thread, once. code: negative when the folder could not be renamed; the log is its dir's then, as without erase. */
+	void (*closed)(struct partition_closing *closing, int code);
+};
+
 /*
  * Ends all that waits with NOT_LEADER_OR_FOLLOWER and takes it out of its shard. erase: the log's folder is renamed for deletion, else the
- * log is only given up to its dir. Freed at once, or when the flush or the check under way is done.
+ * log is only given up to its dir. Freed at once, or when the flush or the check under way is done; `closing` (NULL: nobody asks) is told at
+ * that moment.
  */
-void partition_close(struct partition *partition, bool erase);
+void partition_close(struct partition *partition, bool erase, struct partition_closing *closing);
 
 /* The topic's effective configuration holds from now on. */
 void partition_configure(struct partition *partition, const struct topic_config *config);

@@ -214,7 +214,6 @@ void partition_append_now(struct partition *partition, struct partition_append *
 	struct batch_verdict verdict;
 	int16_t error = partition_may_append(partition, append);
 
-	append->log_start_offset = -1;
 	if (error) {
 		partition_append_refuse(append, error);
 		return;
@@ -233,6 +232,7 @@ void partition_append(struct partition *partition, struct partition_append *appe
 {
 	append->partition = NULL;
 	append->checking = append->expired = false;
+	append->log_start_offset = -1;
 	/* The order of a producer's batches is that of their sequences: nothing overtakes a batch that is still being checked. */
 	if (partition->check)
 		partition_check_queue(partition, append);

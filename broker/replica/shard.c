@@ -8,16 +8,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void on_retention(struct timer *timer)
-{
-	struct shard *shard = CONTAINER_OF(timer, struct shard, retention);
-	int64_t now_ms = clock_wall_ms();
-	struct partition *partition, *next;
+/* Requests wait no longer than this for a part of a round over ten thousand partitions. */
+#define CLEANING_MS 5
 
-	HASH_ITER(hh, shard->partitions, partition, next)
-		partition_clean_up(partition, now_ms, shard->config->producer_id_expiration_ms);
-	codec_context_trim(shard->codecs);
-	timer_set(timer, clock_ms() + shard->config->log_retention_check_interval_ms);
+/* Goes on with the round; true when it is at its end. */
+static bool clean_some(struct shard *shard, int64_t until_ms)
+{
+	int64_t wall_ms = clock_wall_ms();
+
+	while (shard->cleaned_next) {
+		struct partition *partition = shard->cleaned_next;
+
+		shard->cleaned_next = partition->hh.next;
+		partition_clean_up(partition, wall_ms, shard->config->producer_id_expiration_ms);
+		if (clock_ms() >= until_ms)
+			break;
+	}
+	return !shard->cleaned_next;
+}
+
+/* One part of a round of retention and expiry; the next follows at once, or when the interval is over. */
+static void on_cleaning(struct timer *timer)
+{
+	struct shard *shard = CONTAINER_OF(timer, struct shard, cleaning);
+	int64_t now_ms = clock_ms();
+
+	if (!shard->cleaned_next) {
+		shard->cleaned_next = shard->partitions;
+		shard->cleaning_began_ms = now_ms;
+		codec_context_trim(shard->codecs);
+	}
+	if (clean_some(shard, now_ms + CLEANING_MS))
+		timer_set(timer, shard->cleaning_began_ms + shard->config->log_retention_check_interval_ms);
+	else
+		timer_set(timer, clock_ms() + 1);
+}
+
+void shard_add(struct shard *shard, struct partition *partition)
+{
+	HASH_ADD(hh, shard->partitions, key, sizeof partition->key, partition);
+}
+
+void shard_remove(struct shard *shard, struct partition *partition)
+{
+	if (shard->cleaned_next == partition)
+		shard->cleaned_next = partition->hh.next;
+	HASH_DEL(shard->partitions, partition);
 }
 
 int shard_init(struct shard *shard, int index, int n_shards, struct shard **all, const struct broker_config *config)
@@ -35,8 +71,8 @@ int shard_init(struct shard *shard, int index, int n_shards, struct shard **all,
 	shard->codecs = codec_context_new();
 	fetch_sessions_init(&shard->fetch_sessions, (config->max_incremental_fetch_session_cache_slots + n_shards - 1) / n_shards, index,
 			    n_shards, (uint32_t)clock_ns());
-	timer_init(&shard->retention, &shard->worker.loop, on_retention);
-	timer_set(&shard->retention, clock_ms() + config->log_retention_check_interval_ms);
+	timer_init(&shard->cleaning, &shard->worker.loop, on_cleaning);
+	timer_set(&shard->cleaning, clock_ms() + config->log_retention_check_interval_ms);
 	return 0;
 }
 
@@ -45,8 +81,8 @@ void shard_close_all(struct shard *shard)
 	struct partition *partition, *next;
 
 	HASH_ITER(hh, shard->partitions, partition, next)
-		partition_close(partition, false);
-	timer_stop(&shard->retention);
+		partition_close(partition, false, NULL);
+	timer_stop(&shard->cleaning);
 }
 
 void shard_fini(struct shard *shard)

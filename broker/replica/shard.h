@@ -35,9 +35,11 @@ struct shard {
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */
 	struct partition *partitions;        /* uthash by (topic id, index) */
+	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
 	struct fetch_sessions fetch_sessions;
 	struct codec_context *codecs;
-	struct timer retention;
+	struct timer cleaning;
+	int64_t cleaning_began_ms;           /* of this round */
 };
 
 /* Sets up a shard whose worker is not started, with a view of nothing. References of its own are taken. 0 or ERR_LIMIT. */
@@ -60,6 +62,10 @@ struct shard *shard_owner(const struct shard *any, const struct uuid *topic_id, 
 
 /* On the owner: the partition, or NULL when this broker holds no replica of it (yet). */
 struct partition *shard_find(struct shard *shard, const struct uuid *topic_id, int32_t partition);
+
+/* On the owner, for partition_open and partition_close. */
+void shard_add(struct shard *shard, struct partition *partition);
+void shard_remove(struct shard *shard, struct partition *partition);
 
 /*
  * On the owner: takes a new view and configuration (a reference of each) and tells partitions whose topic's configuration changed.

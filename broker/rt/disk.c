@@ -126,6 +126,11 @@ void disk_post_later(struct disk *disk, struct disk_job *job)
 	post(disk, job, &disk->later_tail);
 }
 
+void disk_goes_on(struct disk *disk)
+{
+	shared_i64_set(&disk->busy_since, clock_ms());
+}
+
 int64_t disk_busy_ms(const struct disk *disk, int64_t now_ms)
 {
 	int64_t since = shared_i64_get(&disk->busy_since);

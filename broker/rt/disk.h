@@ -42,7 +42,10 @@ int disk_start(struct disk *disk, const char *name, int64_t slow_ms);
 void disk_post(struct disk *disk, struct disk_job *job);
 void disk_post_later(struct disk *disk, struct disk_job *job);
 
-/* Any thread: for how long the job under way has been running; 0 without one. */
+/* On the disk thread, in a job of many calls: it goes on, however long it takes as a whole. */
+void disk_goes_on(struct disk *disk);
+
+/* Any thread: for how long the job under way has been running, or since it last said that it goes on; 0 without one. */
 int64_t disk_busy_ms(const struct disk *disk, int64_t now_ms);
 
 /* Runs what is queued, both kinds, then ends the thread. Nobody posts any more. */

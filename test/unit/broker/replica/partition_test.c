@@ -442,7 +442,7 @@ START_TEST(a_partition_that_is_closed_during_a_check_ends_after_it)
 	setup();
 	heavy = append_heavy(1);
 	next = append(-1, -1, 1, 1);
-	partition_close(partition, false);
+	partition_close(partition, false, NULL);
 	turn_until(&n_done, 2);
 	ck_assert_int_eq(heavy->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
 	ck_assert_int_eq(next->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
