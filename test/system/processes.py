@@ -215,7 +215,7 @@ def java(heap_mb, level, main, *args):
 TOOLS = {
     'topics': 'org.apache.kafka.tools.TopicCommand', 'configs': 'kafka.admin.ConfigCommand',
     'get-offsets': 'org.apache.kafka.tools.GetOffsetShell', 'delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
-    'dump-log': 'kafka.tools.DumpLogSegments', 'broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+    'dump-log': 'kafka.tools.DumpLogSegments', 'broker-api-versions': 'kafka.admin.BrokerApiVersionsCommand',
     'console-producer': 'kafka.tools.ConsoleProducer', 'console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
     'producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
     'consumer-perf-test': 'org.apache.kafka.tools.ConsumerPerformance',

@@ -62,19 +62,31 @@ static void take_office(struct controller *controller, const struct zk_election_
 	};
 
 	trace_info(AREA, "controller %d is elected with epoch %d", controller->config->id, news->epoch);
+	controller->has_stood = true;
 	drop_office(controller);
 	controller->office = office_new(&setup);
+}
+
+/* A controller does not begin beside Kafka's. One that runs stands by: what is written into a znode ends no process. */
+static void wait_for_foreign(struct controller *controller, const struct zk_election_news *news)
+{
+	if (!controller->has_stood)
+		controller_refuse(controller, "Kafka broker %d is controller of this cluster: stop all Kafka brokers first",
+				  news->holder->broker_id);
+	else
+		trace_error(AREA, "Kafka broker %d has become controller of this cluster: stop all Kafka brokers; controller %d stands by",
+			    news->holder->broker_id, controller->config->id);
 }
 
 static void wait_for_office(struct controller *controller, const struct zk_election_news *news)
 {
 	if (news->holder && slice_is_null(news->holder->nonce))
-		controller_refuse(controller, "Kafka broker %d has become controller of this cluster: stop all Kafka brokers first",
-				  news->holder->broker_id);
+		wait_for_foreign(controller, news);
 	else if (news->owner != controller->waits_for)
 		trace_info(AREA, "controller %d stands by: another holds the office (session 0x%llx)", controller->config->id,
 			   (unsigned long long)news->owner);
 	controller->waits_for = news->owner;
+	controller->has_stood = true;
 }
 
 static void on_election(void *ctx, const struct zk_election_news *news)

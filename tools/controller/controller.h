@@ -31,6 +31,7 @@ struct controller {
 	char nonce[UUID_TEXT_LEN + 1];
 	int32_t min_epoch;
 	int64_t waits_for;               /* session that holds the office; 0: none known */
+	bool has_stood;                  /* it was elected once, or waited for another that was */
 	int n_preparing;                 /* answers of the preparation to come */
 	bool stopping;
 	bool stopped;
