@@ -21,6 +21,18 @@ enum frame_type {
 	FRAME_PARTITION_STATES = 3, /* PartitionStates as payload: controller -> broker */
 	FRAME_STOP_REPLICAS = 4,    /* StopReplicas as payload: controller -> broker */
 	FRAME_REPLICA_RESULTS = 5,  /* ReplicaResults as payload: broker -> controller */
+	FRAME_ISR_PROPOSALS = 6,    /* IsrProposals as payload: broker -> controller */
+	FRAME_ISR_ANSWERS = 7,      /* IsrAnswers as payload: controller -> broker */
+	FRAME_SHUTDOWN = 8,         /* Shutdown: broker -> controller */
+	FRAME_SHUTDOWN_ANSWER = 9,  /* ShutdownAnswer: controller -> broker */
+	FRAME_FORWARD = 10,         /* Forward as payload: broker -> controller */
+	FRAME_FORWARD_ANSWER = 11,  /* ForwardAnswer as payload: controller -> broker */
+	FRAME_FOLLOW = 32,          /* Follow as payload: follower -> leader */
+	FRAME_FOLLOWING = 33,       /* Following as payload: leader -> follower */
+	FRAME_APPEND = 34,          /* Append, and record batches as payload: leader -> follower */
+	FRAME_ADVANCE = 35,         /* Advance as payload: leader -> follower */
+	FRAME_ACK = 36,             /* Ack as payload: follower -> leader */
+	FRAME_CLOSE = 37,           /* Close: either way */
 };
 
 #endif
