@@ -23,6 +23,7 @@ class Plan:
         self.latency_seconds = 5 if quick else 15
         self.idle_seconds = 5 if quick else 10
         self.starts = 3 if quick else 5
+        self.failovers = 3 if quick else 20
         self.many_topics, self.many_partitions = (20, 100) if quick else (100, 100)
 
 
@@ -88,10 +89,18 @@ class Bench:
         run_json(PROBE, 'led', cluster.ports[0], topic, 1, partitions)
         return topic + '-0000'
 
+    @staticmethod
+    def load_argv(ports, mode, *args):
+        """The load generator's command; ports: of the brokers, with commas between."""
+        return [str(a) for a in (LOAD, mode, ','.join('127.0.0.1:%s' % port for port in str(ports).split(',')), *args)]
+
+    def run_load(self, ports, *args):
+        return run_json(*self.load_argv(ports, *args))
+
     def load(self, cluster, *args):
         """One run of the load generator; its figures and the broker's CPU seconds."""
         before = cluster.brokers[0].cpu_s()
-        row = run_json(LOAD, args[0], '127.0.0.1:%d' % cluster.ports[0], *args[1:])
+        row = self.run_load(cluster.ports[0], *args)
         row['cpu_s'] = cluster.brokers[0].cpu_s() - before
         return row
 
@@ -192,7 +201,7 @@ class Bench:
 
         def rate(row):
             return {'cpu_s_per_gb': row['cpu_s_per_gb'], 'mb_per_s': row['bytes'] / 1e6 / row['seconds']}
-        if 'produce' in parts or 'consume' in parts:
+        if 'produce' in parts or 'consume' in parts or 'replicas' in parts:
             for frame in (131072, 1 << 20):
                 def receive():
                     if os.path.exists(path):
@@ -200,7 +209,7 @@ class Bench:
                     return rate(self.bare_pair(port, ('receive', port, path), ('push', port, n_bytes, frame))[0])
                 figures['receive_%dk' % (frame >> 10)] = self.repeat('bare receive, check, write in frames of %d KiB' % (frame >> 10), receive,
                                                                         n_bytes)
-        if 'consume' in parts:
+        if 'consume' in parts or 'replicas' in parts:
             figures['sendfile'] = self.repeat('bare sendfile', lambda: rate(self.bare_pair(port, ('serve', port, path), ('pull', port))[0]))
         if os.path.exists(path):
             os.unlink(path)

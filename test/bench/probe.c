@@ -2,9 +2,13 @@
  * Single questions to a cluster, Kafka's or ours, in our own codec, so that the client costs next to nothing. Prints one line of JSON.
  *
  *     probe first-ack PORT TOPIC                             tries until a record is acknowledged
- *     probe create PORT[,PORT...] PREFIX TOPICS PARTITIONS REQUESTS    TOPICS topics of PARTITIONS each by REQUESTS requests, one after another
+ *     probe create PORT[,PORT...] PREFIX TOPICS PARTITIONS REQUESTS [REPLICAS]
+ *                                                            TOPICS topics of PARTITIONS each by REQUESTS requests, one after another
  *     probe led PORT[,PORT...] PREFIX TOPICS PARTITIONS      tries until every partition has a leader that answers for it, then writes
  *                                                            a record to the first partition of each topic
+ *     probe in-sync PORT[,PORT...] PREFIX TOPICS PARTITIONS REPLICAS   tries until every partition has so many replicas in sync
+ *     probe failover PORT[,PORT...] PREFIX TOPICS PARTITIONS KILLED    prints which partitions the broker at port KILLED leads and waits for
+ *                                                            a line; then tries until acks=all has been had for each of them
  *
  * All brokers are on 127.0.0.1. `at_ns` is CLOCK_MONOTONIC at the end, for the one who noted the beginning.
  */
@@ -240,6 +244,7 @@ static struct slice topic_name(const char *prefix, int i)
 static int mode_create(char **args)
 {
 	int n_topics = atoi(args[4]), n_partitions = atoi(args[5]), n_requests = atoi(args[6]), n_each = n_topics / n_requests;
+	int16_t n_replicas = (int16_t)(args[7] ? atoi(args[7]) : 1);
 	struct create_topics_request request = create_topics_request_default;
 	struct create_topics_response response;
 	struct metadata_response metadata;
@@ -256,7 +261,7 @@ static int mode_create(char **args)
 		for (int j = 0; j < n_each; j++) {
 			request.topics[j].name = topic_name(args[3], i * n_each + j);
 			request.topics[j].num_partitions = n_partitions;
-			request.topics[j].replication_factor = 1;
+			request.topics[j].replication_factor = n_replicas;
 		}
 		if (!ask(controller, API_CREATE_TOPICS, 4, &request, &response))
 			die("create", "no answer");
@@ -372,6 +377,165 @@ static int mode_led(char **args)
 	return 0;
 }
 
+static int count_in_sync(const struct metadata_response *metadata, const char *prefix, int n_replicas)
+{
+	int n = 0;
+
+	for (int32_t t = 0; t < metadata->n_topics; t++)
+		for (int32_t p = 0; is_ours(metadata->topics[t].name, prefix) && p < metadata->topics[t].n_partitions; p++)
+			n += metadata->topics[t].partitions[p].n_isr_nodes >= n_replicas;
+	return n;
+}
+
+static int mode_in_sync(char **args)
+{
+	int n_wanted = atoi(args[4]) * atoi(args[5]), n_replicas = atoi(args[6]);
+	struct metadata_response metadata;
+
+	for (;; pause_ms(10)) {
+		arena_fini(&arena);
+		arena_init(&arena);
+		if (ask_metadata(&metadata) && count_in_sync(&metadata, args[3], n_replicas) == n_wanted)
+			break;
+	}
+	printf("{\"partitions\": %d, \"at_ns\": %lld}\n", n_wanted, (long long)clock_ns());
+	return 0;
+}
+
+/* ---- failover ---- */
+
+struct orphan {
+	int topic;
+	int32_t partition;
+	bool is_written;
+};
+
+static struct orphan *orphans;
+static int n_orphans, n_written;
+static int64_t first_ns;
+
+/* The number that topic_name gave it. */
+static int topic_number(struct slice name, const char *prefix)
+{
+	int number = 0;
+
+	for (size_t i = strlen(prefix) + 1; i < name.len; i++)
+		number = 10 * number + (name.data[i] - '0');
+	return number;
+}
+
+/* Which partitions are led by a broker; topics by their number behind the prefix. */
+static void find_orphans(const struct metadata_response *metadata, const char *prefix, int32_t leader)
+{
+	for (int32_t t = 0; t < metadata->n_topics; t++) {
+		const struct metadata_response_topic *topic = &metadata->topics[t];
+
+		for (int32_t p = 0; is_ours(topic->name, prefix) && p < topic->n_partitions; p++) {
+			if (topic->partitions[p].leader_id != leader)
+				continue;
+			orphans = memory_grow(orphans, (size_t)(n_orphans + 1) * sizeof *orphans);
+			orphans[n_orphans++] = (struct orphan){.topic = topic_number(topic->name, prefix),
+							       .partition = topic->partitions[p].partition_index};
+		}
+	}
+}
+
+static struct orphan *orphan_of(int topic, int32_t partition)
+{
+	for (int i = 0; i < n_orphans; i++)
+		if (orphans[i].topic == topic && orphans[i].partition == partition)
+			return &orphans[i];
+	return NULL;
+}
+
+static void note_written(const struct produce_response *response, const char *prefix)
+{
+	for (int32_t t = 0; t < response->n_responses; t++) {
+		int topic = topic_number(response->responses[t].name, prefix);
+
+		for (int32_t p = 0; p < response->responses[t].n_partition_responses; p++) {
+			const struct produce_response_partition *part = &response->responses[t].partition_responses[p];
+			struct orphan *orphan = orphan_of(topic, part->index);
+
+			if (part->error_code || !orphan || orphan->is_written)
+				continue;
+			orphan->is_written = true;
+			n_written++;
+			if (!first_ns)
+				first_ns = clock_ns();
+		}
+	}
+}
+
+/* One request with a record for every orphan that the broker leads now. */
+static void write_orphans(const struct metadata_response *metadata, const char *prefix, struct broker *broker)
+{
+	struct produce_request request = produce_request_default;
+	struct produce_response response;
+	struct slice batch = one_record();
+
+	request.acks = -1;
+	request.timeout_ms = 100;
+	request.topic_data = message_array(&arena, &produce_request_topic_struct, (size_t)metadata->n_topics);
+	for (int32_t t = 0; t < metadata->n_topics; t++) {
+		const struct metadata_response_topic *from = &metadata->topics[t];
+		struct produce_request_topic *topic = &request.topic_data[request.n_topic_data];
+
+		if (!is_ours(from->name, prefix))
+			continue;
+		topic->name = from->name;
+		topic->n_partition_data = 0;
+		topic->partition_data = message_array(&arena, &produce_request_partition_struct, (size_t)from->n_partitions);
+		for (int32_t p = 0; p < from->n_partitions; p++) {
+			const struct orphan *orphan = orphan_of(topic_number(from->name, prefix),
+								from->partitions[p].partition_index);
+
+			if (!orphan || orphan->is_written || from->partitions[p].leader_id != broker->id)
+				continue;
+			topic->partition_data[topic->n_partition_data].index = from->partitions[p].partition_index;
+			topic->partition_data[topic->n_partition_data++].records.bytes = arena_copy(&arena, batch);
+		}
+		request.n_topic_data += topic->n_partition_data > 0;
+	}
+	if (request.n_topic_data > 0 && ask(broker, API_PRODUCE, 7, &request, &response))
+		note_written(&response, prefix);
+}
+
+static struct broker *broker_at(int port)
+{
+	for (int i = 0; i < n_brokers; i++)
+		if (brokers[i].port == port)
+			return &brokers[i];
+	die("failover", "the broker that is to be killed is none of the cluster");
+	return NULL;
+}
+
+static int mode_failover(char **args)
+{
+	struct broker *killed = broker_at(atoi(args[6]));
+	struct metadata_response metadata;
+	char line[16];
+
+	if (!ask_metadata(&metadata))
+		die("metadata", "no answer");
+	find_orphans(&metadata, args[3], killed->id);
+	printf("{\"partitions\": %d}\n", n_orphans);
+	fflush(stdout);
+	if (!fgets(line, sizeof line, stdin))
+		die("failover", "nobody has said that the broker was killed");
+	for (; n_written < n_orphans; pause_ms(2)) {
+		arena_fini(&arena);
+		arena_init(&arena);
+		if (!ask_metadata(&metadata))
+			continue;
+		for (int i = 0; i < n_brokers; i++)
+			if (brokers[i].id >= 0)
+				write_orphans(&metadata, args[3], &brokers[i]);
+	}
+	printf("{\"partitions\": %d, \"first_at_ns\": %lld, \"last_at_ns\": %lld}\n", n_orphans, (long long)first_ns, (long long)clock_ns());
+	return 0;
+}
+
 static void read_ports(char *list)
 {
 	for (char *port = strtok(list, ","); port && n_brokers < BROKERS_MAX; port = strtok(NULL, ","))
@@ -388,10 +552,14 @@ int main(int argc, char **argv)
 		read_ports(argv[2]);
 	if (argc == 4 && strcmp(mode, "first-ack") == 0)
 		return mode_first_ack(argv);
-	if (argc == 7 && strcmp(mode, "create") == 0)
+	if ((argc == 7 || argc == 8) && strcmp(mode, "create") == 0)
 		return mode_create(argv);
+	if (argc == 7 && strcmp(mode, "in-sync") == 0)
+		return mode_in_sync(argv);
+	if (argc == 7 && strcmp(mode, "failover") == 0)
+		return mode_failover(argv);
 	if (argc == 6 && strcmp(mode, "led") == 0)
 		return mode_led(argv);
-	fprintf(stderr, "usage: probe first-ack|create|led PORT[,PORT...] ... (see the head of probe.c)\n");
+	fprintf(stderr, "usage: probe first-ack|create|led|in-sync|failover PORT[,PORT...] ... (see the head of probe.c)\n");
 	return 2;
 }

@@ -14,7 +14,8 @@ def election_to_office(log):
     return int(match.group(1)) / 1000 if match else None
 
 
-# Name, unit, path of the figure, how it is judged: ('kafka', most), ('kafka-least', least), ('bare', most, path), ('most', limit).
+# Name, unit, path of the figure, how it is judged: ('kafka', most), ('kafka-least', least), ('bare', most, path), ('bare-least', least, path),
+# ('own', most, path of another figure of ours), ('most', limit).
 ROWS = [
     ('produce 1 KB, broker CPU', 's/GB', 'produce_1k.cpu_s_per_gb', ('kafka', 0.25), ('bare', 1.3, 'receive')),
     ('produce 1 KB, throughput', 'MB/s', 'produce_1k.mb_per_s', ('kafka-least', 1.0)),
@@ -44,6 +45,26 @@ ROWS = [
     ('idle with many partitions', '% of a core', 'many.idle.percent', ('most', 0.1)),
     ('resident with many partitions', 'MB', 'many.resident.mb'),
     ('klamm topics --list', 'ms', 'listing.ms', ('most', 50)),
+    ('3 copies, produce 1 KB, CPU of all brokers', 's/GB', 'replicas.produce_6.cpu_s_per_gb', ('kafka', 0.25), ('bare', 1.25, 'copies')),
+    ('  ... throughput', 'MB/s', 'replicas.produce_6.mb_per_s', ('kafka-least', 1.0)),
+    ('  ... over 100 partitions, CPU', 's/GB', 'replicas.produce_100p.cpu_s_per_gb', ('kafka', 0.25), ('own', 1.2, 'replicas.produce_6.cpu_s_per_gb')),
+    ('  ... over 100 partitions, throughput', 'MB/s', 'replicas.produce_100p.mb_per_s', ('kafka-least', 1.0)),
+    ('3 copies, produce 100 B, CPU of all brokers', 's/million', 'replicas.small.cpu_s_per_million', ('kafka', 0.25)),
+    ('  ... throughput', '1000/s', 'replicas.small.records_per_s', ('kafka-least', 1.0)),
+    ('3 copies, consume 1 KB, 6 partitions', 's/GB', 'replicas.consume_6.cpu_s_per_gb', ('kafka', 0.33)),
+    ('  ... over 100 partitions', 's/GB', 'replicas.consume_100p.cpu_s_per_gb', ('own', 1.2, 'replicas.consume_6.cpu_s_per_gb')),
+    ('3 copies, ack at 200/s, p50', 'ms', 'replicas.latency_200.p50_ms', ('kafka', 0.5)),
+    ('3 copies, ack at 200/s, p99', 'ms', 'replicas.latency_200.p99_ms', ('kafka', 0.2)),
+    ('3 copies, ack at 2,000/s, p50', 'ms', 'replicas.latency_2000.p50_ms', ('kafka', 0.5)),
+    ('3 copies, ack at 2,000/s, p99', 'ms', 'replicas.latency_2000.p99_ms', ('kafka', 0.2), ('most', 3)),
+    ('3 brokers, resident together', 'MB', 'replicas.resident.mb'),
+    ('3 brokers, idle together', '% of a core', 'replicas.idle.percent'),
+    ('2,000 partitions of 3 copies: all led', 's', 'replicas.many.led_s', ('most', 3)),
+    ('  ... all in sync', 's', 'replicas.many.in_sync_s'),
+    ('kill -9 of the leader of a third: first writable', 's', 'replicas.failover.first_s'),
+    ('  ... last writable, worst', 's', 'replicas.failover.last_s', ('most', 1)),
+    ('catching up', 'MB/s', 'replicas.catchup.mb_per_s', ('bare-least', 0.6, 'receive_1024k.mb_per_s')),
+    ('  ... p99 of acks meanwhile', 'ms', 'replicas.catchup.p99_ms', ('most', 5)),
 ]
 
 
@@ -61,6 +82,9 @@ def bare_of(result, path):
     """The bare loop to compare with; for receiving that with frames of a megabyte, as the client sends them."""
     if path == 'receive':
         return get(result['bare'], 'receive_1024k.cpu_s_per_gb')
+    if path == 'copies':
+        receive, send = get(result['bare'], 'receive_1024k.cpu_s_per_gb'), get(result['bare'], 'sendfile.cpu_s_per_gb')
+        return 3 * receive + 2 * send if receive and send else None
     return get(result['bare'], path)
 
 
@@ -69,7 +93,7 @@ def judge(result, path, rules):
     kafka, klamm, bare, words = get(result['kafka'], path), get(result['klamm'], path), None, []
     for rule in rules:
         met, text = None, ''
-        if rule[0] in ('bare', 'beside'):
+        if rule[0] in ('bare', 'bare-least', 'beside'):
             bare = bare_of(result, rule[-1])
         if rule[0] == 'kafka':
             text, met = '<= %g x Kafka' % rule[1], klamm <= rule[1] * kafka if None not in (klamm, kafka) else None
@@ -77,6 +101,11 @@ def judge(result, path, rules):
             text, met = '>= %g x Kafka' % rule[1], klamm >= rule[1] * kafka if None not in (klamm, kafka) else None
         elif rule[0] == 'bare':
             text, met = '<= %g x bare' % rule[1], klamm <= rule[1] * bare if None not in (klamm, bare) else None
+        elif rule[0] == 'bare-least':
+            text, met = '>= %g x bare' % rule[1], klamm >= rule[1] * bare if None not in (klamm, bare) else None
+        elif rule[0] == 'own':
+            own = get(result['klamm'], rule[2])
+            text, met = '<= %g x that of 6' % rule[1], klamm <= rule[1] * own if None not in (klamm, own) else None
         elif rule[0] == 'most':
             text, met = '<= %g' % rule[1], klamm <= rule[1] if klamm is not None else None
         if text:

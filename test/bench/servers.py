@@ -78,17 +78,32 @@ class Server:
             self.popen.wait()
         Server.running.remove(self)
 
+    def pids(self):
+        """The process and its child, where it runs as parent and child."""
+        with open('/proc/%d/task/%d/children' % (self.popen.pid, self.popen.pid)) as f:
+            return [self.popen.pid] + [int(pid) for pid in f.read().split()]
+
+    def serving_pid(self):
+        """The one that serves: the child where there is one."""
+        return self.pids()[-1]
+
     def cpu_s(self):
-        with open('/proc/%d/stat' % self.popen.pid) as f:
-            fields = f.read().rpartition(')')[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        ticks = 0
+        for pid in self.pids():
+            with open('/proc/%d/stat' % pid) as f:
+                fields = f.read().rpartition(')')[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICKS
 
     def resident_mb(self):
-        with open('/proc/%d/status' % self.popen.pid) as f:
-            return int(re.search(r'VmRSS:\s+(\d+)', f.read()).group(1)) * 1024 / 1e6
+        kb = 0
+        for pid in self.pids():
+            with open('/proc/%d/status' % pid) as f:
+                kb += int(re.search(r'VmRSS:\s+(\d+)', f.read()).group(1))
+        return kb * 1024 / 1e6
 
     def n_descriptors(self):
-        return len(os.listdir('/proc/%d/fd' % self.popen.pid))
+        return len(os.listdir('/proc/%d/fd' % self.serving_pid()))
 
     def log_text(self):
         with open(self.log, errors='replace') as f:
@@ -154,10 +169,16 @@ class Cluster:
             if server.popen and server.popen.poll() is None:
                 server.end()
 
+    def elect_preferred(self):
+        """Every partition is led by the first of its replicas again."""
+        subprocess.run([os.path.join(BUILD, 'klamm'), 'elect', '--bootstrap-server', '127.0.0.1:%d' % self.ports[0], '--election-type', 'preferred',
+                        '--all-topic-partitions'], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
     def base_rows(self, i):
         return {'broker.id': i + 1, 'listeners': 'PLAINTEXT://127.0.0.1:%d' % self.ports[i],
                 'log.dirs': os.path.join(self.folder, '%s%d' % (self.kind, i + 1)), 'zookeeper.connect': '127.0.0.1:%d' % self.zk_port,
-                'auto.create.topics.enable': 'false'}
+                'auto.create.topics.enable': 'false', 'min.insync.replicas': min(2, len(self.ports)),
+                'offsets.topic.replication.factor': len(self.ports)}
 
 
 class Kafka(Cluster):
