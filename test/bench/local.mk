@@ -1,4 +1,5 @@
 # Measurements; not part of make check.
+EXTRA_DIST += test/bench/README.md test/bench/measures.py test/bench/replicated.py test/bench/report.py test/bench/run test/bench/servers.py
 noinst_PROGRAMS += test/bench/codec_bench
 test_bench_codec_bench_SOURCES = test/bench/codec_bench.c
 test_bench_codec_bench_LDADD = $(klamm_libs)
