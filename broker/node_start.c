@@ -43,11 +43,22 @@ static int resolve(const char *host, char *ret_numeric, size_t size, struct erro
 	return r ? error_set(err, ERR_CONFIG, "listeners: the host %s cannot be resolved: %s", host, gai_strerror(r)) : 0;
 }
 
+/*
+ * Where the operator does not set a receive buffer, the system's own sizing stands: Kafka's default of 100 KB has a producer's megabyte
+ * come in by a dozen wake-ups.
+ */
+static int receive_buffer_bytes(const struct broker_config *config)
+{
+	struct slice set = broker_config_layer(config, CONFIG_FILE, SLICE_LITERAL("socket.receive.buffer.bytes"));
+
+	return slice_is_null(set) ? -1 : config->socket_receive_buffer_bytes;
+}
+
 static int open_one(struct node *node, const struct listener_spec *spec, struct listener *listener, struct error *err)
 {
 	struct listener_options options = {
 		.backlog = node->config->socket_listen_backlog_size,
-		.receive_buffer_bytes = node->config->socket_receive_buffer_bytes,
+		.receive_buffer_bytes = receive_buffer_bytes(node->config),
 		.send_buffer_bytes = node->config->socket_send_buffer_bytes,
 	};
 	struct listener_info info = {

@@ -597,7 +597,7 @@ static const struct config_row rows[] = {
 	ROW("socket.listen.backlog.size", INT, "50", AT_LEAST(1), MEDIUM, STATIC, FIELD(socket_listen_backlog_size),
 	    "Connections that may wait to be accepted."),
 	ROW("socket.receive.buffer.bytes", INT, "102400", ANY, HIGH, STATIC, FIELD(socket_receive_buffer_bytes),
-	    "Receive buffer of client sockets; -1 leaves it to the system."),
+	    "Receive buffer of client sockets; -1 leaves it to the system, and so does a key that is not set."),
 	ROW("socket.request.max.bytes", INT, "104857600", AT_LEAST(1), HIGH, STATIC, FIELD(socket_request_max_bytes),
 	    "Largest request that is taken."),
 	ROW("socket.send.buffer.bytes", INT, "102400", ANY, HIGH, STATIC, FIELD(socket_send_buffer_bytes),
