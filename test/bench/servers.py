@@ -209,10 +209,14 @@ class Klamm(Cluster):
 
 
 class Folder:
-    """A temporary folder; KLAMM_BENCH_KEEP=1 keeps it."""
+    """
+    A temporary folder; KLAMM_BENCH_KEEP=1 keeps it. removed_last: it goes when all is measured, since ext4 finds room for new files
+    slowly for minutes after many were deleted.
+    """
+    left = []
 
-    def __init__(self, top):
-        self.path = tempfile.mkdtemp(prefix='klamm-bench-', dir=top)
+    def __init__(self, top, removed_last=False):
+        self.path, self.removed_last = tempfile.mkdtemp(prefix='klamm-bench-', dir=top), removed_last
 
     def __enter__(self):
         return self.path
@@ -220,5 +224,12 @@ class Folder:
     def __exit__(self, *exception):
         if os.environ.get('KLAMM_BENCH_KEEP'):
             print('kept: ' + self.path)
+        elif self.removed_last:
+            Folder.left.append(self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+
+    @staticmethod
+    def remove_left():
+        while Folder.left:
+            shutil.rmtree(Folder.left.pop(), ignore_errors=True)
