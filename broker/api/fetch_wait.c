@@ -10,6 +10,8 @@
  *
  * A group is quiet when it never watched, when its `woken` is home and no `stop` was sent, or when its `stop` is home again (a
  * `woken` that crossed it came in before, mailboxes keep the order). Only when all are quiet may the request's memory go.
+ * The group of the request's own shard is told to watch and to stop by calls; only its `woken` is a message, since what it is sent from
+ * (an append) may not be interrupted by an answer.
  */
 #include "broker/api/fetch_internal.h"
 
@@ -171,6 +173,19 @@ static void on_stop_at_owner(struct message *message)
 	worker_post(&group->fetch->scatter.shard->worker, &group->stop);
 }
 
+static void stop_group(struct fetch_group *group)
+{
+	if (group->scatter->owner != group->fetch->scatter.shard) {
+		group->stop_sent = true;
+		group->stop.run = on_stop_at_owner;
+		worker_post(&group->scatter->owner->worker, &group->stop);
+	} else if (group->watching) {
+		stop_watching(group);
+		group->watched = false;
+	}
+	/* Else our own group's `woken` is in our mailbox: it is quiet when that has come. */
+}
+
 /* Calls all watches off; the answer follows when the last owner has said so. */
 static void end_waiting(struct fetch *fetch)
 {
@@ -178,15 +193,9 @@ static void end_waiting(struct fetch *fetch)
 		return;
 	fetch->ending = true;
 	fetch->scatter.request->on_gone = NULL;
-	for (int i = 0; i < fetch->scatter.shard->n_shards; i++) {
-		struct fetch_group *group = &fetch->groups[i];
-
-		if (!group->watched)
-			continue;
-		group->stop_sent = true;
-		group->stop.run = on_stop_at_owner;
-		worker_post(&group->scatter->owner->worker, &group->stop);
-	}
+	for (int i = 0; i < fetch->scatter.shard->n_shards; i++)
+		if (fetch->groups[i].watched)
+			stop_group(&fetch->groups[i]);
 	end_if_quiet(fetch);
 }
 
@@ -198,7 +207,10 @@ static void on_woken(struct message *message)
 	if (group->stop_sent)
 		return;
 	group->watched = false;
-	end_waiting(group->fetch);
+	if (group->fetch->ending)
+		end_if_quiet(group->fetch);
+	else
+		end_waiting(group->fetch);
 }
 
 static void on_time_up(struct timer *timer)
@@ -248,7 +260,10 @@ static void wait_for_more(struct fetch *fetch)
 		group->others_bytes = total - group->bytes;
 		group->woken.run = on_woken;
 		group->watch.run = on_watch_asked;
-		worker_post(&group->scatter->owner->worker, &group->watch);
+		if (group->scatter->owner == fetch->scatter.shard)
+			start_watching(group);
+		else
+			worker_post(&group->scatter->owner->worker, &group->watch);
 	}
 }
 
