@@ -2,6 +2,7 @@
  * Broker nodes; see json_broker.h. Version 5 as Kafka writes it:
  * {"features":{},"listener_security_protocol_map":{"A":"PLAINTEXT"},"endpoints":["A://h:1"],"rack":"r","jmx_port":-1,"port":1,
  *  "host":"h","version":5,"timestamp":"ms"}
+ * and behind that, of ours only: ,"klamm":"0.1","klamm_start":"clean","klamm_previous":77
  */
 #include "zk/json_broker.h"
 
@@ -89,6 +90,36 @@ static int endpoint_of_host(const struct json_reader *reader, struct broker_znod
 	return 0;
 }
 
+static const char *const start_names[] = {
+	[BROKER_START_CLEAN] = "clean",
+	[BROKER_START_PROCESS_CRASH] = "process_crash",
+	[BROKER_START_UNCLEAN] = "unclean",
+	[BROKER_START_DISK_NEW] = "disk_new",
+};
+
+/* A word that is not known here is of a later version: the worst is assumed. */
+static enum broker_start start_of(struct slice name)
+{
+	if (!name.data)
+		return BROKER_START_UNSAID;
+	for (size_t i = BROKER_START_CLEAN; i < sizeof start_names / sizeof start_names[0]; i++)
+		if (slice_is_text(name, start_names[i]))
+			return (enum broker_start)i;
+	return BROKER_START_DISK_NEW;
+}
+
+static int decode_start(const struct json_reader *reader, struct broker_znode *broker)
+{
+	struct slice name;
+	int rc = json_want_text(reader, reader->root, "klamm_start", &name);
+
+	if (rc == 0)
+		rc = json_want_i64(reader, reader->root, "klamm_previous", -1, INT64_MAX, -1, &broker->previous_epoch);
+	if (rc == 0)
+		broker->start = start_of(name);
+	return rc;
+}
+
 static int decode_broker(const struct json_reader *reader, struct broker_znode *broker)
 {
 	const json_t *root = reader->root;
@@ -108,6 +139,8 @@ static int decode_broker(const struct json_reader *reader, struct broker_znode *
 		rc = json_want_text(reader, root, "rack", &broker->rack);
 	if (rc == 0)
 		rc = json_want_text(reader, root, "klamm", &broker->klamm);
+	if (rc == 0)
+		rc = decode_start(reader, broker);
 	if (rc != 0)
 		return rc;
 	broker->port = (int32_t)port;
@@ -149,6 +182,23 @@ static void put_protocols(struct json_writer *writer, const struct broker_znode 
 	}
 }
 
+/* The keys of ours. */
+static void put_facts(struct json_writer *writer, const struct broker_znode *broker)
+{
+	if (broker->klamm.data) {
+		json_put_raw(writer, ",\"klamm\":");
+		json_put_text(writer, broker->klamm);
+	}
+	if (broker->start == BROKER_START_UNSAID)
+		return;
+	json_put_raw(writer, ",\"klamm_start\":");
+	json_put_text(writer, slice_of_text(start_names[broker->start]));
+	if (broker->previous_epoch < 0)
+		return;
+	json_put_raw(writer, ",\"klamm_previous\":");
+	json_put_i64(writer, broker->previous_epoch);
+}
+
 struct slice broker_znode_encode(struct arena *arena, const struct broker_znode *broker)
 {
 	struct json_writer writer;
@@ -175,10 +225,7 @@ struct slice broker_znode_encode(struct arena *arena, const struct broker_znode 
 	json_put_raw(&writer, ",\"version\":5,\"timestamp\":\"");
 	json_put_i64(&writer, broker->timestamp_ms);
 	json_put_raw(&writer, "\"");
-	if (broker->klamm.data) {
-		json_put_raw(&writer, ",\"klamm\":");
-		json_put_text(&writer, broker->klamm);
-	}
+	put_facts(&writer, broker);
 	json_put_raw(&writer, "}");
 	return json_writer_end(&writer);
 }

@@ -16,6 +16,15 @@ struct broker_endpoint {
 	int32_t port;
 };
 
+/* What a broker's disks held when it started (D9): what its replicas may still be trusted with. */
+enum broker_start {
+	BROKER_START_UNSAID,        /* the key is absent: a broker of others */
+	BROKER_START_CLEAN,         /* the stop before was clean: everything is there */
+	BROKER_START_PROCESS_CRASH, /* the process died, the machine did not: the page cache survived, everything is there */
+	BROKER_START_UNCLEAN,       /* the machine died, or nobody knows: logs may have lost their tails */
+	BROKER_START_DISK_NEW,      /* a log dir is empty or not the one it was */
+};
+
 struct broker_znode {
 	struct slice host; /* null = none: the first PLAINTEXT endpoint, for the oldest readers */
 	int32_t port;      /* -1 = none */
@@ -26,6 +35,8 @@ struct broker_znode {
 	int32_t n_endpoints;
 	/* The mark of a Klamm broker and its own facts; null on brokers of others, who ignore the key. */
 	struct slice klamm; /* a free text, e.g. "0.1.0" */
+	enum broker_start start;
+	int64_t previous_epoch; /* the broker epoch before this start; -1 = none, or not known */
 };
 
 /* path is for the error text only. Texts lie in the arena. ERR_CORRUPT with err filled. */

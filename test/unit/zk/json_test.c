@@ -105,6 +105,42 @@ START_TEST(brokers_of_all_versions_are_read)
 }
 END_TEST
 
+START_TEST(what_a_broker_says_of_its_start_comes_back)
+{
+	static const char node[] = "{\"features\":{},\"listener_security_protocol_map\":{\"A\":\"PLAINTEXT\"},\"endpoints\":[\"A://h:1\"],"
+				   "\"jmx_port\":-1,\"port\":1,\"host\":\"h\",\"version\":5,\"timestamp\":\"7\",\"klamm\":\"0.1 A\"";
+	static const struct {
+		const char *end;
+		enum broker_start start;
+		int64_t previous;
+	} cases[] = {
+		{"}", BROKER_START_UNSAID, -1},
+		{",\"klamm_start\":\"clean\",\"klamm_previous\":77}", BROKER_START_CLEAN, 77},
+		{",\"klamm_start\":\"process_crash\",\"klamm_previous\":8589934592}", BROKER_START_PROCESS_CRASH, INT64_C(8589934592)},
+		{",\"klamm_start\":\"unclean\"}", BROKER_START_UNCLEAN, -1},
+		{",\"klamm_start\":\"disk_new\"}", BROKER_START_DISK_NEW, -1},
+	};
+	struct broker_znode broker;
+	struct arena arena;
+
+	arena_init(&arena);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *text = arena_printf(&arena, "%s%s", node, cases[i].end);
+
+		ck_assert_int_eq(broker_znode_decode(&arena, "/b", slice_of_text(text), &broker, NULL), 0);
+		ck_assert_int_eq(broker.start, cases[i].start);
+		ck_assert_int_eq(broker.previous_epoch, cases[i].previous);
+		assert_slice(broker_znode_encode(&arena, &broker), text);
+	}
+	/* A word of a later version promises nothing. */
+	ck_assert_int_eq(broker_znode_decode(&arena, "/b", slice_of_text(arena_printf(&arena, "%s,\"klamm_start\":\"odd\"}", node)),
+					     &broker, NULL),
+			 0);
+	ck_assert_int_eq(broker.start, BROKER_START_DISK_NEW);
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(a_broker_of_ours_is_written_with_rack_and_mark)
 {
 	struct broker_endpoint endpoints[] = {{T("A"), T("SSL"), T("::1"), 1}, {T("B"), T("PLAINTEXT"), T("h\"x"), 2}};
@@ -392,6 +428,6 @@ START_TEST(ten_thousand_partitions_are_quick)
 END_TEST
 
 UNIT_MAIN("zk/json", every_node_of_a_real_cluster_is_read_and_written_to_the_byte, brokers_of_all_versions_are_read,
-	  a_broker_of_ours_is_written_with_rack_and_mark, topics_of_all_versions_are_read_in_order,
+	  what_a_broker_says_of_its_start_comes_back, a_broker_of_ours_is_written_with_rack_and_mark, topics_of_all_versions_are_read_in_order,
 	  our_keys_of_a_partition_state_are_kept, the_rest_of_the_families_keep_their_meaning,
 	  nonsense_is_refused_with_path_and_reason, deep_and_binary_nodes_are_refused, ten_thousand_partitions_are_quick)
