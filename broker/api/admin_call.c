@@ -11,7 +11,6 @@ struct topics_context admin_call_context(struct request *request)
 	struct uuid chance = uuid_random();
 	struct topics_context context = {.view = shard->view,
 					 .config = shard->config,
-					 .replication_factor_max = REPLICATION_FACTOR_MAX,
 					 .arena = &request->arena};
 
 	memcpy(&context.seed, chance.bytes, sizeof context.seed);

@@ -84,12 +84,6 @@ static int16_t check_replication(struct planner *planner, int replication_factor
 		return refuse(message, KAFKA_INVALID_REPLICATION_FACTOR,
 			      arena_printf(planner->arena, "Replication factor: %d larger than the limit of %d.", replication_factor,
 					   LIMIT_REPLICAS));
-	if (replication_factor > planner->context->replication_factor_max)
-		return refuse(message, KAFKA_INVALID_REPLICATION_FACTOR,
-			      arena_printf(planner->arena,
-					   "Replication factor: %d larger than what this version of Klamm can serve: %d. Partitions are "
-					   "not replicated yet.",
-					   replication_factor, planner->context->replication_factor_max));
 	return 0;
 }
 

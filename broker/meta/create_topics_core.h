@@ -1,8 +1,7 @@
 /*
  * Decides on CreateTopics, CreatePartitions and DeleteTopics: from the request and the view to an error, or to a plan that the shell
- * writes to ZooKeeper. Checks, their order and their texts are those of a Kafka 3.9 broker, but for two: broker ids of a manual
- * assignment are checked (Kafka makes a topic that nobody can delete), and a replication factor above `replication_factor_max` is
- * refused.
+ * writes to ZooKeeper. Checks, their order and their texts are those of a Kafka 3.9 broker, but for one: broker ids of a manual
+ * assignment are checked (Kafka makes a topic that nobody can delete).
  *
  * Pure: borrowed inputs, results in the arena; chance comes in as `seed`.
  */
@@ -14,9 +13,6 @@
 #include "broker/meta/view.h"
 #include "common/arena.h"
 #include "common/config_table.h"
-
-/* The largest replication factor that this build can serve: partitions are not replicated yet. */
-#define REPLICATION_FACTOR_MAX 1
 
 struct manual_assignment {
 	int32_t partition; /* unused by CreatePartitions, where they come in order */
@@ -38,7 +34,6 @@ struct create_topic_wish {
 struct topics_context {
 	const struct view *view;
 	const struct broker_config *config;
-	int16_t replication_factor_max; /* REPLICATION_FACTOR_MAX */
 	uint64_t seed;
 	struct arena *arena;
 };

@@ -50,7 +50,7 @@ static void setup(void)
 	ck_assert_int_eq(view_apply(empty, &delta, &view), 0);
 	view_release(empty);
 	broker = load("num.partitions=4\n");
-	context = (struct topics_context){view, broker, 2, 42, &arena};
+	context = (struct topics_context){view, broker, 42, &arena};
 }
 
 static void teardown(void)
@@ -137,13 +137,24 @@ START_TEST(refusals_of_create_topics_are_kafkas)
 }
 END_TEST
 
-START_TEST(replication_is_refused_until_it_exists)
+START_TEST(the_replication_factor_left_open_is_the_brokers_default)
 {
+	struct create_topic_plan plan;
+
 	setup();
-	context.replication_factor_max = REPLICATION_FACTOR_MAX;
-	refused(wish("t", 1, 2), KAFKA_INVALID_REPLICATION_FACTOR,
-		"Replication factor: 2 larger than what this version of Klamm can serve: 1. Partitions are not replicated yet.");
-	ck_assert_int_eq(create(wish("t", 1, 1)).error, 0);
+	broker_config_release(broker);
+	context.config = broker = load("default.replication.factor=2\n");
+	plan = create(wish("t", 3, -1));
+	ck_assert_int_eq(plan.error, 0);
+	ck_assert_int_eq(plan.assignment.replication_factor, 2);
+	for (int32_t p = 0; p < 3; p++) {
+		const int32_t *replicas = assignment_replicas(&plan.assignment, p);
+
+		ck_assert_int_eq(replicas[0] + replicas[1], 3);
+	}
+	broker_config_release(broker);
+	context.config = broker = load("default.replication.factor=3\n");
+	refused(wish("t", 3, -1), KAFKA_INVALID_REPLICATION_FACTOR, "Replication factor: 3 larger than available brokers: 2.");
 	teardown();
 }
 END_TEST
@@ -324,6 +335,6 @@ START_TEST(topics_are_deleted_by_name_or_id)
 END_TEST
 
 UNIT_MAIN("broker/meta/create_topics_core", a_topic_is_planned_with_defaults, refusals_of_create_topics_are_kafkas,
-	  replication_is_refused_until_it_exists, manual_assignments_are_checked, names_that_stand_twice_are_refused_each,
+	  the_replication_factor_left_open_is_the_brokers_default, manual_assignments_are_checked, names_that_stand_twice_are_refused_each,
 	  a_request_is_bounded, partitions_go_on_from_the_first_replica, refusals_of_create_partitions_are_kafkas,
 	  topics_are_deleted_by_name_or_id)
