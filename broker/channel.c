@@ -9,48 +9,10 @@
 /* A state message of ten thousand partitions is about 1 MB. */
 #define PAYLOAD_BYTES_MAX (64 << 20)
 
-void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
-		  struct budget *budget, const struct channel_port *port)
-{
-	*channel = (struct channel){
-		.membership = membership,
-		.replicas = replicas,
-		.hub = hub,
-		.budget = budget,
-		.port = *port,
-		.controller_epoch = -1,
-		.view = view_new_empty(),
-	};
-	view_messages_init(&channel->gathering);
-}
+/* ---- to the controller ---- */
 
-void channel_drop(struct channel *channel)
-{
-	if (channel->peer) {
-		peer_free(channel->peer);
-		channel->peer = NULL;
-	}
-	replicas_forget(channel->replicas, channel);
-	channel->snapshot_asked = false;
-	view_messages_fini(&channel->gathering);
-}
-
-void channel_close(struct channel *channel)
-{
-	channel->closing = true;
-	channel_drop(channel);
-}
-
-void channel_fini(struct channel *channel)
-{
-	channel_drop(channel);
-	view_release(channel->view);
-}
-
-/* ---- answers ---- */
-
-/* Results may be long: they travel as the payload of their frame. */
-static void send_message(struct channel *channel, enum frame_type type, const ProtobufCMessage *message)
+/* What may be long travels as the payload of its frame. */
+static void send_payload(struct channel *channel, enum frame_type type, const ProtobufCMessage *message)
 {
 	struct buf *buf;
 	size_t len;
@@ -63,6 +25,64 @@ static void send_message(struct channel *channel, enum frame_type type, const Pr
 	peer_send_buf(channel->peer, (uint8_t)type, SLICE_LITERAL(""), buf, buf_slice(buf));
 	buf_release(buf);
 }
+
+static void send_proposals(void *ctx, const Klamm__IsrProposals *proposals)
+{
+	send_payload(ctx, FRAME_ISR_PROPOSALS, &proposals->base);
+}
+
+/* ---- life ---- */
+
+void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
+		  struct budget *budget, const struct channel_port *port)
+{
+	struct isr_line_port isr_line_port = {channel, send_proposals};
+
+	*channel = (struct channel){
+		.membership = membership,
+		.replicas = replicas,
+		.hub = hub,
+		.budget = budget,
+		.port = *port,
+		.controller_epoch = -1,
+		.view = view_new_empty(),
+	};
+	view_messages_init(&channel->gathering);
+	isr_line_init(&channel->isr_line, hub, &isr_line_port);
+}
+
+void channel_drop(struct channel *channel)
+{
+	if (channel->peer) {
+		peer_free(channel->peer);
+		channel->peer = NULL;
+	}
+	replicas_forget(channel->replicas, channel);
+	channel->snapshot_asked = false;
+	view_messages_fini(&channel->gathering);
+	isr_line_down(&channel->isr_line);
+}
+
+void channel_lose(struct channel *channel)
+{
+	channel_drop(channel);
+	isr_line_forget(&channel->isr_line);
+}
+
+void channel_close(struct channel *channel)
+{
+	channel->closing = true;
+	channel_drop(channel);
+}
+
+void channel_fini(struct channel *channel)
+{
+	channel_drop(channel);
+	isr_line_fini(&channel->isr_line);
+	view_release(channel->view);
+}
+
+/* ---- answers ---- */
 
 static void send_results(void *ctx, int64_t request, const struct replica_error *errors, int n_errors)
 {
@@ -81,7 +101,7 @@ static void send_results(void *ctx, int64_t request, const struct replica_error 
 	results.request = request;
 	results.errors = pointers;
 	results.n_errors = (size_t)n_errors;
-	send_message(channel, FRAME_REPLICA_RESULTS, &results.base);
+	send_payload(channel, FRAME_REPLICA_RESULTS, &results.base);
 	free(pointers);
 	free(list);
 }
@@ -92,7 +112,7 @@ static void refuse_order(struct channel *channel, int64_t request, int16_t error
 
 	results.request = request;
 	results.error = error;
-	send_message(channel, FRAME_REPLICA_RESULTS, &results.base);
+	send_payload(channel, FRAME_REPLICA_RESULTS, &results.base);
 }
 
 static void ask_for_snapshot(struct channel *channel)
@@ -220,6 +240,8 @@ static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame
 		return on_states(channel, frame->payload);
 	case FRAME_STOP_REPLICAS:
 		return on_stop(channel, frame->payload);
+	case FRAME_ISR_ANSWERS:
+		return isr_line_answers(&channel->isr_line, frame->payload);
 	default:
 		/* A newer controller may know frames that we do not. */
 		trace_limited(TRACE_WARN, "channel", "frame of unknown type %d from the controller is ignored", frame->type);
@@ -254,5 +276,6 @@ void channel_adopt(struct channel *channel, const struct detached *detached, int
 	channel->controller_id = controller_id;
 	channel->controller_epoch = controller_epoch;
 	channel->peer = peer_adopt(&setup, detached);
+	isr_line_up(&channel->isr_line, channel->membership->broker_epoch);
 	trace_info("channel", "controller %d, epoch %d, is connected from %s", controller_id, controller_epoch, peer_address(channel->peer));
 }

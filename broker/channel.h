@@ -7,6 +7,7 @@
  *     hub     VIEW              -> the next view, posted to every shard          (a gap: VIEW_GAP back)
  *             PARTITION_STATES  -> replicas_apply -> REPLICA_RESULTS back
  *             STOP_REPLICAS     -> replicas_stop  -> REPLICA_RESULTS back
+ *             ISR_PROPOSALS out, ISR_ANSWERS in   (broker/isr_line.h)
  *
  * Every frame is judged by its epochs (D1): a lower controller epoch than the highest seen is STALE_CONTROLLER_EPOCH, another broker
  * epoch than our own STALE_BROKER_EPOCH. Without a controller the broker serves on with the view it has.
@@ -14,6 +15,7 @@
 #ifndef KLAMM_BROKER_CHANNEL_H
 #define KLAMM_BROKER_CHANNEL_H
 
+#include "broker/isr_line.h"
 #include "broker/membership.h"
 #include "broker/meta/view.h"
 #include "broker/net/peer.h"
@@ -37,6 +39,7 @@ struct channel {
 	int32_t controller_id;
 	struct view *view;         /* the newest; never NULL */
 	struct view_messages gathering;
+	struct isr_line isr_line;
 	bool snapshot_asked; /* and has not come */
 	bool closing;
 };
@@ -44,8 +47,11 @@ struct channel {
 void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
 		  struct budget *budget, const struct channel_port *port);
 
-/* Drops the connection (session lost, stop): orders at work are carried out, their answers are not sent. */
+/* Drops the connection: orders at work are carried out, their answers are not sent. */
 void channel_drop(struct channel *channel);
+
+/* The session is lost, and this incarnation with it: the same, and what its leaders have asked for is forgotten. */
+void channel_lose(struct channel *channel);
 
 /* No Hello is accepted any more. */
 void channel_close(struct channel *channel);

@@ -176,7 +176,11 @@ static void on_welcome(struct timer *timer)
 static int start_workers(struct node *node)
 {
 	for (int i = 0; i < node->n_shards; i++) {
-		int r = worker_start(&node->shards[i]->worker);
+		int r;
+
+		node->shards[i]->lease = zk_session_lease(node->membership.zk);
+		node->shards[i]->isr = &node->channel.isr_line.port;
+		r = worker_start(&node->shards[i]->worker);
 
 		if (r)
 			return r;
@@ -247,10 +251,42 @@ static void on_cluster_id(void *ctx, struct slice id)
 		store_load(&node->store, on_loaded, node);
 }
 
+/* A word about the session, from the hub to each shard. */
+struct session_post {
+	struct message message;
+	struct shard *shard;
+	int64_t session_ms; /* of the one that has begun; 0: it is lost */
+};
+
+static void on_session_post(struct message *message)
+{
+	struct session_post *post = CONTAINER_OF(message, struct session_post, message);
+
+	if (post->session_ms)
+		shard_set_session(post->shard, post->session_ms);
+	else
+		shard_resign_all(post->shard);
+	free(post);
+}
+
+static void post_session(struct node *node, int64_t session_ms)
+{
+	for (int i = 0; i < node->n_shards; i++) {
+		struct session_post *post = NEW(struct session_post);
+
+		post->shard = node->shards[i];
+		post->session_ms = session_ms;
+		post->message.run = on_session_post;
+		worker_post(&node->shards[i]->worker, &post->message);
+	}
+}
+
 static void on_registered(void *ctx, int64_t broker_epoch)
 {
 	struct node *node = ctx;
 
+	if (node->phase == NODE_RUNNING)
+		post_session(node, zk_session_timeout_ms(node->membership.zk));
 	if (store_set_broker_epoch(&node->store, broker_epoch))
 		store_check_failures(&node->store);
 	if (node->announced)
@@ -262,33 +298,15 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 	trace_info("node", "[KafkaServer id=%d] started (Klamm)", node->config->broker_id);
 }
 
-struct resignation {
-	struct message message;
-	struct shard *shard;
-};
-
-static void on_resign(struct message *message)
-{
-	struct resignation *resignation = CONTAINER_OF(message, struct resignation, message);
-
-	shard_resign_all(resignation->shard);
-	free(resignation);
-}
-
 /* The session has expired: the controller counts us as dead, and so leaderships end here, too (D6). */
 static void on_lost(void *ctx)
 {
 	struct node *node = ctx;
 
-	channel_drop(&node->channel);
+	channel_lose(&node->channel);
 	replicas_abandon(&node->replicas);
-	for (int i = 0; node->phase == NODE_RUNNING && i < node->n_shards; i++) {
-		struct resignation *resignation = NEW(struct resignation);
-
-		resignation->shard = node->shards[i];
-		resignation->message.run = on_resign;
-		worker_post(&node->shards[i]->worker, &resignation->message);
-	}
+	if (node->phase == NODE_RUNNING)
+		post_session(node, 0);
 }
 
 static void on_session(void *ctx, struct zk_session *zk)

@@ -1,6 +1,7 @@
 # Sources and unit tests of broker/replica/ (see ../../Makefile.am for the lists).
 klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_check.c broker/replica/partition_internal.h \
+	broker/replica/isr_port.h broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
 	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
 	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h \
@@ -35,6 +36,11 @@ test_unit_broker_replica_replica_follower_core_test_LDADD = $(unit_libs)
 
 EXTRA_DIST += broker/replica/README.md
 
+partition_fixture = test/unit/broker/replica/partition_fixture.h
 unit_tests += test/unit/broker/replica/partition_test
-test_unit_broker_replica_partition_test_SOURCES = test/unit/broker/replica/partition_test.c
+test_unit_broker_replica_partition_test_SOURCES = test/unit/broker/replica/partition_test.c $(partition_fixture)
 test_unit_broker_replica_partition_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/partition_isr_test
+test_unit_broker_replica_partition_isr_test_SOURCES = test/unit/broker/replica/partition_isr_test.c $(partition_fixture)
+test_unit_broker_replica_partition_isr_test_LDADD = $(unit_libs)

@@ -235,6 +235,7 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	} else {
 		replica_core_init(&partition->core, shard->config->broker_id, 0, 0, 0, 0);
 	}
+	partition_isr_init(partition);
 	shard_add(shard, partition);
 	return partition;
 }
@@ -244,6 +245,7 @@ void partition_close(struct partition *partition, bool erase, struct partition_c
 	/* Out of the shard first: who is fired must not find it again and wait for it. */
 	shard_remove(partition->shard, partition);
 	partition_resign(partition);
+	partition_isr_fini(partition);
 	/* Jobs on the disk thread read the log and the batch: what they use stays until they are back. */
 	partition->closing = true;
 	partition->erase = erase;
@@ -297,14 +299,11 @@ static void set_batch_rules(struct batch_rules *rules, const struct topic_config
 		rules->level = config->compression_zstd_level;
 }
 
-struct replica_now partition_now(void)
+void partition_carry_out(struct partition *partition, const struct replica_now *now, const struct replica_actions *actions)
 {
-	return (struct replica_now){clock_ms(), INT64_MAX};
-}
-
-/* What the core asks for: parked appends end, watches fire. */
-static void carry_out(struct partition *partition, const struct replica_actions *actions)
-{
+	/* First, since whoever is called back below may end this leadership. */
+	if (actions->propose)
+		partition_isr_propose(partition, now);
 	if (actions->high_watermark_moved || partition->core.high_watermark != log_high_watermark(partition->log)) {
 		log_set_high_watermark(partition->log, partition->core.high_watermark);
 		partition_end_parked(partition, 0);
@@ -312,19 +311,20 @@ static void carry_out(struct partition *partition, const struct replica_actions 
 	}
 	if (actions->acks_failed)
 		partition_end_parked(partition, KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+	partition_wait(partition, now);
 }
 
 void partition_configure(struct partition *partition, const struct topic_config *config)
 {
 	const struct broker_config *broker = partition->shard->config;
-	struct replica_now now = partition_now();
+	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
 	struct replica_rules rules = {
 		.durable_counts = config->durability == TOPIC_FSYNC_ISR,
 		.unclean_allowed = config->unclean_leader_election_enable,
 		.min_isr = config->min_insync_replicas,
 		.lag_ms_max = broker->replica_lag_time_max_ms,
-		.session_ms = broker->zookeeper_session_timeout_ms,
+		.session_ms = partition->shard->session_ms,
 	};
 
 	if (partition->state == PARTITION_FAILED)
@@ -333,7 +333,7 @@ void partition_configure(struct partition *partition, const struct topic_config 
 	set_batch_rules(&partition->rules, config);
 	partition->delete_allowed = config->cleanup_delete;
 	replica_core_configure(&partition->core, &now, &rules, &actions);
-	carry_out(partition, &actions);
+	partition_carry_out(partition, &now, &actions);
 	partition_flush_if_due(partition, clock_wall_ms());
 }
 
@@ -349,7 +349,7 @@ static void make_room(struct partition *partition, const struct replica_state *s
 
 int16_t partition_become(struct partition *partition, const struct replica_state *state)
 {
-	struct replica_now now = partition_now();
+	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
 	enum replica_change change;
 
@@ -368,7 +368,7 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
 	if (partition->core.role != REPLICA_LEADER)
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
-	carry_out(partition, &actions);
+	partition_carry_out(partition, &now, &actions);
 	partition_fire_watches(partition);
 	return 0;
 }
@@ -402,12 +402,12 @@ int16_t partition_log_failed(struct partition *partition, int error, const char 
 
 void partition_log_moved(struct partition *partition)
 {
-	struct replica_now now = partition_now();
+	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
 
 	replica_core_log_moved(&partition->core, &now, log_start_offset(partition->log), log_end_offset(partition->log),
 			       log_durable_end(partition->log), &actions);
-	carry_out(partition, &actions);
+	partition_carry_out(partition, &now, &actions);
 }
 
 void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t producer_expiration_ms)

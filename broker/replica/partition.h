@@ -46,6 +46,7 @@ struct partition {
 	bool delete_allowed;      /* cleanup.policy has delete */
 	struct disk_job flush;
 	bool flushing;
+	struct timer tick;        /* of the core (partition_isr.c) */
 	bool closing;             /* ends when the flush under way is done */
 	bool erase;               /* and its folder is renamed for deletion then */
 	struct partition_closing *closer; /* who is told then */
@@ -93,6 +94,13 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 
 /* Leadership ends until a controller confirms it. */
 void partition_resign(struct partition *partition);
+
+/* The controller's answer to a proposal of this leader; one that it does not wait for any more is dropped. */
+struct replica_isr_answer;
+void partition_isr_answered(struct partition *partition, const struct replica_isr_answer *answer);
+
+/* The time-out of the ZooKeeper session, as the server has granted it. */
+void partition_set_session(struct partition *partition, int64_t session_ms);
 
 /* Its log dir has failed (D10): nothing is acked any more. */
 void partition_fail(struct partition *partition);

@@ -203,7 +203,7 @@ void partition_append_checked(struct partition *partition, struct partition_appe
 
 int16_t partition_may_append(const struct partition *partition, const struct partition_append *append)
 {
-	struct replica_now now = partition_now();
+	struct replica_now now = partition_now(partition);
 
 	return partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, &now, append->acks);
 }

@@ -3,12 +3,16 @@
 #define KLAMM_BROKER_REPLICA_PARTITION_INTERNAL_H
 
 #include "broker/replica/partition.h"
+#include "broker/replica/replica_isr_core.h"
+
+/* The moment, for the core: now, and when the lease of the broker's session ends (S9). A session that is lost is told by shard_resign_all. */
+struct replica_now partition_now(const struct partition *partition);
 
 /*
- * The moment, for the core. A session that is lost ends leaderships by shard_resign_all; a leader whose ISR is itself alone hears all
- * of it (S9), so that no lease bounds it.
+ * After every call of the core: carries out what it asks for, and waits for its next moment. Callbacks run inside: what was looked at before
+ * may have changed after.
  */
-struct replica_now partition_now(void);
+void partition_carry_out(struct partition *partition, const struct replica_now *now, const struct replica_actions *actions);
 
 /* The log has new marks: takes them into the core, and ends what has waited for them. */
 void partition_log_moved(struct partition *partition);
@@ -24,6 +28,17 @@ void partition_flush_if_due(struct partition *partition, int64_t now_ms);
 
 /* Frees a closed partition whose last job on the disk thread is done. */
 void partition_closed(struct partition *partition);
+
+/* ---- time and ISR (partition_isr.c) ---- */
+
+void partition_isr_init(struct partition *partition);
+void partition_isr_fini(struct partition *partition);
+
+/* Sets the timer to the core's next moment, unless it fires before that. */
+void partition_wait(struct partition *partition, const struct replica_now *now);
+
+/* Sends the core's proposal on its way. */
+void partition_isr_propose(struct partition *partition, const struct replica_now *now);
 
 /* ---- appends ---- */
 

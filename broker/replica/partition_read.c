@@ -6,7 +6,7 @@
 
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch)
 {
-	struct replica_now now = partition_now();
+	struct replica_now now = partition_now(partition);
 
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;

@@ -67,6 +67,7 @@ int shard_init(struct shard *shard, int index, int n_shards, struct shard **all,
 	if (r)
 		return r;
 	shard->config = broker_config_retain(config);
+	shard->session_ms = config->zookeeper_session_timeout_ms;
 	shard->view = view_new_empty();
 	shard->codecs = codec_context_new();
 	fetch_sessions_init(&shard->fetch_sessions, (config->max_incremental_fetch_session_cache_slots + n_shards - 1) / n_shards, index,
@@ -172,6 +173,15 @@ void shard_set_view(struct shard *shard, struct view *view, const struct broker_
 	arena_fini(&arena);
 	view_release(old_view);
 	broker_config_release(old_config);
+}
+
+void shard_set_session(struct shard *shard, int64_t session_ms)
+{
+	struct partition *partition, *next;
+
+	shard->session_ms = session_ms;
+	HASH_ITER(hh, shard->partitions, partition, next)
+		partition_set_session(partition, session_ms);
 }
 
 void shard_resign_all(struct shard *shard)

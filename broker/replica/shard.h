@@ -16,11 +16,13 @@
 #include "broker/meta/topic_config.h"
 #include "broker/meta/view.h"
 #include "broker/replica/fetch_session.h"
+#include "broker/replica/isr_port.h"
 #include "broker/rt/loop.h"
 #include "broker/rt/worker.h"
 #include "common/memory.h"
 #include "common/uuid.h"
 #include "proto/record/codec.h"
+#include "zk/lease.h"
 
 struct partition;
 struct admin;
@@ -31,6 +33,9 @@ struct shard {
 	int n_shards;
 	struct shard **all;                  /* by index; constant while workers run */
 	struct worker *hub;
+	const struct lease *lease;           /* of the broker's session; NULL: nothing bounds leaderships (no ZooKeeper: a test) */
+	int64_t session_ms;                  /* its time-out */
+	const struct isr_port *isr;          /* NULL: no way to a controller */
 	struct admin *admin;                 /* the hub's: only messages to hub may use it (broker/meta/admin.h) */
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */
@@ -74,6 +79,9 @@ void shard_set_view(struct shard *shard, struct view *view, const struct broker_
 
 /* On the owner: the effective configuration of a topic by the shard's view; its text lies in the arena and the view. */
 void shard_topic_config(const struct shard *shard, const struct uuid *topic_id, struct arena *arena, struct topic_config *ret_config);
+
+/* On the owner: the time-out of the session that has begun. */
+void shard_set_session(struct shard *shard, int64_t session_ms);
 
 /* On the owner: every leadership ends until a controller confirms it (session lost). */
 void shard_resign_all(struct shard *shard);
