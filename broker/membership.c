@@ -54,7 +54,7 @@ static void cluster_id_known(struct membership *membership, struct slice id)
 		fail(membership, &err);
 		return;
 	}
-	if (membership->znode)
+	if (membership->wants_node)
 		do_register(membership);
 }
 
@@ -232,32 +232,58 @@ static void do_register(struct membership *membership)
 	struct zk_ephemeral_config config = {
 		.path = zk_path_broker(&membership->arena, membership->config->broker_id),
 		.label = arena_printf(&membership->arena, "broker id %d", membership->config->broker_id),
-		.data = slice_of_text(membership->znode),
+		.data = broker_znode_encode(&membership->arena, &membership->node),
 	};
 
 	membership->registration = zk_ephemeral_register(membership->zk, &config, on_registered, membership);
 }
 
-void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints)
+static struct broker_endpoint *copy_endpoints(struct arena *arena, const struct broker_endpoint *endpoints, int n)
 {
-	struct broker_znode node = {
+	struct broker_endpoint *copy = arena_zalloc(arena, (size_t)n, sizeof *copy);
+
+	for (int i = 0; i < n; i++)
+		copy[i] = (struct broker_endpoint){
+			.listener = arena_copy(arena, endpoints[i].listener),
+			.protocol = arena_copy(arena, endpoints[i].protocol),
+			.host = arena_copy(arena, endpoints[i].host),
+			.port = endpoints[i].port,
+		};
+	return copy;
+}
+
+void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints, enum broker_start start,
+			 int64_t previous_epoch)
+{
+	struct arena *arena = &membership->node_arena;
+
+	membership->node = (struct broker_znode){
 		.jmx_port = -1,
 		.timestamp_ms = clock_wall_ms(),
 		.rack = slice_of_text(membership->config->broker_rack),
-		.endpoints = (struct broker_endpoint *)(uintptr_t)endpoints,
+		.endpoints = copy_endpoints(arena, endpoints, n_endpoints),
 		.n_endpoints = n_endpoints,
+		.start = start,
+		.previous_epoch = previous_epoch,
 	};
-	struct arena arena;
-
-	arena_init(&arena);
 	/* The mark of our kind, and the listener that controllers dial. */
-	node.klamm = slice_of_text(arena_printf(&arena, PACKAGE_VERSION " %.*s",
-						SLICE_ARGS(membership->config->listener_list.inter_broker->name)));
-	broker_znode_choose_host(&node);
-	membership->znode = memory_printf("%.*s", SLICE_ARGS(broker_znode_encode(&arena, &node)));
-	arena_fini(&arena);
+	membership->node.klamm = slice_of_text(
+		arena_printf(arena, PACKAGE_VERSION " %.*s", SLICE_ARGS(membership->config->listener_list.inter_broker->name)));
+	broker_znode_choose_host(&membership->node);
+	membership->wants_node = true;
 	if (membership->ready)
 		do_register(membership);
+}
+
+void membership_settle(struct membership *membership)
+{
+	membership->node.start = BROKER_START_CLEAN;
+	membership->settled = true;
+}
+
+bool membership_owes(const struct membership *membership)
+{
+	return membership->wants_node && !membership->settled;
 }
 
 /* ---- the session ---- */
@@ -269,6 +295,8 @@ static void session_lost(struct membership *membership)
 		zk_ephemeral_cancel(membership->registration);
 	membership->registration = NULL;
 	membership->ready = false;
+	if (membership->broker_epoch != BROKER_EPOCH_NONE)
+		membership->node.previous_epoch = membership->broker_epoch;
 	membership->broker_epoch = BROKER_EPOCH_NONE;
 	membership->port.on_lost(membership->port.ctx);
 }
@@ -318,6 +346,7 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 
 	*membership = (struct membership){.config = config, .port = *port, .broker_epoch = BROKER_EPOCH_NONE};
 	arena_init(&membership->arena);
+	arena_init(&membership->node_arena);
 	if (!slice_is_null(wanted_cluster_id))
 		membership->wanted_cluster_id = memory_printf("%.*s", SLICE_ARGS(wanted_cluster_id));
 	zk_loop_glue_init(&membership->glue, &hub->loop, &loop);
@@ -360,7 +389,7 @@ void membership_fini(struct membership *membership)
 	membership->zk = NULL;
 	zk_loop_glue_fini(&membership->glue);
 	arena_fini(&membership->arena);
+	arena_fini(&membership->node_arena);
 	free(membership->cluster_id);
 	free(membership->wanted_cluster_id);
-	free(membership->znode);
 }

@@ -6,6 +6,8 @@
  *     membership_register -> /brokers/ids/<id> -> on_registered(broker epoch)
  *     session lost -> on_lost -> connected anew -> the same again by itself -> on_registered(a new broker epoch)
  *
+ * Each registration says what the disks held at the start, and which incarnation was before it (D9), until the controller has taken that in.
+ *
  * Hub's thread. The broker epoch is the czxid of the node: one incarnation (KIP-380, D1). A node of a dead process with our id
  * is waited for up to a session time-out.
  */
@@ -43,7 +45,10 @@ struct membership {
 	struct zk_ephemeral *registration;
 	char *cluster_id;         /* NULL until known */
 	char *wanted_cluster_id;  /* what our log dirs were written under, for a ZooKeeper that has none; NULL: a new one */
-	char *znode;              /* JSON of our node; NULL until membership_register */
+	bool wants_node;          /* since membership_register */
+	struct broker_znode node; /* what our node says; its texts lie in node_arena */
+	struct arena node_arena;
+	bool settled;             /* the controller knows how this broker started */
 	int64_t broker_epoch;
 	bool ready;               /* persistent nodes and cluster id are there, in this session */
 	int n_open;               /* operations of the preparation under way */
@@ -56,8 +61,18 @@ struct membership {
 int membership_open(struct membership *membership, struct worker *hub, const struct broker_config *config, struct slice wanted_cluster_id,
 		    const struct membership_port *port, struct error *err);
 
-/* From now on this broker is registered in every session, with these endpoints. */
-void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints);
+/*
+ * From now on this broker is registered in every session, with these endpoints (copied). start, previous_epoch: what its disks held, and under
+ * which broker epoch they were written last.
+ */
+void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints, enum broker_start start,
+			 int64_t previous_epoch);
+
+/* The controller has taken in how this broker started: it need not be told again in later sessions of this process. */
+void membership_settle(struct membership *membership);
+
+/* It has not yet. */
+bool membership_owes(const struct membership *membership);
 
 /* One of our log dirs has failed: the controller is told by a notification node (kafka.md 2), so that leaders can move. */
 void membership_tell_dir_failure(struct membership *membership);

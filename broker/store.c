@@ -206,6 +206,50 @@ int store_set_broker_epoch(struct store *store, int64_t epoch)
 	return result;
 }
 
+static enum broker_start start_of(enum log_dir_stop stop)
+{
+	static const enum broker_start starts[] = {
+		[LOG_DIR_NEW] = BROKER_START_DISK_NEW,
+		[LOG_DIR_CLEAN] = BROKER_START_CLEAN,
+		[LOG_DIR_PROCESS_CRASH] = BROKER_START_PROCESS_CRASH,
+		[LOG_DIR_UNCLEAN] = BROKER_START_UNCLEAN,
+	};
+
+	return starts[stop];
+}
+
+enum broker_start store_start(const struct store *store, int64_t *ret_previous)
+{
+	enum broker_start worst = BROKER_START_CLEAN;
+
+	*ret_previous = -1;
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct log_dir *dir = store->dirs[i].dir;
+		enum broker_start start;
+
+		if (!dir || log_dir_failed(dir))
+			continue;
+		start = start_of(log_dir_owed(dir));
+		worst = start > worst ? start : worst;
+		if (log_dir_last_broker_epoch(dir) > *ret_previous)
+			*ret_previous = log_dir_last_broker_epoch(dir);
+	}
+	return worst;
+}
+
+int store_settle(struct store *store)
+{
+	int result = 0;
+
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct log_dir *dir = store->dirs[i].dir;
+		int r = dir && !log_dir_failed(dir) ? log_dir_settle(dir) : 0;
+
+		result = r ? r : result;
+	}
+	return result;
+}
+
 static void log_free_entry(struct store *store, struct store_log *log)
 {
 	HASH_DEL(store->logs, log);

@@ -18,6 +18,7 @@
 #include "broker/meta/broker_config.h"
 #include "broker/replica/partition.h"
 #include "broker/rt/disk.h"
+#include "zk/json_broker.h"
 
 #include <uthash.h>
 
@@ -97,6 +98,15 @@ bool store_is_whole(const struct store *store);
 
 /* Writes the new incarnation to every dir, synced (D9). */
 int store_set_broker_epoch(struct store *store, int64_t epoch);
+
+/*
+ * What a registration has to say of the start (D9), when all is loaded: the worst that is owed for a dir. A dir that has failed is not in it: the
+ * controller hears of its replicas one by one, and that dir owes its word to the next start. *ret_previous: the last incarnation, -1 unknown.
+ */
+enum broker_start store_start(const struct store *store, int64_t *ret_previous);
+
+/* The controller has taken in what was said: from now on nothing is owed. */
+int store_settle(struct store *store);
 
 /* NULL when there is none. */
 struct store_log *store_find(struct store *store, struct slice topic, int32_t partition);

@@ -272,6 +272,16 @@ static void judge_stop(struct log_dir *dir, const struct run_file *last, bool ha
 		dir->stop = LOG_DIR_UNCLEAN;
 }
 
+static enum run_owed worse(enum run_owed a, enum run_owed b)
+{
+	return a > b ? a : b;
+}
+
+static enum run_owed owed_for(enum log_dir_stop stop)
+{
+	return stop == LOG_DIR_NEW ? RUN_OWES_NEW : stop == LOG_DIR_UNCLEAN ? RUN_OWES_UNCLEAN : RUN_OWES_NOTHING;
+}
+
 static int read_run(struct log_dir *dir)
 {
 	struct run_file last = {.broker_epoch = -1};
@@ -292,6 +302,7 @@ static int read_run(struct log_dir *dir)
 	dir->run.fs_id = space.fs_id;
 	same_machine = dir->run.boot_id[0] && strcmp(dir->run.boot_id, last.boot_id) == 0 && last.fs_id == space.fs_id;
 	judge_stop(dir, &last, has_run, clean_marker_exists(dir->fs, dir->path), same_machine);
+	dir->run.owed = worse(owed_for(dir->stop), last.owed);
 	if (!dir->ours)
 		offsets_table_forget(&dir->table, OFFSET_MARK);
 	dir->last_broker_epoch = has_run ? last.broker_epoch : -1;
@@ -363,6 +374,27 @@ int64_t log_dir_last_broker_epoch(const struct log_dir *dir)
 	return dir->last_broker_epoch;
 }
 
+enum log_dir_stop log_dir_owed(const struct log_dir *dir)
+{
+	if (dir->settled)
+		return LOG_DIR_CLEAN;
+	return dir->run.owed == RUN_OWES_NEW ? LOG_DIR_NEW : dir->run.owed == RUN_OWES_UNCLEAN ? LOG_DIR_UNCLEAN : dir->stop;
+}
+
+int log_dir_settle(struct log_dir *dir)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&dir->registry_lock);
+	dir->settled = true;
+	if (dir->run.owed != RUN_OWES_NOTHING) {
+		dir->run.owed = RUN_OWES_NOTHING;
+		rc = log_dir_check(dir, log_dir_write_run(dir), "writing klamm.run");
+	}
+	pthread_mutex_unlock(&dir->registry_lock);
+	return rc;
+}
+
 int log_dir_set_broker_epoch(struct log_dir *dir, int64_t epoch)
 {
 	int rc;
@@ -429,8 +461,11 @@ int log_dir_scan(struct log_dir *dir, struct error *err)
 
 	if (rc < 0 && rc != ERR_INVALID)
 		error_set(err, rc, "log dir %s cannot be listed: %s", dir->path, error_text(rc));
-	if (rc == 0 && dir->stop == LOG_DIR_NEW && dir->n_entries > 0)
+	/* Partitions of another program, which left no word about its stop. */
+	if (rc == 0 && dir->stop == LOG_DIR_NEW && dir->n_entries > 0) {
 		dir->stop = LOG_DIR_UNCLEAN;
+		dir->run.owed = RUN_OWES_UNCLEAN;
+	}
 	return log_dir_check(dir, rc, "listing a log dir");
 }
 

@@ -62,6 +62,15 @@ struct uuid log_dir_id(const struct log_dir *dir);
 const char *log_dir_path(const struct log_dir *dir);
 enum log_dir_stop log_dir_last_stop(const struct log_dir *dir);
 
+/*
+ * What the controller is to be told (D9): the last stop, or a worse one before it that it had not taken in. LOG_DIR_CLEAN once it has, until
+ * the next start. Before log_dir_load_done a crash is not known to have lost nothing.
+ */
+enum log_dir_stop log_dir_owed(const struct log_dir *dir);
+
+/* The controller has taken it in; written at once, synced. */
+int log_dir_settle(struct log_dir *dir);
+
 /* The broker epoch that klamm.run of the last run has; -1 unknown. */
 int64_t log_dir_last_broker_epoch(const struct log_dir *dir);
 

@@ -33,6 +33,7 @@ struct log_dir {
 	struct meta_properties meta;
 	bool has_meta;
 	enum log_dir_stop stop;
+	bool settled; /* the controller knows */
 	bool clean;        /* the last stop was, whoever's it was */
 	bool ours;         /* the marks count: nobody else wrote since */
 	bool distrusts_cache; /* a sync failed in the last run */

@@ -61,6 +61,26 @@ static bool take_state(struct slice *rest, enum run_state *ret_state)
 	return false;
 }
 
+static const char *const owed_names[] = {[RUN_OWES_NOTHING] = "nothing", [RUN_OWES_UNCLEAN] = "unclean", [RUN_OWES_NEW] = "new"};
+
+static bool take_owed(struct slice *rest, enum run_owed *ret_owed)
+{
+	struct slice before = *rest, value;
+
+	*ret_owed = RUN_OWES_NOTHING;
+	if (!take_value(rest, "owed", &value)) {
+		*rest = before;
+		return true;
+	}
+	for (enum run_owed owed = RUN_OWES_NOTHING; owed <= RUN_OWES_NEW; owed++) {
+		if (slice_is_text(value, owed_names[owed])) {
+			*ret_owed = owed;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool take_head(struct slice *rest, struct run_file *ret_run)
 {
 	struct slice value;
@@ -77,7 +97,8 @@ static bool take_head(struct slice *rest, struct run_file *ret_run)
 	ret_run->fs_id = (uint64_t)n;
 	if (!take_value(rest, "directory", &value) || !uuid_parse(value, &ret_run->directory_id))
 		return false;
-	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_state(rest, &ret_run->state))
+	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_state(rest, &ret_run->state) ||
+	    !take_owed(rest, &ret_run->owed))
 		return false;
 	return take_seal(rest, &ret_run->seal);
 }
@@ -135,7 +156,7 @@ int run_file_write(struct fs *fs, const char *path, const struct run_file *run, 
 
 	uuid_format(&run->directory_id, id);
 	text_add(&out, RUN_FILE " 1\nboot %s\nfs %" PRId64 "\ndirectory %s\n", run->boot_id, (int64_t)run->fs_id, id);
-	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\n", run->broker_epoch, state_names[run->state]);
+	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\nowed %s\n", run->broker_epoch, state_names[run->state], owed_names[run->owed]);
 	text_add(&out, "seal %" PRId64 " %" PRId64 " %" PRId64 "\n", (int64_t)run->seal.inode, run->seal.mtime_ms, run->seal.size);
 	text_add(&out, "marks %" PRId32 "\n%.*s", n_marks, (int)marks->len, marks->at ? marks->at : "");
 	text_add(&out, "crc %08" PRIx32 "\n", crc32c(out.at, out.len));

@@ -4,6 +4,7 @@
  *     klamm.run 1
  *     boot <id of the machine's boot>          fs <id of the file system>       directory <id of the dir>
  *     broker_epoch <n>                         state running | clean
+ *     owed nothing | unclean | new             what the controller has not taken in yet (D9); not in files of older versions
  *     seal <inode> <mtime ms> <size>           the replication checkpoint as we left it (clean only)
  *     marks <n>
  *     <topic> <partition> <offset>             all below is on the platter, batches and index entries (n lines)
@@ -36,12 +37,19 @@ struct run_seal {
 
 enum run_state { RUN_RUNNING, RUN_CLEAN };
 
+/*
+ * A dir that lost what was not synced, or that is new, says so with each registration until the controller has struck its replicas from what
+ * they were in: not only with the first, since the broker may die before anybody has read that.
+ */
+enum run_owed { RUN_OWES_NOTHING, RUN_OWES_UNCLEAN, RUN_OWES_NEW };
+
 struct run_file {
 	char boot_id[RUN_BOOT_ID_LEN + 1]; /* "" unknown */
 	uint64_t fs_id;
 	struct uuid directory_id;
 	int64_t broker_epoch; /* -1 unknown */
 	enum run_state state;
+	enum run_owed owed;
 	struct run_seal seal;
 };
 

@@ -87,6 +87,39 @@ START_TEST(stops_are_told_apart)
 }
 END_TEST
 
+START_TEST(what_the_controller_has_not_taken_in_is_owed_over_restarts)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_NEW);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_PROCESS_CRASH);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_NEW);
+	/* A clean stop does not settle it either. */
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_NEW);
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_CLEAN);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_PROCESS_CRASH);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_UNCLEAN);
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_CLEAN);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 /* Ten batches, all on the platter with a mark, then five more. */
 static void fill(struct fixture *fixture)
 {
@@ -414,7 +447,7 @@ END_TEST
 
 UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_found,
 	  a_damaged_partition_stays_offline_after_a_clean_stop, a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
-	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
+	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
 	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
