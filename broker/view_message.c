@@ -65,7 +65,8 @@ static void add_broker(struct delta_builder *builder, const Klamm__Broker *from)
 /* False when a list is longer than the view can count. */
 static bool partition_of(const Klamm__Partition *from, struct view_partition *ret_partition)
 {
-	if (from->n_replicas > UINT8_MAX || from->n_isr > UINT8_MAX || from->n_adding > UINT8_MAX || from->n_removing > UINT8_MAX)
+	if (from->n_replicas > UINT8_MAX || from->n_isr > UINT8_MAX || from->n_adding > UINT8_MAX || from->n_removing > UINT8_MAX ||
+	    from->n_offline > UINT8_MAX)
 		return false;
 	*ret_partition = (struct view_partition){
 		.index = from->index,
@@ -76,11 +77,13 @@ static bool partition_of(const Klamm__Partition *from, struct view_partition *re
 		.n_isr = (uint8_t)from->n_isr,
 		.n_adding = (uint8_t)from->n_adding,
 		.n_removing = (uint8_t)from->n_removing,
+		.n_offline = (uint8_t)from->n_offline,
 		.recovering = from->recovering,
 		.replicas = from->replicas,
 		.isr = from->isr,
 		.adding = from->adding,
 		.removing = from->removing,
+		.offline = from->offline,
 	};
 	return true;
 }

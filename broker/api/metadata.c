@@ -184,7 +184,7 @@ static void fill_in_replicas(const struct metadata *metadata, const struct view_
 	row->isr_nodes = (int32_t *)(uintptr_t)partition->isr;
 	row->n_isr_nodes = partition->n_isr;
 	for (int i = 0; i < partition->n_replicas; i++) {
-		if (view_is_alive(view, partition->replicas[i]))
+		if (view_is_alive(view, partition->replicas[i]) && partition->n_offline == 0)
 			continue;
 		row->offline_replicas = arena_zalloc(&metadata->request->arena, partition->n_replicas, sizeof *row->offline_replicas);
 		row->n_offline_replicas = view_offline_replicas(view, partition, row->offline_replicas);

@@ -110,7 +110,8 @@ int view_offline_replicas(const struct view *view, const struct view_partition *
 	int n = 0;
 
 	for (int i = 0; i < partition->n_replicas; i++)
-		if (!view_is_alive(view, partition->replicas[i]))
+		if (!view_is_alive(view, partition->replicas[i]) ||
+		    view_ids_contain(partition->offline, partition->n_offline, partition->replicas[i]))
 			ret_ids[n++] = partition->replicas[i];
 	return n;
 }

@@ -52,11 +52,13 @@ struct view_partition {
 	uint8_t n_isr;
 	uint8_t n_adding;
 	uint8_t n_removing;
+	uint8_t n_offline;
 	bool recovering; /* leader recovery state of an unclean election */
 	const int32_t *replicas;
 	const int32_t *isr;
 	const int32_t *adding;
 	const int32_t *removing;
+	const int32_t *offline; /* replicas whose log dir has failed, on brokers that live */
 };
 
 struct view_topic {
@@ -123,7 +125,7 @@ struct config_pairs view_broker_config(const struct view *view, int32_t id);
 bool view_is_alive(const struct view *view, int32_t broker_id);
 bool view_ids_contain(const int32_t *ids, int n, int32_t broker_id);
 
-/* Writes those replicas of a partition that are not alive to ret_ids (room for n_replicas); returns how many. */
+/* Writes those replicas of a partition that are not alive, or whose log dir has failed, to ret_ids (room for n_replicas); returns how many. */
 int view_offline_replicas(const struct view *view, const struct view_partition *partition, int32_t *ret_ids);
 
 /* ---- Counting ---- */

@@ -76,7 +76,7 @@ static struct config_pairs copy_pairs(struct config_pair *to, struct config_pair
 
 static int n_ids(const struct view_partition *partition)
 {
-	return partition->n_replicas + partition->n_isr + partition->n_adding + partition->n_removing;
+	return partition->n_replicas + partition->n_isr + partition->n_adding + partition->n_removing + partition->n_offline;
 }
 
 /* What a topic is made of, borrowed from the delta and from the topic before. */
@@ -111,6 +111,7 @@ static struct view_topic *topic_new(const struct topic_parts *parts)
 		partitions[i].isr = take_ids(&room, partitions[i].isr, partitions[i].n_isr);
 		partitions[i].adding = take_ids(&room, partitions[i].adding, partitions[i].n_adding);
 		partitions[i].removing = take_ids(&room, partitions[i].removing, partitions[i].n_removing);
+		partitions[i].offline = take_ids(&room, partitions[i].offline, partitions[i].n_offline);
 	}
 	*topic = (struct view_topic){
 		.name = take_text(&room, parts->name),
@@ -129,7 +130,7 @@ static bool partition_is_sane(const struct view_partition *partition)
 {
 	return partition->index >= 0 && partition->index < LIMIT_TOPIC_PARTITIONS && partition->leader >= VIEW_NO_LEADER &&
 	       partition->n_replicas <= LIMIT_REPLICAS && partition->n_isr <= LIMIT_REPLICAS &&
-	       partition->n_adding <= LIMIT_REPLICAS && partition->n_removing <= LIMIT_REPLICAS;
+	       partition->n_adding <= LIMIT_REPLICAS && partition->n_removing <= LIMIT_REPLICAS && partition->n_offline <= LIMIT_REPLICAS;
 }
 
 /* The topic before, with what the delta gives put over it. ERR_INVALID when a partition is odd or one is missing. */
@@ -273,7 +274,8 @@ static bool partition_equal(const struct view_partition *a, const struct view_pa
 	return a->leader == b->leader && a->leader_epoch == b->leader_epoch && a->partition_epoch == b->partition_epoch &&
 	       a->recovering == b->recovering && ids_equal(a->replicas, a->n_replicas, b->replicas, b->n_replicas) &&
 	       ids_equal(a->isr, a->n_isr, b->isr, b->n_isr) && ids_equal(a->adding, a->n_adding, b->adding, b->n_adding) &&
-	       ids_equal(a->removing, a->n_removing, b->removing, b->n_removing);
+	       ids_equal(a->removing, a->n_removing, b->removing, b->n_removing) &&
+	       ids_equal(a->offline, a->n_offline, b->offline, b->n_offline);
 }
 
 static bool topic_equal(const struct view_topic *a, const struct view_topic *b)

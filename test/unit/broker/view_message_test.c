@@ -120,6 +120,39 @@ START_TEST(a_delta_must_follow_and_removes_by_id)
 }
 END_TEST
 
+START_TEST(a_topic_made_anew_under_its_name_takes_the_place_of_the_removed_one)
+{
+	struct topic_frame f, old;
+	ProtobufCBinaryData removed[1];
+	int32_t offline[] = {1}, told[1];
+
+	begin();
+	fill(&f, 1, true, 9, 0);
+	ck_assert_int_eq(take(&f.frame), 0);
+	fill(&old, 1, true, 9, 0);
+	/* Both in one delta, in whatever order the message has them: the old one goes first. */
+	fill(&f, 2, false, 5, 0);
+	removed[0] = old.topic.id;
+	f.frame.removed_topics = removed;
+	f.frame.n_removed_topics = 1;
+	f.partition.offline = offline;
+	f.partition.n_offline = 1;
+	ck_assert_int_eq(take(&f.frame), 0);
+	ck_assert_int_eq(view->n_topics, 1);
+	ck_assert_int_eq(view->topics[0]->id.bytes[0], 5);
+	ck_assert_int_eq(view->topics[0]->partitions[0].n_offline, 1);
+	ck_assert_int_eq(view_offline_replicas(view, &view->topics[0]->partitions[0], told), 1);
+	/* A removal of the one that is gone already does not touch its follower. */
+	fill(&f, 3, false, 9, 0);
+	f.frame.n_topics = 0;
+	f.frame.removed_topics = removed;
+	f.frame.n_removed_topics = 1;
+	ck_assert_int_eq(take(&f.frame), 0);
+	ck_assert_int_eq(view->n_topics, 1);
+	end();
+}
+END_TEST
+
 START_TEST(damage_is_refused_and_leaves_the_view)
 {
 	struct topic_frame f;
@@ -143,4 +176,5 @@ START_TEST(damage_is_refused_and_leaves_the_view)
 END_TEST
 
 UNIT_MAIN("broker/view_message", a_snapshot_in_two_frames_is_taken_when_the_last_is_there, a_delta_must_follow_and_removes_by_id,
+	  a_topic_made_anew_under_its_name_takes_the_place_of_the_removed_one,
 	  damage_is_refused_and_leaves_the_view)

@@ -144,6 +144,8 @@ START_TEST(a_snapshot_brings_brokers_topics_and_configurations)
 	ck_assert_ptr_null(view_broker_endpoint(view_broker(view, 1), SLICE_LITERAL("OTHER")));
 
 	const struct view_topic *t = view_topic(view, SLICE_LITERAL("t"));
+	struct view_partition ill = *view_partition(t, 0);
+	const int32_t failed[] = {2};
 	int32_t offline[2];
 
 	ck_assert_int_eq(view_partition(t, 1)->leader_epoch, 5);
@@ -152,6 +154,11 @@ START_TEST(a_snapshot_brings_brokers_topics_and_configurations)
 	ck_assert_int_eq(t->config_version, 9);
 	ck_assert(slice_is_text(config_pairs_get(t->config, SLICE_LITERAL("cleanup.policy")), "compact"));
 	ck_assert_int_eq(view_offline_replicas(view, view_partition(t, 0), offline), 0);
+	/* A replica on a failed log dir is offline, too, while its broker lives. */
+	ill.offline = failed;
+	ill.n_offline = 1;
+	ck_assert_int_eq(view_offline_replicas(view, &ill, offline), 1);
+	ck_assert_int_eq(offline[0], 2);
 	ck_assert_int_eq(view_broker_config(view, VIEW_DEFAULT_BROKER).n, 2);
 	ck_assert_int_eq(view_broker_config(view, 1).n, 1);
 	ck_assert_int_eq(view_broker_config(view, 2).n, 0);
