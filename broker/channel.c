@@ -31,12 +31,30 @@ static void send_proposals(void *ctx, const Klamm__IsrProposals *proposals)
 	send_payload(ctx, FRAME_ISR_PROPOSALS, &proposals->base);
 }
 
+static void send_forward(void *ctx, const Klamm__Forward *forward)
+{
+	send_payload(ctx, FRAME_FORWARD, &forward->base);
+}
+
+bool channel_ask_shutdown(struct channel *channel)
+{
+	Klamm__Shutdown shutdown = KLAMM__SHUTDOWN__INIT;
+	uint8_t header[32];
+
+	if (!channel->peer)
+		return false;
+	shutdown.broker_epoch = channel->membership->broker_epoch;
+	peer_send(channel->peer, FRAME_SHUTDOWN, slice_of(header, klamm__shutdown__pack(&shutdown, header)), SLICE_LITERAL(""), NULL);
+	return true;
+}
+
 /* ---- life ---- */
 
 void channel_init(struct channel *channel, struct worker *hub, struct membership *membership, struct replicas *replicas,
 		  struct budget *budget, const struct channel_port *port)
 {
 	struct isr_line_port isr_line_port = {channel, send_proposals};
+	struct forward_line_port forward_line_port = {channel, send_forward};
 
 	*channel = (struct channel){
 		.membership = membership,
@@ -49,6 +67,7 @@ void channel_init(struct channel *channel, struct worker *hub, struct membership
 	};
 	view_messages_init(&channel->gathering);
 	isr_line_init(&channel->isr_line, hub, &isr_line_port);
+	forward_line_init(&channel->forward_line, hub, &forward_line_port);
 }
 
 void channel_drop(struct channel *channel)
@@ -61,6 +80,7 @@ void channel_drop(struct channel *channel)
 	channel->snapshot_asked = false;
 	view_messages_fini(&channel->gathering);
 	isr_line_down(&channel->isr_line);
+	forward_line_down(&channel->forward_line);
 }
 
 void channel_lose(struct channel *channel)
@@ -228,6 +248,18 @@ static int on_stop(struct channel *channel, struct slice payload)
 	return 0;
 }
 
+static int on_shutdown_answer(struct channel *channel, struct slice header)
+{
+	Klamm__ShutdownAnswer *answer = klamm__shutdown_answer__unpack(NULL, header.len, header.data);
+
+	if (!answer)
+		return ERR_CORRUPT;
+	if (answer->broker_epoch == channel->membership->broker_epoch)
+		channel->port.on_shutdown_answer(channel->port.ctx, answer->remaining, (int16_t)answer->error);
+	klamm__shutdown_answer__free_unpacked(answer, NULL);
+	return 0;
+}
+
 static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame)
 {
 	struct channel *channel = ctx;
@@ -242,6 +274,10 @@ static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame
 		return on_stop(channel, frame->payload);
 	case FRAME_ISR_ANSWERS:
 		return isr_line_answers(&channel->isr_line, frame->payload);
+	case FRAME_FORWARD_ANSWER:
+		return forward_line_answer(&channel->forward_line, frame->payload);
+	case FRAME_SHUTDOWN_ANSWER:
+		return on_shutdown_answer(channel, frame->header);
 	default:
 		/* A newer controller may know frames that we do not. */
 		trace_limited(TRACE_WARN, "channel", "frame of unknown type %d from the controller is ignored", frame->type);
@@ -277,5 +313,6 @@ void channel_adopt(struct channel *channel, const struct detached *detached, int
 	channel->controller_epoch = controller_epoch;
 	channel->peer = peer_adopt(&setup, detached);
 	isr_line_up(&channel->isr_line, channel->membership->broker_epoch);
+	forward_line_up(&channel->forward_line);
 	trace_info("channel", "controller %d, epoch %d, is connected from %s", controller_id, controller_epoch, peer_address(channel->peer));
 }

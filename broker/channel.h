@@ -8,6 +8,8 @@
  *             PARTITION_STATES  -> replicas_apply -> REPLICA_RESULTS back
  *             STOP_REPLICAS     -> replicas_stop  -> REPLICA_RESULTS back
  *             ISR_PROPOSALS out, ISR_ANSWERS in   (broker/isr_line.h)
+ *             FORWARD out, FORWARD_ANSWER in      (broker/forward_line.h)
+ *             SHUTDOWN out, SHUTDOWN_ANSWER in    (broker/node_stop.c)
  *
  * Every frame is judged by its epochs (D1): a lower controller epoch than the highest seen is STALE_CONTROLLER_EPOCH, another broker
  * epoch than our own STALE_BROKER_EPOCH. Without a controller the broker serves on with the view it has.
@@ -15,6 +17,7 @@
 #ifndef KLAMM_BROKER_CHANNEL_H
 #define KLAMM_BROKER_CHANNEL_H
 
+#include "broker/forward_line.h"
 #include "broker/isr_line.h"
 #include "broker/membership.h"
 #include "broker/meta/view.h"
@@ -26,6 +29,8 @@ struct channel_port {
 	void *ctx;
 	/* A new view; the reference is the owner's. */
 	void (*on_view)(void *ctx, struct view *view);
+	/* What the controller says to channel_ask_shutdown; remaining: partitions that this broker still leads and another could. */
+	void (*on_shutdown_answer)(void *ctx, int32_t remaining, int16_t error);
 };
 
 struct channel {
@@ -40,6 +45,7 @@ struct channel {
 	struct view *view;         /* the newest; never NULL */
 	struct view_messages gathering;
 	struct isr_line isr_line;
+	struct forward_line forward_line;
 	bool snapshot_asked; /* and has not come */
 	bool closing;
 };
@@ -52,6 +58,9 @@ void channel_drop(struct channel *channel);
 
 /* The session is lost, and this incarnation with it: the same, and what its leaders have asked for is forgotten. */
 void channel_lose(struct channel *channel);
+
+/* Asks the controller to move the leaderships of this broker elsewhere. False without a connection. */
+bool channel_ask_shutdown(struct channel *channel);
 
 /* No Hello is accepted any more. */
 void channel_close(struct channel *channel);

@@ -1,6 +1,6 @@
 # Sources and unit tests of broker/ (see ../Makefile.am for the lists).
 klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/isr_line.c \
-	broker/isr_line.h broker/membership.c \
+	broker/forward_line.c broker/forward_line.h broker/isr_line.h broker/membership.c \
 	broker/membership.h broker/node.c broker/node.h broker/node_internal.h broker/node_start.c broker/node_stop.c \
 	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
 	broker/view_message.h
@@ -22,3 +22,7 @@ test_unit_broker_store_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/isr_line_test
 test_unit_broker_isr_line_test_SOURCES = test/unit/broker/isr_line_test.c
 test_unit_broker_isr_line_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/forward_line_test
+test_unit_broker_forward_line_test_SOURCES = test/unit/broker/forward_line_test.c
+test_unit_broker_forward_line_test_LDADD = $(unit_libs)

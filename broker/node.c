@@ -72,7 +72,7 @@ static void on_watchdog(struct timer *timer)
 	struct node *node = CONTAINER_OF(timer, struct node, watchdog);
 	int64_t now_ms = clock_ms();
 
-	if (node->phase == NODE_RUNNING) {
+	if (node_serves(node)) {
 		check_disks(node, now_ms);
 		check_workers(node, now_ms);
 	}

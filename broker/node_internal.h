@@ -17,8 +17,9 @@
 enum node_phase {
 	NODE_STARTING,
 	NODE_RUNNING,
-	NODE_LEAVING,  /* the session is being closed */
-	NODE_CLOSING,  /* the last order ends, then partitions and connections are closed */
+	NODE_HANDING_OVER, /* serves on while the controller moves leaderships elsewhere */
+	NODE_LEAVING,      /* the session is being closed */
+	NODE_CLOSING,      /* the last order ends, then partitions and connections are closed */
 	NODE_STOPPED,
 };
 
@@ -58,6 +59,9 @@ struct node {
 	struct replicas replicas;
 	struct membership membership;
 	struct channel channel;
+	struct timer handover;   /* asks again, or goes without */
+	int n_handover_tries;    /* since it last got on */
+	int32_t n_left;          /* partitions to be handed over, as the controller has last said */
 	struct node_closing *closing;
 	int n_closing;
 	bool announced;
@@ -70,8 +74,20 @@ int node_open_listeners(struct node *node, struct error *err);
 /* Connects to ZooKeeper; what follows is told by callbacks. */
 int node_join(struct node *node, struct error *err);
 
-/* The stop, clean unless the node has failed. May be called at any time after node_join, more than once. */
+/* Partitions are served and the session counts. */
+static inline bool node_serves(const struct node *node)
+{
+	return node->phase == NODE_RUNNING || node->phase == NODE_HANDING_OVER;
+}
+
+/*
+ * The stop, clean unless the node has failed. Leaderships are handed over first where somebody else can take them
+ * (controlled.shutdown.enable); a second call does not wait for that any more. May be called at any time after node_join.
+ */
 void node_stop(struct node *node);
+
+/* What the controller says about the handing over. */
+void node_on_shutdown_answer(void *ctx, int32_t remaining, int16_t error);
 
 /* The broker may not go on: says why and stops. */
 void node_fail(struct node *node, const struct error *err);

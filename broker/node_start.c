@@ -134,6 +134,8 @@ static void register_broker(struct node *node)
 	const struct listeners *specs = &node->config->listener_list;
 	struct broker_endpoint *endpoints = memory_zalloc((size_t)specs->n, sizeof *endpoints);
 	char host[HOST_NAME_MAX + 1] = "localhost";
+	enum broker_start start;
+	int64_t previous_epoch;
 	int n = 0;
 
 	gethostname(host, sizeof host - 1);
@@ -149,7 +151,8 @@ static void register_broker(struct node *node)
 			.port = spec->advertised_port ? spec->advertised_port : node->listeners[i].info.port,
 		};
 	}
-	membership_register(&node->membership, endpoints, n);
+	start = store_start(&node->store, &previous_epoch);
+	membership_register(&node->membership, endpoints, n, start, previous_epoch);
 	free(endpoints);
 }
 
@@ -180,6 +183,7 @@ static int start_workers(struct node *node)
 
 		node->shards[i]->lease = zk_session_lease(node->membership.zk);
 		node->shards[i]->isr = &node->channel.isr_line.port;
+		node->shards[i]->forward = &node->channel.forward_line.port;
 		r = worker_start(&node->shards[i]->worker);
 
 		if (r)
@@ -285,7 +289,7 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 {
 	struct node *node = ctx;
 
-	if (node->phase == NODE_RUNNING)
+	if (node_serves(node))
 		post_session(node, zk_session_timeout_ms(node->membership.zk));
 	if (store_set_broker_epoch(&node->store, broker_epoch))
 		store_check_failures(&node->store);
@@ -305,7 +309,7 @@ static void on_lost(void *ctx)
 
 	channel_lose(&node->channel);
 	replicas_abandon(&node->replicas);
-	if (node->phase == NODE_RUNNING)
+	if (node_serves(node))
 		post_session(node, 0);
 }
 
@@ -356,11 +360,28 @@ static const struct broker_config *config_of(struct node *node, const struct vie
 	return broker_config_derive(node->derived, all, own, &warnings);
 }
 
+/*
+ * A view that lists this incarnation as alive comes from a controller that has read its registration, and has struck its replicas from what they
+ * may not be in any more.
+ */
+static void settle_start(struct node *node, const struct view *view)
+{
+	const struct view_broker *self = view_broker(view, node->config->broker_id);
+
+	if (!membership_owes(&node->membership) || !self || self->epoch != node->membership.broker_epoch)
+		return;
+	if (store_settle(&node->store))
+		store_check_failures(&node->store);
+	else
+		membership_settle(&node->membership);
+}
+
 static void on_view(void *ctx, struct view *view)
 {
 	struct node *node = ctx;
 	const struct broker_config *config = config_of(node, view);
 
+	settle_start(node, view);
 	if (config != node->derived) {
 		broker_config_release(node->derived);
 		node->derived = config;
@@ -382,7 +403,7 @@ static void on_view(void *ctx, struct view *view)
 int node_join(struct node *node, struct error *err)
 {
 	struct membership_port membership_port = {node, on_cluster_id, on_registered, on_lost, on_session, on_failed};
-	struct channel_port channel_port = {node, on_view};
+	struct channel_port channel_port = {node, on_view, node_on_shutdown_answer};
 
 	timer_init(&node->welcome, &node->hub.loop, on_welcome);
 	node->store.on_dir_failed = on_dir_failed;

@@ -1,7 +1,8 @@
 /*
  * How a broker stops; see node.h.
  *
- *     node_stop     no new connections, no controller; the registration is given up first, so that clients are sent elsewhere
+ *     node_stop     SHUTDOWN to the controller, until it has moved what somebody else can lead, or for a bounded time; all is served meanwhile
+ *       leave       no new connections, no controller; the registration is given up first, so that clients are sent elsewhere
  *       on_left     administration ends; the order of a controller that is at work is the last
  *       on_idle     on every worker: partitions closed (what waits for them ends), connections closed
  *       on_closed   all of them home -> the hub's loop ends; tear-down follows (node.c)
@@ -10,8 +11,10 @@
  */
 #include "broker/node_internal.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
+#include "proto/kafka_error.h"
 
 #include <stdlib.h>
 
@@ -78,10 +81,10 @@ static void on_left(void *ctx)
 	replicas_close(&node->replicas, on_idle, node);
 }
 
-void node_stop(struct node *node)
+static void leave(struct node *node)
 {
-	if (node->phase >= NODE_LEAVING)
-		return;
+	if (node->phase == NODE_HANDING_OVER)
+		timer_stop(&node->handover);
 	node->phase = NODE_LEAVING;
 	timer_stop(&node->welcome);
 	store_stop_loading(&node->store);
@@ -90,6 +93,79 @@ void node_stop(struct node *node)
 	node->n_listeners_open = 0;
 	channel_close(&node->channel);
 	membership_close(&node->membership, on_left, node);
+}
+
+/* ---- handing over ---- */
+
+/* In sync with another broker that lives: it could lead this one, or would have to wait until our absence is noticed. */
+static bool is_shared(const struct view *view, const struct view_partition *partition, int32_t self)
+{
+	if (!view_ids_contain(partition->isr, partition->n_isr, self))
+		return false;
+	for (int i = 0; i < partition->n_isr; i++)
+		if (partition->isr[i] != self && view_is_alive(view, partition->isr[i]))
+			return true;
+	return false;
+}
+
+static bool shares_anything(const struct view *view, int32_t self)
+{
+	for (int32_t i = 0; i < view->n_topics; i++)
+		for (int32_t j = 0; j < view->topics[i]->n_partitions; j++)
+			if (is_shared(view, &view->topics[i]->partitions[j], self))
+				return true;
+	return false;
+}
+
+static void hand_over(struct node *node)
+{
+	if (node->n_handover_tries++ >= node->config->controlled_shutdown_max_retries) {
+		trace_warn("node", "leaderships could not be handed over: stopping all the same");
+		leave(node);
+		return;
+	}
+	if (!channel_ask_shutdown(&node->channel))
+		trace_warn("node", "no controller is connected to take over leaderships; waiting for one");
+	timer_set(&node->handover, clock_ms() + node->config->controlled_shutdown_retry_backoff_ms);
+}
+
+static void on_handover_timer(struct timer *timer)
+{
+	hand_over(CONTAINER_OF(timer, struct node, handover));
+}
+
+void node_on_shutdown_answer(void *ctx, int32_t remaining, int16_t error)
+{
+	struct node *node = ctx;
+
+	if (node->phase != NODE_HANDING_OVER)
+		return;
+	if (error) {
+		trace_warn("node", "the controller does not take over leaderships: %s", kafka_error_name(error));
+	} else if (remaining == 0) {
+		trace_info("node", "leaderships are handed over");
+		leave(node);
+	} else if (remaining < node->n_left) {
+		/* It gets on: what is left has its own time. */
+		node->n_left = remaining;
+		node->n_handover_tries = 1;
+		timer_set(&node->handover, clock_ms() + node->config->controlled_shutdown_retry_backoff_ms);
+	}
+}
+
+void node_stop(struct node *node)
+{
+	if (node->phase >= NODE_LEAVING)
+		return;
+	if (node->phase != NODE_RUNNING || node->failed || !node->config->controlled_shutdown_enable ||
+	    !shares_anything(node->channel.view, node->config->broker_id)) {
+		leave(node);
+		return;
+	}
+	node->phase = NODE_HANDING_OVER;
+	node->n_left = INT32_MAX;
+	timer_init(&node->handover, &node->hub.loop, on_handover_timer);
+	hand_over(node);
 }
 
 void node_fail(struct node *node, const struct error *err)

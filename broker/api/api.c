@@ -21,7 +21,10 @@ static const struct net_api rows[] = {
 	{API_DESCRIBE_CONFIGS, 0, 4, 0, describe_configs_handle},
 	{API_ALTER_CONFIGS, 0, 2, 0, alter_configs_handle},
 	{API_CREATE_PARTITIONS, 0, 3, 0, create_partitions_handle},
+	{API_ELECT_LEADERS, 0, 2, 0, elect_leaders_handle},
 	{API_INCREMENTAL_ALTER_CONFIGS, 0, 1, 0, incremental_alter_configs_handle},
+	{API_ALTER_PARTITION_REASSIGNMENTS, 0, 0, 0, alter_partition_reassignments_handle},
+	{API_LIST_PARTITION_REASSIGNMENTS, 0, 0, 0, list_partition_reassignments_handle},
 	{API_DESCRIBE_CLUSTER, 0, 1, 0, describe_cluster_handle},
 };
 

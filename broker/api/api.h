@@ -13,6 +13,7 @@
 const struct net_api *served_apis(int *ret_n);
 
 void alter_configs_handle(struct request *request);
+void alter_partition_reassignments_handle(struct request *request);
 void api_versions_handle(struct request *request);
 void create_partitions_handle(struct request *request);
 void create_topics_handle(struct request *request);
@@ -20,10 +21,12 @@ void delete_records_handle(struct request *request);
 void delete_topics_handle(struct request *request);
 void describe_cluster_handle(struct request *request);
 void describe_configs_handle(struct request *request);
+void elect_leaders_handle(struct request *request);
 void fetch_handle(struct request *request);
 void incremental_alter_configs_handle(struct request *request);
 void init_producer_id_handle(struct request *request);
 void list_offsets_handle(struct request *request);
+void list_partition_reassignments_handle(struct request *request);
 void metadata_handle(struct request *request);
 void offset_for_leader_epoch_handle(struct request *request);
 void produce_handle(struct request *request);

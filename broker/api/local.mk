@@ -6,7 +6,8 @@ klamm_sources += broker/api/api.c broker/api/api.h broker/api/api_versions.c bro
 klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alter_configs.c broker/api/config_change.c \
 	broker/api/config_change.h broker/api/create_partitions.c broker/api/create_topics.c broker/api/delete_topics.c \
 	broker/api/describe_cluster.c broker/api/describe_configs.c broker/api/incremental_alter_configs.c \
-	broker/api/init_producer_id.c broker/api/metadata.c broker/api/operations.h
+	broker/api/init_producer_id.c broker/api/metadata.c broker/api/operations.h broker/api/alter_partition_reassignments.c \
+	broker/api/elect_leaders.c broker/api/forward.c broker/api/forward.h broker/api/list_partition_reassignments.c
 
 unit_tests += test/unit/broker/api/metadata_test
 test_unit_broker_api_metadata_test_SOURCES = test/unit/broker/api/metadata_test.c

@@ -1,7 +1,7 @@
 # Sources and unit tests of broker/replica/ (see ../../Makefile.am for the lists).
 klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_check.c broker/replica/partition_internal.h \
-	broker/replica/isr_port.h broker/replica/partition_isr.c \
+	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
 	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
 	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h \

@@ -16,6 +16,7 @@
 #include "broker/meta/topic_config.h"
 #include "broker/meta/view.h"
 #include "broker/replica/fetch_session.h"
+#include "broker/replica/forward_port.h"
 #include "broker/replica/isr_port.h"
 #include "broker/rt/loop.h"
 #include "broker/rt/worker.h"
@@ -36,6 +37,7 @@ struct shard {
 	const struct lease *lease;           /* of the broker's session; NULL: nothing bounds leaderships (no ZooKeeper: a test) */
 	int64_t session_ms;                  /* its time-out */
 	const struct isr_port *isr;          /* NULL: no way to a controller */
+	const struct forward_port *forward;  /* likewise */
 	struct admin *admin;                 /* the hub's: only messages to hub may use it (broker/meta/admin.h) */
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */

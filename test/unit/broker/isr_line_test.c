@@ -45,7 +45,7 @@ static void begin(void)
 {
 	struct isr_line_port out = {&line, on_send};
 
-	more_properties = "replica.lag.time.max.ms=1\n";
+	more_properties = "replica.lag.time.max.ms=1\nreplica.fetch.wait.max.ms=1\n";
 	setup();
 	ck_assert_int_eq(worker_init(&hub, "hub", 0), 0);
 	isr_line_init(&line, &hub, &out);

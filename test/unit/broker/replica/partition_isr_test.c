@@ -35,7 +35,7 @@ static void lead_with_two(int32_t leader_epoch, int32_t partition_epoch)
 
 static void setup_isr(void)
 {
-	more_properties = "replica.lag.time.max.ms=50\n";
+	more_properties = "replica.lag.time.max.ms=50\nreplica.fetch.wait.max.ms=10\n";
 	setup();
 	shard.isr = &port;
 	n_proposed = 0;
