@@ -19,6 +19,7 @@
 #define FIRST_PORT 21000 /* below the range that the system gives to outgoing connections */
 #define LAST_PORT 31000
 #define UP_MS 30000
+#define START_TRIES_MAX 3
 #define JAR "/usr/share/java/zookeeper.jar"
 
 static const char *const javas[] = {"/usr/bin/java", "/usr/local/bin/java"};
@@ -164,20 +165,22 @@ const char *zk_server_mode(const struct zk_server *server, int i)
 	return mode + strlen("Mode: ");
 }
 
-static bool wait_until_up(const struct zk_server *server, int i)
+static bool wait_until_up(struct zk_server *server, int i)
 {
 	for (int ms = 0; ms < UP_MS; ms += 20) {
 		if (zk_server_mode(server, i)[0] != '\0')
 			return true;
-		if (waitpid(server->pids[i], NULL, WNOHANG) != 0)
+		if (waitpid(server->pids[i], NULL, WNOHANG) != 0) {
+			server->pids[i] = 0;
 			break;
+		}
 		poll(NULL, 0, 20);
 	}
 	fprintf(stderr, "ZooKeeper on port %d does not come up; see %s/out%d\n", server->ports[i], server->dir, i);
 	return false;
 }
 
-bool zk_server_start(struct zk_server *server, int n)
+static bool start_once(struct zk_server *server, int n)
 {
 	int quorum_ports[ZK_TEST_SERVERS_MAX][2];
 
@@ -201,6 +204,17 @@ bool zk_server_start(struct zk_server *server, int n)
 		if (!wait_until_up(server, i))
 			return false;
 	return true;
+}
+
+/* Another program may take a port between the look at it and the server's start: then others are tried. */
+bool zk_server_start(struct zk_server *server, int n)
+{
+	for (int tries = 0; tries < START_TRIES_MAX; tries++) {
+		if (start_once(server, n))
+			return true;
+		zk_server_stop(server);
+	}
+	return false;
 }
 
 void zk_server_kill(struct zk_server *server, int i)

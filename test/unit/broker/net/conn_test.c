@@ -82,7 +82,7 @@ END_TEST
 START_TEST(a_full_batch_of_answers_leaves_at_once)
 {
 	uint8_t all[LIMIT_CONN_REQUESTS * 32], *at = all;
-	int64_t begun;
+	int64_t end = clock_ms() + LOOPBACK_WAIT_MS, begun;
 	int fd;
 
 	open_default();
@@ -90,11 +90,14 @@ START_TEST(a_full_batch_of_answers_leaves_at_once)
 	loopback_pass(&loopback, 10);
 	for (int i = 0; i < LIMIT_CONN_REQUESTS; i++)
 		at += loopback_frame(at, KEY_ECHO, 0, i, "x", 1);
-	begun = clock_ms();
-	loopback_send(&loopback, fd, all, (size_t)(at - all));
-	for (int i = 0; i < LIMIT_CONN_REQUESTS; i++)
-		expect_answer(fd, i, "x");
-	ck_assert_int_lt(clock_ms() - begun, 150);
+	/* The kernel would hold it back for 200 ms, every time; a busy machine is quicker than that now and then. */
+	do {
+		ck_assert_int_lt(clock_ms(), end);
+		begun = clock_ms();
+		loopback_send(&loopback, fd, all, (size_t)(at - all));
+		for (int i = 0; i < LIMIT_CONN_REQUESTS; i++)
+			expect_answer(fd, i, "x");
+	} while (clock_ms() - begun >= 150);
 	close(fd);
 	loopback_close(&loopback);
 }
@@ -485,11 +488,23 @@ START_TEST(a_frame_that_stops_half_way_is_cut_when_others_need_its_memory)
 }
 END_TEST
 
+/* Turns of the worker until there is something to receive. */
+static int turns_until_answer(int fd)
+{
+	char byte;
+	int n = 0;
+
+	while (recv(fd, &byte, 1, MSG_PEEK) < 0) {
+		worker_turn(&loopback.worker, 1);
+		n++;
+	}
+	return n;
+}
+
 START_TEST(a_busy_client_does_not_starve_another)
 {
 	uint8_t *many = memory_alloc(40 * 4000), *at = many;
 	size_t len, sent = 0;
-	int64_t begun;
 	int greedy, modest;
 
 	open_default();
@@ -504,9 +519,8 @@ START_TEST(a_busy_client_does_not_starve_another)
 
 		sent += n > 0 ? (size_t)n : 0;
 		request(modest, KEY_ECHO, round, "me too");
-		begun = clock_ms();
+		ck_assert_int_lt(turns_until_answer(modest), 50);
 		expect_answer(modest, round, "me too");
-		ck_assert_int_lt(clock_ms() - begun, 1000);
 	}
 	ck_assert_int_eq(loopback.net.counters.n_bad_frames, 0);
 	ck_assert_int_gt(loopback.net.counters.n_requests, 4000);

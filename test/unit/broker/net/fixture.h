@@ -22,7 +22,7 @@
 #define KEY_NONE 20004   /* pipelined: no answer */
 #define KEY_COUNT 20005  /* pipelined: answers with the length of the body */
 #define KEY_DETACH 20006
-#define KEY_SLOW 20007 /* echoes and throttles for 100 ms */
+#define KEY_SLOW 20007 /* echoes and throttles for slow_ms */
 #define KEY_BIG 20008  /* answers with 256 KiB */
 
 static struct loopback loopback;
@@ -78,9 +78,11 @@ static inline void on_detach(struct request *request)
 	request_detach(request, SLICE_LITERAL("welcome"), on_detached, NULL);
 }
 
+static int64_t slow_ms = 100;
+
 static inline void on_slow(struct request *request)
 {
-	request_throttle(request, clock_ms() + 100);
+	request_throttle(request, clock_ms() + slow_ms);
 	request_answer_raw(request, request->raw_body);
 }
 

@@ -2,7 +2,8 @@
 #include "test/lib/unit.h"
 
 #include "broker/replica/producer_table.h"
-#include "common/clock.h"
+
+#include <time.h>
 
 static const struct producer_batch *known;
 
@@ -154,7 +155,7 @@ START_TEST(a_flood_of_producers_pushes_out_the_one_that_was_silent_longest)
 {
 	struct producer_table table;
 	struct producer_batch b = batch(0, 1, 70);
-	int64_t began = clock_ms();
+	clock_t began = clock();
 
 	producer_table_init(&table);
 	producer_table_apply(&table, -5, 0, &b, true);
@@ -168,7 +169,7 @@ START_TEST(a_flood_of_producers_pushes_out_the_one_that_was_silent_longest)
 	ck_assert_ptr_nonnull(producer_table_find(&table, 0));
 	ck_assert_ptr_null(producer_table_find(&table, 1));
 	/* Each costs the same, however many there are: a search for the oldest would take minutes. */
-	ck_assert_int_lt(clock_ms() - began, 10000);
+	ck_assert_int_lt((clock() - began) / CLOCKS_PER_SEC, 10);
 	producer_table_fini(&table);
 }
 END_TEST

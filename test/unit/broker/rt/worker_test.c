@@ -125,21 +125,28 @@ START_TEST(stop_runs_what_was_posted_before)
 }
 END_TEST
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 START_TEST(an_idle_worker_uses_no_time)
 {
-	struct timespec before, after, pause = {.tv_nsec = 50000000};
+	struct timespec before = {.tv_sec = -1}, after, pause = {.tv_nsec = 100000000};
+	int64_t end = clock_ms() + 20000;
 	clockid_t clock;
 
 	ck_assert_int_eq(worker_init(&receiver, "receiver", 0), 0);
 	ck_assert_int_eq(worker_start(&receiver), 0);
 	ck_assert_int_eq(pthread_getcpuclockid(receiver.thread, &clock), 0);
-	nanosleep(&pause, NULL);
-	clock_gettime(clock, &before);
-	nanosleep(&pause, NULL);
-	nanosleep(&pause, NULL);
+	/* On a busy machine it may be a while until the new thread has gone to sleep: one that ticks never does for so long. */
 	clock_gettime(clock, &after);
-	ck_assert_int_eq(before.tv_sec, after.tv_sec);
-	ck_assert_int_eq(before.tv_nsec, after.tv_nsec);
+	while (!same_time(&before, &after)) {
+		ck_assert_int_lt(clock_ms(), end);
+		before = after;
+		nanosleep(&pause, NULL);
+		clock_gettime(clock, &after);
+	}
 	worker_stop(&receiver);
 	worker_join(&receiver);
 	worker_fini(&receiver);
@@ -201,7 +208,8 @@ START_TEST(disk_jobs_run_in_order_and_later_ones_last)
 		ck_assert_int_eq(order[1 + i], 2 * i + 1);
 		ck_assert_int_eq(order[5 + i], 2 * i);
 	}
-	ck_assert_int_eq(shared_i64_get(&disk.n_slow), 1);
+	/* The one that was held up; on a busy machine others may be slow, too. */
+	ck_assert_int_ge(shared_i64_get(&disk.n_slow), 1);
 	ck_assert_int_eq(disk_busy_ms(&disk, clock_ms()), 0);
 	worker_drain(&receiver);
 	worker_fini(&receiver);
