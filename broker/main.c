@@ -5,6 +5,7 @@
 #include "broker/meta/broker_config.h"
 #include "broker/node.h"
 #include "broker/rt/signals.h"
+#include "broker/rt/supervisor.h"
 #include "common/memory.h"
 #include "common/trace.h"
 
@@ -109,19 +110,34 @@ static int load(const struct options *options, const struct properties *set, str
 	return r;
 }
 
-static int run(struct broker_config *config)
+static int run(void *ctx, struct supervised *supervised)
 {
+	struct broker_config *config = ctx;
 	struct error err;
 	int r = config->broker_id >= 0 ? 0 : broker_id_choose(config, &err);
 
 	if (r == 0)
-		return node_run(config);
+		return node_run(config, supervised);
 	if (r == ERR_CLOSED) {
 		trace_info("node", "stopped");
 		return 0;
 	}
 	trace_error("node", "cannot start: %s", err.text);
 	return 1;
+}
+
+static int start(struct broker_config *config)
+{
+	struct supervisor_options options = supervisor_defaults();
+
+	if (!config->klamm_supervise)
+		return run(config, NULL);
+	options.name = "klamm-broker";
+	options.zookeeper_connect = config->zookeeper_connect;
+	options.session_timeout_ms = config->zookeeper_session_timeout_ms;
+	options.run = run;
+	options.ctx = config;
+	return supervise(&options);
 }
 
 int main(int argc, char **argv)
@@ -140,7 +156,7 @@ int main(int argc, char **argv)
 	} else if (status < 0) {
 		if (options.check)
 			printf("klamm-broker: the configuration in %s is good\n", options.file);
-		status = options.check ? 0 : run(config);
+		status = options.check ? 0 : start(config);
 		broker_config_release(config);
 	}
 	properties_fini(&set);

@@ -332,7 +332,7 @@ static void on_state(void *ctx, enum zk_state state, bool new_session)
 }
 
 int membership_open(struct membership *membership, struct worker *hub, const struct broker_config *config, struct slice wanted_cluster_id,
-		    const struct membership_port *port, struct error *err)
+		    int64_t old_session_id, const struct membership_port *port, struct error *err)
 {
 	struct zk_config zk = {
 		.connect = config->zookeeper_connect,
@@ -340,6 +340,7 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 		.auth_digest = config->klamm_zookeeper_auth_digest,
 		.set_acl = config->zookeeper_set_acl,
 		.create_chroot = true,
+		.old_session_id = old_session_id,
 	};
 	struct zk_listener listener = {membership, on_state};
 	struct zk_loop loop;

@@ -57,9 +57,12 @@ struct membership {
 	void *closed_ctx;
 };
 
-/* Connects. wanted_cluster_id: null or the id that this broker's dirs carry. ERR_CONFIG for a connect string that cannot work. */
+/*
+ * Connects. wanted_cluster_id: null or the id that this broker's dirs carry. old_session_id: of a process that is surely dead, whose node
+ * is ours; 0 = none. ERR_CONFIG for a connect string that cannot work.
+ */
 int membership_open(struct membership *membership, struct worker *hub, const struct broker_config *config, struct slice wanted_cluster_id,
-		    const struct membership_port *port, struct error *err);
+		    int64_t old_session_id, const struct membership_port *port, struct error *err);
 
 /*
  * From now on this broker is registered in every session, with these endpoints (copied). start, previous_epoch: what its disks held, and under

@@ -278,7 +278,7 @@ static const struct node_part {
 	{"membership", node_join, join_teardown},
 };
 
-int node_run(const struct broker_config *config)
+int node_run(const struct broker_config *config, struct supervised *supervised)
 {
 	struct node *node = NEW(struct node);
 	struct error err = {0};
@@ -286,6 +286,7 @@ int node_run(const struct broker_config *config)
 	int exit_status;
 
 	node->config = config;
+	node->supervised = supervised;
 	node->derived = broker_config_retain(config);
 	while (n < ARRAY_LEN(parts) && parts[n].setup(node, &err) == 0)
 		n++;

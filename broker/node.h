@@ -12,8 +12,12 @@
 #define KLAMM_BROKER_NODE_H
 
 #include "broker/meta/broker_config.h"
+#include "broker/rt/supervisor.h"
 
-/* Runs a broker until it is told to stop. The exit status of the process: 0 after a clean stop, 1 when it could not start or go on. */
-int node_run(const struct broker_config *config);
+/*
+ * Runs a broker until it is told to stop. The exit status of the process: 0 after a clean stop, 1 when it could not start or go on.
+ * supervised: what it knows of its parent; NULL without one.
+ */
+int node_run(const struct broker_config *config, struct supervised *supervised);
 
 #endif

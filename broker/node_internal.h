@@ -34,6 +34,7 @@ struct node_closing {
 struct node {
 	const struct broker_config *config; /* server.properties */
 	const struct broker_config *derived; /* with the dynamic configuration of the view */
+	struct supervised *supervised;       /* NULL without a parent */
 	enum node_phase phase;
 	int exit_status;
 	bool failed;

@@ -317,6 +317,7 @@ static void on_session(void *ctx, struct zk_session *zk)
 {
 	struct node *node = ctx;
 
+	supervised_tell_session(node->supervised, zk);
 	admin_on_session(node->admin, zk);
 }
 
@@ -410,5 +411,6 @@ int node_join(struct node *node, struct error *err)
 	node->store.ctx = node;
 	replicas_init(&node->replicas, &node->store, node->shards, node->n_shards, &node->hub, node->config->broker_id);
 	channel_init(&node->channel, &node->hub, &node->membership, &node->replicas, &node->budget, &channel_port);
-	return membership_open(&node->membership, &node->hub, node->config, store_cluster_id(&node->store), &membership_port, err);
+	return membership_open(&node->membership, &node->hub, node->config, store_cluster_id(&node->store),
+			       supervised_old_session(node->supervised), &membership_port, err);
 }

@@ -74,6 +74,7 @@ struct broker_config {
 	int64_t klamm_memory_bytes;
 	int32_t klamm_open_files;
 	int32_t klamm_request_slow_ms;
+	bool klamm_supervise;
 	int32_t klamm_workers;
 	const char *klamm_zookeeper_auth_digest;
 	int64_t leader_imbalance_check_interval_seconds;

@@ -208,6 +208,8 @@ static const struct config_row rows[] = {
 	    "Most segment and index files that are kept open."),
 	ROW("klamm.request.slow.ms", INT, "30000", AT_LEAST(1), MEDIUM, STATIC, FIELD(klamm_request_slow_ms),
 	    "A request that has not arrived whole after this time ends its connection."),
+	ROW("klamm.supervise", BOOLEAN, "true", ANY, MEDIUM, STATIC, FIELD(klamm_supervise),
+	    "Whether a parent process starts the broker again when it crashes, and ends its ZooKeeper session at once."),
 	ROW("klamm.workers", INT, "0", BETWEEN(0, 1024), HIGH, STATIC, FIELD(klamm_workers),
 	    "Worker threads, which own connections and partitions; 0 is one for each core."),
 	ROW("klamm.zookeeper.auth.digest", PASSWORD, NULL, ANY, MEDIUM, STATIC, FIELD(klamm_zookeeper_auth_digest),
@@ -699,7 +701,8 @@ static const struct config_row rows[] = {
 	    "Whether a migration from ZooKeeper to KRaft is under way."),
 	HIDDEN("zookeeper.metadata.migration.min.batch.size", INT, "200", AT_LEAST(1), MEDIUM, STATIC, UNUSED,
 	    "Records in one batch of a migration to KRaft."),
-	ROW("zookeeper.session.timeout.ms", INT, "18000", ANY, HIGH, STATIC, FIELD(zookeeper_session_timeout_ms),
+	/* Kafka's default is 18 s, for pauses of its garbage collector, which are none here. */
+	ROW("zookeeper.session.timeout.ms", INT, "6000", ANY, HIGH, STATIC, FIELD(zookeeper_session_timeout_ms),
 	    "How long ZooKeeper waits for a sign of life before it takes the broker for dead."),
 	ROW("zookeeper.set.acl", BOOLEAN, "false", ANY, HIGH, STATIC, FIELD(zookeeper_set_acl),
 	    "Whether znodes are made so that only the brokers can change them."),

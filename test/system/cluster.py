@@ -4,7 +4,7 @@ import os
 import uuid
 
 import wire
-from processes import BUILD, TARGET, Folder, Process, ZooKeeper, free_port, java, wait, write_properties
+from processes import BUILD, TARGET, Daemon, Folder, ZooKeeper, free_port, java, wait, write_properties
 
 SESSION_MS = 3000 if TARGET == 'klamm' else 9000
 chroots = itertools.count(1)
@@ -14,7 +14,7 @@ KAFKA_ROWS = {'offsets.topic.replication.factor': 1, 'transaction.state.log.repl
               'num.network.threads': 2, 'num.io.threads': 4, 'offsets.topic.num.partitions': 4, 'group.initial.rebalance.delay.ms': 0}
 
 
-class Broker(Process):
+class Broker(Daemon):
     def __init__(self, cluster, number, target, rows):
         self.cluster, self.number, self.target, self.port = cluster, number, target, free_port()
         self.folder = cluster.folder / ('broker%d' % number)
@@ -36,6 +36,7 @@ class Broker(Process):
 
     def start(self):
         write_properties(self.config, self.rows)
+        self.has_parent = self.target == 'klamm' and self.rows.get('klamm.supervise') != 'false'
         return super().start()
 
     def kill(self):
@@ -69,7 +70,7 @@ class Broker(Process):
         return None
 
 
-class Controller(Process):
+class Controller(Daemon):
     def __init__(self, cluster, number, rows):
         self.config = write_properties(cluster.folder / ('controller%d.properties' % number), dict({
             'controller.id': number, 'zookeeper.connect': cluster.zookeeper_connect, 'zookeeper.session.timeout.ms': SESSION_MS}, **rows))
@@ -100,19 +101,28 @@ class Cluster:
         return self.ready()
 
     def ready(self, brokers=None):
-        """Until each broker that runs tells clients about all that run."""
-        brokers = [b for b in self.brokers if b.alive()] if brokers is None else brokers
+        """Until each broker that was started tells clients about all that were. One that has ended by itself is a failure."""
+        brokers = [b for b in self.brokers if b.wanted] if brokers is None else brokers
         numbers = {b.number for b in brokers}
+
+        def ended():
+            return [b for b in brokers if not b.alive()]
         for broker in brokers:
-            wait(lambda: not broker.alive() or broker.sees() == numbers,
+            wait(lambda: ended() or broker.sees() == numbers,
                  lambda: '%s sees brokers %s, it sees %s' % (broker.name, numbers, broker.sees()), 60)
-            assert broker.alive(), '%s ended:\n%s' % (broker.name, broker.log_text()[-3000:])
+            assert not ended(), '\n'.join('%s ended:\n%s' % (b.name, b.log_text()[-3000:]) for b in ended())
         return self
 
+    def crashes(self):
+        """What crashed, and was started again by its parent, without the test's doing."""
+        return [p.name for p in self.controllers + self.brokers if p.crashes()]
+
     def close(self):
+        crashed = self.crashes()
         for process in reversed(self.processes):
             process.kill()
         self.folder.remove()
+        assert not crashed, 'crashed: %s' % crashed
 
     @property
     def bootstrap(self):

@@ -96,6 +96,8 @@ def still_whole(cluster):
             process.start()
         cluster.ready()
         raise AssertionError('\n'.join(told))
+    crashed = cluster.crashes()
+    assert not crashed, 'crashed: %s' % crashed
 
 
 @pytest.fixture

@@ -70,6 +70,19 @@ class Folder:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
+def live_processes():
+    """(pid, parent, group, name) of all that live."""
+    for number in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % number) as f:
+                head, _, rest = f.read().rpartition(')')
+        except OSError:
+            continue
+        state, parent, group = rest.split()[:3]
+        if state not in 'ZX':
+            yield int(number), int(parent), int(group), head.partition('(')[2]
+
+
 class Process:
     """One program, in a process group of its own, with its output in a file."""
     running = set()
@@ -78,6 +91,7 @@ class Process:
 
     def __init__(self, name, argv, log, env=None):
         self.name, self.argv, self.log, self.env, self.popen = name, argv, log, env, None
+        self.wanted = False  # started, and nobody has ended it or waited for its end
 
     def start(self):
         assert not self.alive()
@@ -85,6 +99,7 @@ class Process:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
                                           preexec_fn=die_with_parent, env=dict(os.environ, **(self.env or {})))
         Process.running.add(self)
+        self.wanted = True
         return self
 
     @staticmethod
@@ -105,6 +120,7 @@ class Process:
 
     def wait_exit(self, seconds=20):
         """The exit status."""
+        self.wanted = False
         wait(lambda: not self.alive(), '%s ends' % self.name, seconds)
         Process.running.discard(self)
         Process.ended = ([self] + [p for p in Process.ended if p is not self])[:Process.keep_ended]
@@ -116,10 +132,12 @@ class Process:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGKILL)
             self.wait_exit()
+            wait(lambda: all(group != self.popen.pid for _, _, group, _ in live_processes()), 'all processes of %s are gone' % self.name)
 
     def stop(self, seconds=30):
         """As an operator does: SIGTERM, then wait. The exit status."""
-        self.signal(signal.SIGTERM)
+        if self.alive():
+            self.popen.send_signal(signal.SIGTERM)
         return self.wait_exit(seconds)
 
     def freeze(self):
@@ -144,6 +162,41 @@ class Process:
 
     def open_files(self):
         return len(os.listdir('/proc/%d/fd' % self.pid))
+
+
+class Daemon(Process):
+    """klamm-broker or klamm-controller: a parent, which is what was started, and the child that works."""
+    crashes_seen = 0
+    has_parent = True  # false with klamm.supervise=false, and for Kafka
+
+    def child_pid(self):
+        """None between two lives."""
+        if not self.has_parent:
+            return self.popen.pid
+        # A process that was just forked has its parent's name; only the child that works takes the program's.
+        others = ('klamm-parent', 'klamm-closer')
+        return next((pid for pid, parent, _, name in live_processes() if parent == self.popen.pid and name not in others), None)
+
+    @property
+    def pid(self):
+        return wait(self.child_pid, 'a child of %s works' % self.name)
+
+    @property
+    def parent_pid(self):
+        return self.popen.pid
+
+    def kill_child(self):
+        """A crash of the working process alone: its parent starts it again. The pid it had."""
+        pid = self.pid
+        self.crashes_seen += 1
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def crashes(self):
+        """How often it crashed without the test's doing, since it was asked last."""
+        told = self.log_text().count('it is started again in')
+        new, self.crashes_seen = told - self.crashes_seen, max(told, self.crashes_seen)
+        return max(new, 0)
 
 
 def kill_all():

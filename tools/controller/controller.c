@@ -126,6 +126,7 @@ static void on_connected(struct controller *controller, bool new_session)
 {
 	trace_info(AREA, "connected to ZooKeeper, session 0x%llx%s", (unsigned long long)zk_session_id(controller->zk),
 		   new_session ? " (new)" : "");
+	supervised_tell_session(controller->supervised, controller->zk);
 	if (new_session)
 		controller_prepare(controller);
 	else if (controller->office)
@@ -161,7 +162,8 @@ static void on_state(void *ctx, enum zk_state state, bool new_session)
 
 /* ---- life ---- */
 
-int controller_open(struct controller *controller, const struct controller_config *config, struct worker *worker, struct error *err)
+int controller_open(struct controller *controller, const struct controller_config *config, struct supervised *supervised,
+		    struct worker *worker, struct error *err)
 {
 	struct zk_config zk = {
 		.connect = config->zookeeper_connect,
@@ -169,6 +171,7 @@ int controller_open(struct controller *controller, const struct controller_confi
 		.auth_digest = config->zookeeper_auth_digest,
 		.set_acl = config->zookeeper_set_acl,
 		.create_chroot = true,
+		.old_session_id = supervised_old_session(supervised),
 	};
 	struct zk_listener listener = {controller, on_state};
 	struct zk_election_listener election = {controller, on_election};
@@ -176,7 +179,7 @@ int controller_open(struct controller *controller, const struct controller_confi
 	struct zk_loop port;
 	int code;
 
-	*controller = (struct controller){.config = config, .worker = worker};
+	*controller = (struct controller){.config = config, .supervised = supervised, .worker = worker};
 	uuid_format(&nonce, controller->nonce);
 	timer_init(&controller->again, &worker->loop, on_again);
 	timer_init(&controller->limit, &worker->loop, NULL);

@@ -12,6 +12,7 @@
 #define KLAMM_TOOLS_CONTROLLER_CONTROLLER_H
 
 #include "broker/rt/disk.h"
+#include "broker/rt/supervisor.h"
 #include "broker/rt/worker.h"
 #include "broker/rt/zk_loop.h"
 #include "common/uuid.h"
@@ -20,6 +21,7 @@
 
 struct controller {
 	const struct controller_config *config;
+	struct supervised *supervised;   /* what it knows of its parent; NULL without one */
 	struct worker *worker;
 	struct disk resolver;
 	struct zk_loop_glue glue;
@@ -38,8 +40,9 @@ struct controller {
 	int status;                      /* exit status */
 };
 
-/* Connects. ERR_CONFIG for a connect string that cannot work. */
-int controller_open(struct controller *controller, const struct controller_config *config, struct worker *worker, struct error *err);
+/* Connects. supervised may be NULL. ERR_CONFIG for a connect string that cannot work. */
+int controller_open(struct controller *controller, const struct controller_config *config, struct supervised *supervised,
+		    struct worker *worker, struct error *err);
 
 /* Gives up the office and ends the session; the worker stops when that is done, within some seconds. */
 void controller_stop(struct controller *controller);

@@ -21,6 +21,7 @@ struct controller_config {
 	const char *inter_broker_listener_name;   /* NULL: what the brokers' znodes say */
 	bool unclean_leader_election_enable;
 	bool delete_topic_enable;
+	bool supervise;                           /* as parent and child (broker/rt/supervisor.h) */
 };
 
 /* ERR_CONFIG with file, line, key, value and what is allowed. Unknown keys are warned about. fini also after an error. */

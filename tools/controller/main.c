@@ -1,5 +1,6 @@
 /* klamm-controller: command line and life of the process; see klamm-controller.8. */
 #include "broker/rt/signals.h"
+#include "broker/rt/supervisor.h"
 #include "common/memory.h"
 #include "common/trace.h"
 #include "config.h"
@@ -98,8 +99,9 @@ static void on_signal(void *ctx, int signal_number)
 	controller_stop(ctx);
 }
 
-static int run(const struct controller_config *config)
+static int run(void *ctx, struct supervised *supervised)
 {
+	const struct controller_config *config = ctx;
 	struct controller controller;
 	struct signals signals;
 	struct worker worker;
@@ -107,7 +109,7 @@ static int run(const struct controller_config *config)
 	int status;
 
 	if (worker_init(&worker, "controller", 0) || signals_open(&signals, &worker.loop, on_signal, &controller) ||
-	    controller_open(&controller, config, &worker, &err)) {
+	    controller_open(&controller, config, supervised, &worker, &err)) {
 		fprintf(stderr, "klamm-controller: %s\n", err.text);
 		return EXIT_FAILURE;
 	}
@@ -119,6 +121,20 @@ static int run(const struct controller_config *config)
 	status = controller.status;
 	trace_info("controller", "stopped");
 	return status;
+}
+
+static int start(struct controller_config *config)
+{
+	struct supervisor_options options = supervisor_defaults();
+
+	if (!config->supervise)
+		return run(config, NULL);
+	options.name = "klamm-controller";
+	options.zookeeper_connect = config->zookeeper_connect;
+	options.session_timeout_ms = config->zookeeper_session_timeout_ms;
+	options.run = run;
+	options.ctx = config;
+	return supervise(&options);
 }
 
 int main(int argc, char **argv)
@@ -141,7 +157,7 @@ int main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	}
 	if (status < 0)
-		status = run(&config);
+		status = start(&config);
 	controller_config_fini(&config);
 	properties_fini(&arguments.set);
 	return status;

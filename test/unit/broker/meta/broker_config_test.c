@@ -68,7 +68,7 @@ START_TEST(defaults_stand_in_typed_fields)
 	ck_assert_int_eq(config->socket_request_max_bytes, 104857600);
 	ck_assert_int_eq(config->connections_max_idle_ms, 600000);
 	ck_assert(config->auto_create_topics_enable);
-	ck_assert_int_eq(config->zookeeper_connection_timeout_ms, 18000);
+	ck_assert_int_eq(config->zookeeper_connection_timeout_ms, 6000);
 	ck_assert_ptr_null(config->broker_rack);
 	ck_assert_int_eq(config->n_log_dirs, 1);
 	ck_assert_str_eq(config->log_dir_list[0], "/tmp/kafka-logs");

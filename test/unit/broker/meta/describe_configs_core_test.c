@@ -40,6 +40,20 @@ static const char *line_of(const struct config_entry *entry)
 	return line;
 }
 
+/* Lines of Kafka whose default is another one here; README says why. */
+static const char *our_default(const char *line)
+{
+	static const char *const others[][2] = {
+		{"zookeeper.session.timeout.ms|18000|3|5|ro|-|zookeeper.session.timeout.ms=18000:5",
+		 "zookeeper.session.timeout.ms|6000|3|5|ro|-|zookeeper.session.timeout.ms=6000:5"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strcmp(line, others[i][0]) == 0)
+			return others[i][1];
+	return line;
+}
+
 /* Entries that Kafka has, in order, equal the lines of a section (NULL: the whole file). Ours begin with "klamm.". */
 static void check_golden(const char *file, const char *section, const struct config_entries *entries)
 {
@@ -60,7 +74,7 @@ static void check_golden(const char *file, const char *section, const struct con
 		while (i < entries->n && strncmp(text_of(entries->list[i].name), "klamm.", 6) == 0)
 			i++;
 		ck_assert_int_lt(i, entries->n);
-		ck_assert_str_eq(line_of(&entries->list[i++]), line);
+		ck_assert_str_eq(line_of(&entries->list[i++]), our_default(line));
 	}
 	while (i < entries->n && strncmp(text_of(entries->list[i].name), "klamm.", 6) == 0)
 		i++;
