@@ -2,6 +2,7 @@
 #include "broker/node_internal.h"
 
 #include "broker/api/api.h"
+#include "broker/replica/links.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -116,6 +117,9 @@ static void store_teardown(struct node *node)
 
 /* ---- shards ---- */
 
+/* Looking up a name may take a resolver's time-out, and more than one of them. */
+#define RESOLVER_SLOW_MS 10000
+
 static int worker_count(const struct broker_config *config)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -127,6 +131,11 @@ static int worker_count(const struct broker_config *config)
 
 static int shards_setup(struct node *node, struct error *err)
 {
+	int started = disk_start(&node->resolver, "resolver", RESOLVER_SLOW_MS);
+
+	if (started)
+		return error_set(err, started, "the thread for host names cannot be made: %s", error_text(started));
+	node->resolves = true;
 	node->n_shards = worker_count(node->config);
 	node->shards = memory_zalloc((size_t)node->n_shards, sizeof(struct shard *));
 	for (int i = 0; i < node->n_shards; i++) {
@@ -151,6 +160,8 @@ static void shards_teardown(struct node *node)
 	}
 	/* The disks' last answers go to the shards: they come in before these are gone. */
 	store_stop_disks(&node->store);
+	if (node->resolves)
+		disk_stop(&node->resolver);
 	for (int i = 0; i < node->n_shards_ready; i++)
 		worker_drain(&node->shards[i]->worker);
 	worker_drain(&node->hub);
@@ -217,6 +228,7 @@ static int nets_setup(struct node *node, struct error *err)
 	for (int i = 0; i < node->n_shards; i++) {
 		node->nets[i] = NEW(struct net);
 		net_init(node->nets[i], &node->shards[i]->worker, &node->net_setup);
+		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver);
 	}
 	return 0;
 }

@@ -41,6 +41,8 @@ struct node {
 	struct worker hub;
 	struct signals signals;
 	struct store store;
+	struct disk resolver;    /* looks up the names of leaders' hosts */
+	bool resolves;
 	struct budget budget;
 	struct shard **shards;
 	int n_shards;

@@ -260,6 +260,8 @@ struct session_post {
 	struct message message;
 	struct shard *shard;
 	int64_t session_ms; /* of the one that has begun; 0: it is lost */
+	int64_t broker_epoch;
+	const char *cluster_id; /* lives as long as the membership, which outlives the workers */
 };
 
 static void on_session_post(struct message *message)
@@ -270,16 +272,19 @@ static void on_session_post(struct message *message)
 		shard_set_session(post->shard, post->session_ms);
 	else
 		shard_resign_all(post->shard);
+	shard_set_incarnation(post->shard, slice_of_text(post->cluster_id), post->broker_epoch);
 	free(post);
 }
 
-static void post_session(struct node *node, int64_t session_ms)
+static void post_session(struct node *node, int64_t session_ms, int64_t broker_epoch)
 {
 	for (int i = 0; i < node->n_shards; i++) {
 		struct session_post *post = NEW(struct session_post);
 
 		post->shard = node->shards[i];
 		post->session_ms = session_ms;
+		post->broker_epoch = broker_epoch;
+		post->cluster_id = node->membership.cluster_id;
 		post->message.run = on_session_post;
 		worker_post(&node->shards[i]->worker, &post->message);
 	}
@@ -290,7 +295,7 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 	struct node *node = ctx;
 
 	if (node_serves(node))
-		post_session(node, zk_session_timeout_ms(node->membership.zk));
+		post_session(node, zk_session_timeout_ms(node->membership.zk), broker_epoch);
 	if (store_set_broker_epoch(&node->store, broker_epoch))
 		store_check_failures(&node->store);
 	if (node->announced)
@@ -310,7 +315,7 @@ static void on_lost(void *ctx)
 	channel_lose(&node->channel);
 	replicas_abandon(&node->replicas);
 	if (node_serves(node))
-		post_session(node, 0);
+		post_session(node, 0, BROKER_EPOCH_NONE);
 }
 
 static void on_session(void *ctx, struct zk_session *zk)

@@ -255,7 +255,8 @@ static int add_batch(struct log *log, struct group *group, struct slice batch, c
 		group->first_timestamp = header->max_timestamp;
 	group->len += batch.len;
 	group->end = batch_next_offset(header);
-	if (header->leader_epoch > log_latest_epoch(log))
+	/* Also a lower one: a follower may have led for a while without a batch, and now gets older ones of its leader. */
+	if (header->leader_epoch != log_latest_epoch(log))
 		epoch_cache_assign(&log->epochs, header->leader_epoch, header->base_offset);
 	return 0;
 }

@@ -1,5 +1,7 @@
 # Sources and unit tests of broker/replica/ (see ../../Makefile.am for the lists).
-klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h broker/replica/partition.c broker/replica/partition.h \
+klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
+	broker/replica/link.c broker/replica/link.h broker/replica/link_frame.c broker/replica/link_internal.h broker/replica/links.c \
+	broker/replica/links.h broker/replica/partition_follow.c broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_check.c broker/replica/partition_internal.h \
 	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
@@ -44,3 +46,12 @@ test_unit_broker_replica_partition_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/replica/partition_isr_test
 test_unit_broker_replica_partition_isr_test_SOURCES = test/unit/broker/replica/partition_isr_test.c $(partition_fixture)
 test_unit_broker_replica_partition_isr_test_LDADD = $(unit_libs)
+
+follow_fixture = test/unit/broker/replica/follow_fixture.h $(partition_fixture)
+unit_tests += test/unit/broker/replica/partition_follow_test
+test_unit_broker_replica_partition_follow_test_SOURCES = test/unit/broker/replica/partition_follow_test.c $(follow_fixture)
+test_unit_broker_replica_partition_follow_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/link_test
+test_unit_broker_replica_link_test_SOURCES = test/unit/broker/replica/link_test.c $(follow_fixture)
+test_unit_broker_replica_link_test_LDADD = $(unit_libs)

@@ -312,6 +312,8 @@ void partition_carry_out(struct partition *partition, const struct replica_now *
 	if (actions->acks_failed)
 		partition_end_parked(partition, KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
 	partition_wait(partition, now);
+	if (actions->follow)
+		partition_follow_begin(partition);
 }
 
 void partition_configure(struct partition *partition, const struct topic_config *config)
@@ -334,6 +336,8 @@ void partition_configure(struct partition *partition, const struct topic_config 
 	partition->delete_allowed = config->cleanup_delete;
 	replica_core_configure(&partition->core, &now, &rules, &actions);
 	partition_carry_out(partition, &now, &actions);
+	/* Where the durable end counts from now on, the newest one does: what the dir has synced by itself, nobody was told of. */
+	partition_log_moved(partition);
 	partition_flush_if_due(partition, clock_wall_ms());
 }
 
@@ -368,6 +372,8 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
 	if (partition->core.role != REPLICA_LEADER)
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	if (partition->core.role != REPLICA_FOLLOWER || partition->core.leader < 0)
+		partition_follow_end(partition);
 	partition_carry_out(partition, &now, &actions);
 	partition_fire_watches(partition);
 	return 0;
@@ -376,6 +382,7 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 void partition_resign(struct partition *partition)
 {
 	replica_core_resign(&partition->core);
+	partition_follow_end(partition);
 	partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
 	partition_fire_watches(partition);
 }
@@ -386,6 +393,7 @@ void partition_fail(struct partition *partition)
 		return;
 	partition->state = PARTITION_FAILED;
 	replica_core_resign(&partition->core);
+	partition_follow_end(partition);
 	partition_end_parked(partition, KAFKA_STORAGE_ERROR);
 	partition_fire_watches(partition);
 }
@@ -408,6 +416,7 @@ void partition_log_moved(struct partition *partition)
 	replica_core_log_moved(&partition->core, &now, log_start_offset(partition->log), log_end_offset(partition->log),
 			       log_durable_end(partition->log), &actions);
 	partition_carry_out(partition, &now, &actions);
+	partition_follow_moved(partition);
 }
 
 void partition_clean_up(struct partition *partition, int64_t now_ms, int64_t producer_expiration_ms)

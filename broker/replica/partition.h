@@ -13,10 +13,12 @@
 
 #include "broker/log/log.h"
 #include "broker/meta/topic_config.h"
+#include "broker/replica/link.h"
 #include "broker/replica/producer_table.h"
 #include "broker/replica/replica_core.h"
 #include "broker/rt/disk.h"
 #include "broker/rt/loop.h"
+#include "proto/cluster/cluster.pb-c.h"
 #include "proto/record/batch_validate.h"
 
 #include <uthash.h>
@@ -47,6 +49,7 @@ struct partition {
 	struct disk_job flush;
 	bool flushing;
 	struct timer tick;        /* of the core (partition_isr.c) */
+	struct link_member follow; /* a follower's place on the connection to its leader */
 	bool closing;             /* ends when the flush under way is done */
 	bool erase;               /* and its folder is renamed for deletion then */
 	struct partition_closing *closer; /* who is told then */
@@ -177,6 +180,26 @@ struct partition_watch {
 
 void partition_watch(struct partition *partition, struct partition_watch *watch);
 void partition_unwatch(struct partition_watch *watch);
+
+/* ---- following (partition_follow.c): what a link asks and brings; on the owner's thread ---- */
+
+struct replica_follow;
+struct replica_leader_marks;
+
+/* What is to be asked of the leader; false: nothing now. */
+bool partition_follow_ask(struct partition *partition, struct replica_follow *ret_follow);
+
+void partition_follow_answered(struct partition *partition, const Klamm__FollowAnswer *answer);
+
+/* Of a handle that is open on the link. batches are not trusted. */
+void partition_follow_append(struct partition *partition, int64_t from, const struct replica_leader_marks *marks, struct slice batches);
+void partition_follow_advance(struct partition *partition, const struct replica_leader_marks *marks);
+
+/* The leader has closed the handle; error: Kafka error, not trusted. */
+void partition_follow_closed(struct partition *partition, int32_t error);
+
+/* The connection is lost. */
+void partition_follow_lost(struct partition *partition);
 
 /* ---- other questions ---- */
 

@@ -40,6 +40,15 @@ void partition_wait(struct partition *partition, const struct replica_now *now);
 /* Sends the core's proposal on its way. */
 void partition_isr_propose(struct partition *partition, const struct replica_now *now);
 
+/* ---- following (partition_follow.c) ---- */
+
+/* The core asks for its leader to be followed; and: it follows no more. */
+void partition_follow_begin(struct partition *partition);
+void partition_follow_end(struct partition *partition);
+
+/* The core's marks may have moved: a leader that is followed is told. */
+void partition_follow_moved(struct partition *partition);
+
 /* ---- appends ---- */
 
 /* Kafka error when the batch may not come in: role, ISR, log dir. */

@@ -1,7 +1,9 @@
 /* A worker and what it owns; see shard.h. */
 #include "broker/replica/shard.h"
 
+#include "broker/replica/links.h"
 #include "broker/replica/partition.h"
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/trace.h"
 
@@ -70,6 +72,8 @@ int shard_init(struct shard *shard, int index, int n_shards, struct shard **all,
 	shard->session_ms = config->zookeeper_session_timeout_ms;
 	shard->view = view_new_empty();
 	shard->codecs = codec_context_new();
+	shard->broker_epoch = -1;
+	shard->links = links_new(shard);
 	fetch_sessions_init(&shard->fetch_sessions, (config->max_incremental_fetch_session_cache_slots + n_shards - 1) / n_shards, index,
 			    n_shards, (uint32_t)clock_ns());
 	timer_init(&shard->cleaning, &shard->worker.loop, on_cleaning);
@@ -81,6 +85,7 @@ void shard_close_all(struct shard *shard)
 {
 	struct partition *partition, *next;
 
+	links_close(shard->links);
 	HASH_ITER(hh, shard->partitions, partition, next)
 		partition_close(partition, false, NULL);
 	timer_stop(&shard->cleaning);
@@ -88,6 +93,8 @@ void shard_close_all(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
+	links_free(shard->links);
+	free(shard->cluster_id);
 	fetch_sessions_fini(&shard->fetch_sessions);
 	codec_context_free(shard->codecs);
 	view_release(shard->view);
@@ -95,13 +102,15 @@ void shard_fini(struct shard *shard)
 	worker_fini(&shard->worker);
 }
 
+int32_t shard_index(const struct uuid *topic_id, int32_t partition, int32_t n_shards)
+{
+	/* Ids are random; partitions of one topic follow each other, so that they spread evenly. */
+	return (int32_t)((bytes_get_u32(topic_id->bytes + 8) + (uint32_t)partition) % (uint32_t)n_shards);
+}
+
 struct shard *shard_owner(const struct shard *any, const struct uuid *topic_id, int32_t partition)
 {
-	uint32_t hash;
-
-	/* Ids are random; partitions of one topic follow each other, so that they spread evenly. */
-	memcpy(&hash, topic_id->bytes + 8, sizeof hash);
-	return any->all[(hash + (uint32_t)partition) % (uint32_t)any->n_shards];
+	return any->all[shard_index(topic_id, partition, any->n_shards)];
 }
 
 struct partition *shard_find(struct shard *shard, const struct uuid *topic_id, int32_t partition)
@@ -171,6 +180,7 @@ void shard_set_view(struct shard *shard, struct view *view, const struct broker_
 				configure_topic(shard, diff.topics[i].after);
 	}
 	arena_fini(&arena);
+	links_on_view(shard->links);
 	view_release(old_view);
 	broker_config_release(old_config);
 }
@@ -182,6 +192,16 @@ void shard_set_session(struct shard *shard, int64_t session_ms)
 	shard->session_ms = session_ms;
 	HASH_ITER(hh, shard->partitions, partition, next)
 		partition_set_session(partition, session_ms);
+}
+
+void shard_set_incarnation(struct shard *shard, struct slice cluster_id, int64_t broker_epoch)
+{
+	if (!slice_is_null(cluster_id)) {
+		free(shard->cluster_id);
+		shard->cluster_id = memory_printf("%.*s", SLICE_ARGS(cluster_id));
+	}
+	shard->broker_epoch = broker_epoch;
+	links_on_incarnation(shard->links);
 }
 
 void shard_resign_all(struct shard *shard)

@@ -27,6 +27,7 @@
 
 struct partition;
 struct admin;
+struct links;
 
 struct shard {
 	struct worker worker;
@@ -45,6 +46,9 @@ struct shard {
 	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
 	struct fetch_sessions fetch_sessions;
 	struct codec_context *codecs;
+	int64_t broker_epoch;                /* this broker's incarnation; -1 while it is not registered */
+	char *cluster_id;                    /* NULL until it was registered once */
+	struct links *links;                 /* connections to the leaders that its partitions follow */
 	struct timer cleaning;
 	int64_t cleaning_began_ms;           /* of this round */
 };
@@ -64,6 +68,9 @@ static inline struct shard *shard_of(struct worker *worker)
 	return CONTAINER_OF(worker, struct shard, worker);
 }
 
+/* Which of a broker's workers owns a partition, by their number. The same on every broker. */
+int32_t shard_index(const struct uuid *topic_id, int32_t partition, int32_t n_shards);
+
 /* Which shard owns a partition. Any thread. */
 struct shard *shard_owner(const struct shard *any, const struct uuid *topic_id, int32_t partition);
 
@@ -78,6 +85,9 @@ void shard_remove(struct shard *shard, struct partition *partition);
  * On the owner: takes a new view and configuration (a reference of each) and tells partitions whose topic's configuration changed.
  */
 void shard_set_view(struct shard *shard, struct view *view, const struct broker_config *config);
+
+/* On the owner: this broker is registered under another broker epoch, or (-1) no more. What was connected under the old one is not any more. */
+void shard_set_incarnation(struct shard *shard, struct slice cluster_id, int64_t broker_epoch);
 
 /* On the owner: the effective configuration of a topic by the shard's view; its text lies in the arena and the view. */
 void shard_topic_config(const struct shard *shard, const struct uuid *topic_id, struct arena *arena, struct topic_config *ret_config);

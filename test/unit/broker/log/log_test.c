@@ -309,6 +309,23 @@ START_TEST(a_new_epoch_is_there_without_data_and_after_truncation_is_gone)
 }
 END_TEST
 
+START_TEST(an_epoch_without_a_batch_gives_way_to_older_batches_of_a_leader)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 4, 10, 1000, 10), 0);
+	/* It led in epoch 7 and wrote nothing; the leader of epoch 8 has batches of epoch 6. */
+	log_begin_epoch(fixture.log, 7);
+	ck_assert_int_eq(fixture_append(&fixture, 6, 2, 1000, 10), 0);
+	ck_assert_int_eq(log_epoch_at(fixture.log, 10), 6);
+	ck_assert_int_eq(log_latest_epoch(fixture.log), 6);
+	ck_assert_int_eq(log_end_for_epoch(fixture.log, 4).end_offset, 10);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(flush_settings_ask_for_a_flush)
 {
 	struct fixture fixture;
@@ -333,4 +350,5 @@ UNIT_MAIN("broker/log/log", what_is_appended_is_read_and_there_after_a_clean_sto
 	  a_configuration_takes_effect_at_once, batches_out_of_order_or_in_part_are_refused_whole, a_read_obeys_its_bounds,
 	  a_slice_of_a_deleted_segment_is_read_to_its_end, a_full_disk_leaves_the_log_as_it_was, a_failing_disk_fails_the_dir_for_good,
 	  special_timestamps_are_answered_as_kafka_does, a_new_epoch_is_there_without_data_and_after_truncation_is_gone,
+	  an_epoch_without_a_batch_gives_way_to_older_batches_of_a_leader,
 	  flush_settings_ask_for_a_flush)

@@ -1,0 +1,437 @@
+/* One connection to a worker of a leader; see link.h. What is said on it is in link_frame.c. */
+#include "broker/replica/link_internal.h"
+
+#include "broker/net/address.h"
+#include "broker/replica/shard.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/trace.h"
+#include "proto/cluster/cluster.pb-c.h"
+#include "proto/cluster/frame_type.h"
+#include "proto/kafka_error.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#define AREA "follow"
+#define PAUSE_MS_MIN 50
+#define PAUSE_MS_MAX 1000
+#define HELLO_BYTES 1024
+
+/* A link that nobody needs stays so long: leaderships come and go, and come back. */
+#define LINGER_MS 10000
+
+/* Nothing heard for so long, though the other end pings: it is gone. */
+#define IDLE_MS_MIN 10000
+
+struct link_lookup {
+	struct disk_job job;
+	struct link *link; /* NULL: no longer wanted */
+	char host[LINK_HOST_BYTES];
+	uint16_t port;
+	int code;
+	struct sockaddr_storage address;
+};
+
+static void start(struct link *link);
+
+/* ---- pauses ---- */
+
+/* Twice the last one, within its bounds; half of it is chance, so that those who lost one leader do not all come at once. */
+static int64_t next_pause(struct links *links, int64_t *pause_ms)
+{
+	*pause_ms = *pause_ms == 0 ? PAUSE_MS_MIN : *pause_ms * 2;
+	if (*pause_ms > PAUSE_MS_MAX)
+		*pause_ms = PAUSE_MS_MAX;
+	links->chance ^= links->chance << 13;
+	links->chance ^= links->chance >> 7;
+	links->chance ^= links->chance << 17;
+	return *pause_ms / 2 + (int64_t)(links->chance % (uint64_t)(*pause_ms / 2 + 1));
+}
+
+/* ---- members ---- */
+
+static struct link_member **queue_of(struct link *link, enum link_wait waits)
+{
+	if (waits == LINK_WAITS_TO_ASK)
+		return &link->asking;
+	return waits == LINK_WAITS_TO_ACK ? &link->acking : &link->pausing;
+}
+
+static void wait_for(struct link_member *member, enum link_wait waits)
+{
+	struct link *link = member->link;
+
+	if (member->waits != LINK_WAITS_NOT)
+		DL_DELETE2(*queue_of(link, member->waits), member, wait_prev, wait_next);
+	member->waits = waits;
+	if (waits != LINK_WAITS_NOT)
+		DL_APPEND2(*queue_of(link, waits), member, wait_prev, wait_next);
+	if (link->is_open && (waits == LINK_WAITS_TO_ASK || waits == LINK_WAITS_TO_ACK))
+		loop_defer(link->retry.loop, &link->turn);
+}
+
+void link_wait_no_more(struct link_member *member)
+{
+	wait_for(member, LINK_WAITS_NOT);
+}
+
+void link_forget_handle(struct link_member *member)
+{
+	if (!member->is_open)
+		return;
+	HASH_DEL(member->link->opened, member);
+	member->is_open = false;
+	if (member->waits == LINK_WAITS_TO_ACK)
+		wait_for(member, LINK_WAITS_NOT);
+}
+
+void link_ask(struct link_member *member)
+{
+	if (!member->link)
+		return;
+	link_forget_handle(member);
+	wait_for(member, LINK_WAITS_TO_ASK);
+}
+
+void link_ask_later(struct link_member *member)
+{
+	struct link *link = member->link;
+
+	if (!link)
+		return;
+	link_forget_handle(member);
+	member->again_ms = clock_ms() + next_pause(link->target->links, &member->pause_ms);
+	wait_for(member, LINK_PAUSES);
+	timer_set_earlier(&link->wake, member->again_ms);
+}
+
+bool link_open_handle(struct link_member *member, int64_t handle)
+{
+	struct link_member *other;
+
+	HASH_FIND(hh, member->link->opened, &handle, sizeof handle, other);
+	if (other)
+		return false;
+	link_forget_handle(member);
+	member->handle = handle;
+	member->is_open = true;
+	HASH_ADD(hh, member->link->opened, handle, sizeof handle, member);
+	return true;
+}
+
+void link_ack(struct link_member *member)
+{
+	if (member->is_open && member->waits == LINK_WAITS_NOT)
+		wait_for(member, LINK_WAITS_TO_ACK);
+}
+
+void link_close_handle(struct link_member *member, int16_t error)
+{
+	if (!member->is_open)
+		return;
+	if (member->link->is_open)
+		link_send_close(member->link, member->handle, error);
+	link_forget_handle(member);
+}
+
+void link_went_well(struct link_member *member)
+{
+	member->pause_ms = 0;
+}
+
+void link_join(struct link *link, struct link_member *member)
+{
+	member->link = link;
+	DL_APPEND(link->members, member);
+	link_ask(member);
+	if (!link->peer && !link->lookup && !timer_is_set(&link->retry))
+		start(link);
+}
+
+void link_part(struct link_member *member)
+{
+	struct link *link = member->link;
+
+	link_forget_handle(member);
+	wait_for(member, LINK_WAITS_NOT);
+	DL_DELETE(link->members, member);
+	member->link = NULL;
+	if (!link->members && !timer_is_set(&link->retry))
+		timer_set(&link->retry, clock_ms() + LINGER_MS);
+}
+
+static void on_wake(struct timer *timer)
+{
+	struct link *link = CONTAINER_OF(timer, struct link, wake);
+	struct link_member *member, *next;
+	int64_t now_ms = clock_ms();
+
+	DL_FOREACH_SAFE2(link->pausing, member, next, wait_next) {
+		if (member->again_ms <= now_ms)
+			link_ask(member);
+		else
+			timer_set_earlier(timer, member->again_ms);
+	}
+}
+
+static void on_turn(struct deferred *deferred)
+{
+	struct link *link = CONTAINER_OF(deferred, struct link, turn);
+
+	if (!link->is_open)
+		return;
+	link_send_follows(link);
+	link_send_acks(link);
+}
+
+/* ---- the end of a connection ---- */
+
+static void lose_members(struct link *link)
+{
+	struct link_member *member;
+
+	DL_FOREACH(link->members, member) {
+		partition_follow_lost(link_partition(member));
+		link_ask(member);
+	}
+}
+
+/* It is gone, or was not to be had: again after a pause. */
+static void link_failed(struct link *link, const char *why)
+{
+	struct links *links = link->target->links;
+	bool was_open = link->is_open;
+
+	if (was_open || !link->complained)
+		trace_warn(AREA, "leader %d, worker %d: %s: %s", link->target->broker, link->worker,
+			   was_open ? "connection lost" : "cannot be reached yet", why);
+	link->complained = !was_open;
+	link->is_open = false;
+	links->counters.n_failed++;
+	if (link->peer)
+		peer_free(link->peer);
+	link->peer = NULL;
+	if (was_open)
+		lose_members(link);
+	timer_set(&link->retry, clock_ms() + next_pause(links, &link->pause_ms));
+}
+
+static void on_closed(void *ctx, struct peer *peer, int code, const char *text)
+{
+	(void)peer;
+	(void)code;
+	link_failed(ctx, text);
+}
+
+/* ---- Hello ---- */
+
+static struct slice make_hello(const struct link *link, uint8_t bytes[HELLO_BYTES])
+{
+	const struct shard *shard = link->target->links->shard;
+	Klamm__Hello hello = KLAMM__HELLO__INIT;
+
+	hello.version = CLUSTER_PROTOCOL_VERSION;
+	hello.cluster_id = shard->cluster_id;
+	hello.role = KLAMM__HELLO__ROLE__FOLLOWER;
+	hello.sender_id = shard->config->broker_id;
+	hello.sender_epoch = shard->broker_epoch;
+	hello.target_id = link->target->broker;
+	hello.target_epoch = link->target->epoch;
+	hello.worker = link->worker;
+	if (klamm__hello__get_packed_size(&hello) > HELLO_BYTES)
+		return SLICE_NULL;
+	return slice_of(bytes, klamm__hello__pack(&hello, bytes));
+}
+
+/* Why an answer is not what it has to be; NULL when it is. */
+static const char *judge_answer(const struct link_target *target, const Klamm__HelloAnswer *answer)
+{
+	if (!answer)
+		return "it cannot be read";
+	if (answer->error != 0)
+		return kafka_error_name(answer->error);
+	if (answer->broker_epoch != target->epoch)
+		return "it is of another incarnation";
+	if (answer->n_workers <= 0 || (target->n_workers && answer->n_workers != target->n_workers))
+		return "its number of workers makes no sense";
+	return NULL;
+}
+
+static void take_answer(struct link *link, int32_t n_workers)
+{
+	struct link_target *target = link->target;
+	bool is_first = target->n_workers == 0;
+
+	link->is_open = true;
+	link->complained = false;
+	target->links->counters.n_connected++;
+	target->n_workers = n_workers;
+	link->worker %= n_workers;
+	trace_info(AREA, "leader %d (epoch %lld), worker %d of %d: connected to %s", target->broker, (long long)target->epoch, link->worker,
+		   n_workers, peer_address(link->peer));
+	if (is_first)
+		links_spread(target);
+	loop_defer(link->retry.loop, &link->turn);
+}
+
+static bool on_hello(void *ctx, struct peer *peer, struct slice body)
+{
+	struct link *link = ctx;
+	Klamm__HelloAnswer *answer = klamm__hello_answer__unpack(NULL, body.len, body.data);
+	const char *wrong = judge_answer(link->target, answer);
+
+	(void)peer;
+	if (wrong && !link->complained)
+		trace_warn(AREA, "leader %d: its answer to our Hello: %s%s%s", link->target->broker, wrong,
+			   answer && answer->message[0] ? ": " : "", answer ? answer->message : "");
+	link->complained |= wrong != NULL;
+	if (!wrong)
+		take_answer(link, answer->n_workers);
+	if (answer)
+		klamm__hello_answer__free_unpacked(answer, NULL);
+	return !wrong;
+}
+
+/* ---- dialling ---- */
+
+static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame)
+{
+	(void)peer;
+	return link_take_frame(ctx, frame);
+}
+
+static uint32_t payload_max(const struct broker_config *config)
+{
+	int64_t most = 2 * (int64_t)config->socket_request_max_bytes;
+
+	/* A batch came in by a request, and may have become larger by being packed anew. */
+	return (uint32_t)(most < INT32_MAX ? most : INT32_MAX);
+}
+
+static void dial(struct link *link, const struct sockaddr_storage *address)
+{
+	struct links *links = link->target->links;
+	const struct broker_config *config = links->shard->config;
+	struct peer_setup setup = {.worker = &links->shard->worker,
+				   .pool = links->pool,
+				   .budget = links->budget,
+				   .version = CLUSTER_PROTOCOL_VERSION,
+				   .limits = peer_limits_default,
+				   .port = {.on_hello = on_hello, .on_frame = on_frame, .on_closed = on_closed, .ctx = link}};
+	struct peer_target target = {.address = *address,
+				     .hello_key = HELLO_API_KEY,
+				     .hello_version = HELLO_API_VERSION,
+				     .client_id = "klamm-follower"};
+	uint8_t bytes[HELLO_BYTES];
+	int64_t session_ms = config->zookeeper_session_timeout_ms;
+
+	target.hello = make_hello(link, bytes);
+	setup.limits.payload_bytes_max = payload_max(config);
+	setup.limits.connect_ms = session_ms / 2;
+	setup.limits.idle_ms = session_ms > IDLE_MS_MIN ? session_ms : IDLE_MS_MIN;
+	/* A leader without ZooKeeper serves as long as it hears its ISR within a session time-out (S9). */
+	setup.limits.ping_ms = session_ms / 4;
+	setup.limits.ping_type = FRAME_PING;
+	link->peer = peer_dial(&setup, &target);
+}
+
+/* Host names are looked up on a thread of their own, since that may block for long. */
+static void look_up(struct disk_job *job)
+{
+	struct link_lookup *lookup = CONTAINER_OF(job, struct link_lookup, job);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	struct addrinfo *found = NULL;
+	char port[8];
+
+	snprintf(port, sizeof port, "%u", lookup->port);
+	lookup->code = getaddrinfo(lookup->host, port, &hints, &found);
+	if (lookup->code == 0)
+		memcpy(&lookup->address, found->ai_addr, found->ai_addrlen);
+	if (found)
+		freeaddrinfo(found);
+}
+
+static void on_looked_up(struct disk_job *job)
+{
+	struct link_lookup *lookup = CONTAINER_OF(job, struct link_lookup, job);
+	struct link *link = lookup->link;
+
+	if (link) {
+		link->lookup = NULL;
+		if (lookup->code == 0)
+			dial(link, &lookup->address);
+		else
+			link_failed(link, gai_strerror(lookup->code));
+	}
+	free(lookup);
+}
+
+static void start_lookup(struct link *link)
+{
+	struct links *links = link->target->links;
+	struct link_lookup *lookup;
+
+	if (!links->resolver) {
+		link_failed(link, "its address is no numeric one");
+		return;
+	}
+	lookup = NEW(struct link_lookup);
+	lookup->job = (struct disk_job){.run = look_up, .done = on_looked_up, .reply_to = &links->shard->worker};
+	lookup->link = link;
+	lookup->port = link->target->port;
+	memcpy(lookup->host, link->target->host, sizeof lookup->host);
+	link->lookup = lookup;
+	disk_post(links->resolver, &lookup->job);
+}
+
+static void start(struct link *link)
+{
+	const struct link_target *target = link->target;
+	struct sockaddr_storage address;
+
+	if (target->host[0] != 0 && address_parse(target->host, target->port, &address) == 0)
+		dial(link, &address);
+	else
+		start_lookup(link);
+}
+
+static void on_retry(struct timer *timer)
+{
+	struct link *link = CONTAINER_OF(timer, struct link, retry);
+
+	if (!link->members)
+		link_free(link);
+	else if (!link->peer)
+		start(link);
+}
+
+struct link *link_new(struct link_target *target, int32_t worker)
+{
+	struct link *link = NEW(struct link);
+	struct loop *loop = &target->links->shard->worker.loop;
+
+	link->target = target;
+	link->worker = worker;
+	link->turn.run = on_turn;
+	timer_init(&link->retry, loop, on_retry);
+	timer_init(&link->wake, loop, on_wake);
+	/* The first stays the first: it is the one that is dialled before the number of workers is known. */
+	LL_APPEND(target->first, link);
+	return link;
+}
+
+void link_free(struct link *link)
+{
+	if (link->peer)
+		peer_free(link->peer);
+	if (link->lookup)
+		link->lookup->link = NULL;
+	timer_stop(&link->retry);
+	timer_stop(&link->wake);
+	loop_undefer(link->retry.loop, &link->turn);
+	LL_DELETE(link->target->first, link);
+	free(link);
+}
