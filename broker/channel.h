@@ -24,6 +24,7 @@
 #include "broker/net/peer.h"
 #include "broker/replicas.h"
 #include "broker/view_message.h"
+#include "proto/cluster/cluster.pb-c.h"
 
 struct channel_port {
 	void *ctx;
@@ -67,7 +68,7 @@ void channel_close(struct channel *channel);
 
 void channel_fini(struct channel *channel);
 
-/* The handler of the private API Hello (NET_API_RAW), on a worker. request_owner(request) leads to the channel by channel_of. */
-void channel_hello(struct request *request, struct channel *channel);
+/* A Hello that is not a follower's (replication_hello.h), on a worker. `said` is taken over; NULL: it could not be read. */
+void channel_hello(struct request *request, Klamm__Hello *said, struct channel *channel);
 
 #endif

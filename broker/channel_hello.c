@@ -176,7 +176,7 @@ static void on_hello(struct message *message)
 	judge_hello(CONTAINER_OF(message, struct hello, message));
 }
 
-void channel_hello(struct request *request, struct channel *channel)
+void channel_hello(struct request *request, Klamm__Hello *said, struct channel *channel)
 {
 	struct hello *hello = NEW(struct hello);
 
@@ -184,7 +184,7 @@ void channel_hello(struct request *request, struct channel *channel)
 	hello->request = request;
 	hello->worker = request->worker;
 	snprintf(hello->address, sizeof hello->address, "%s", request->client->address_text);
-	hello->said = klamm__hello__unpack(NULL, request->raw_body.len, request->raw_body.data);
+	hello->said = said;
 	hello->message.run = on_hello;
 	worker_post(channel->hub, &hello->message);
 }

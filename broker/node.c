@@ -3,6 +3,7 @@
 
 #include "broker/api/api.h"
 #include "broker/replica/links.h"
+#include "broker/replication_hello.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -180,9 +181,16 @@ static struct node *node_of(const struct request *request)
 	return request_owner(request);
 }
 
+/* Who opens a connection of the cluster: a controller, or a worker of a follower. */
 static void hello_handle(struct request *request)
 {
-	channel_hello(request, &node_of(request)->channel);
+	struct node *node = node_of(request);
+	Klamm__Hello *said = klamm__hello__unpack(NULL, request->raw_body.len, request->raw_body.data);
+
+	if (said && said->role == KLAMM__HELLO__ROLE__FOLLOWER)
+		replication_hello(request, said, shard_of(request->worker));
+	else
+		channel_hello(request, said, &node->channel);
 }
 
 /* What is served: Kafka's APIs, and Hello for the cluster. */
@@ -229,6 +237,7 @@ static int nets_setup(struct node *node, struct error *err)
 		node->nets[i] = NEW(struct net);
 		net_init(node->nets[i], &node->shards[i]->worker, &node->net_setup);
 		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver);
+		node->shards[i]->net = node->nets[i];
 	}
 	return 0;
 }

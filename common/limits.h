@@ -22,6 +22,13 @@
 #define LIMIT_PEER_HEADER_BYTES 32768
 #define LIMIT_PEER_HELLO_BYTES 65536
 
+/*
+ * A frame of a follower (Follow, Ack), whose marks take up to fifty times their bytes while they are read; whoever has more to say says it in
+ * several. And Follows that one worker holds until it hears of their epoch, about 200 bytes each.
+ */
+#define LIMIT_REPLICATION_FRAME_BYTES (1 << 20)
+#define LIMIT_PARKED_FOLLOWS 100000
+
 /* Decompressed size of one batch: the larger of ten times max.message.bytes and this; ratio at most 100 beyond 1 MiB. */
 #define LIMIT_DECOMPRESS_BYTES (64 << 20)
 

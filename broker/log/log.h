@@ -167,6 +167,9 @@ struct log_read_args {
  */
 int log_read(struct log *log, const struct log_read_args *args, struct log_slice *ret_slice);
 
+/* The offset behind the last batch of a slice that was read with whole_batches; while the log has not changed since. */
+int log_slice_end(struct log *log, const struct log_slice *slice, int64_t *ret_end);
+
 /* A descriptor that can be read at slice->pos (for sendfile), held open until log_slice_unpin. */
 int log_slice_pin(const struct log_slice *slice, int *ret_fd);
 void log_slice_unpin(const struct log_slice *slice);

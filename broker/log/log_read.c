@@ -112,6 +112,16 @@ int log_read(struct log *log, const struct log_read_args *args, struct log_slice
 	return 0;
 }
 
+int log_slice_end(struct log *log, const struct log_slice *slice, int64_t *ret_end)
+{
+	bool is_last = slice->segment == log->segments[log->n_segments - 1] && slice->pos + slice->len == slice->segment->size;
+
+	if (slice->len > slice->first_bytes && !is_last)
+		return segment_end_below(slice->segment, slice->pos + slice->len, ret_end);
+	*ret_end = is_last ? log_end_offset(log) : slice->first_last_offset + 1;
+	return 0;
+}
+
 int log_slice_pin(const struct log_slice *slice, int *ret_fd)
 {
 	return fd_cache_pin(slice->segment->home->fds, &slice->segment->file, ret_fd);

@@ -1,4 +1,6 @@
 # Sources and unit tests of broker/replica/ (see ../../Makefile.am for the lists).
+klamm_sources += broker/replica/feed.c broker/replica/feed.h broker/replica/feed_follow.c broker/replica/feed_internal.h \
+	broker/replica/feed_send.c broker/replica/partition_lead.c broker/replica/partition_lead.h
 klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
 	broker/replica/link.c broker/replica/link.h broker/replica/link_frame.c broker/replica/link_internal.h broker/replica/links.c \
 	broker/replica/links.h broker/replica/partition_follow.c broker/replica/partition.c broker/replica/partition.h \
@@ -55,3 +57,7 @@ test_unit_broker_replica_partition_follow_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/replica/link_test
 test_unit_broker_replica_link_test_SOURCES = test/unit/broker/replica/link_test.c $(follow_fixture)
 test_unit_broker_replica_link_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/feed_test
+test_unit_broker_replica_feed_test_SOURCES = test/unit/broker/replica/feed_test.c
+test_unit_broker_replica_feed_test_LDADD = $(unit_libs)

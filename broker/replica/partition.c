@@ -2,6 +2,7 @@
 #include "broker/replica/partition_internal.h"
 
 #include "broker/log/log_dir.h"
+#include "broker/replica/partition_lead.h"
 #include "broker/replica/shard.h"
 #include "common/clock.h"
 #include "common/memory.h"
@@ -170,7 +171,7 @@ void partition_closed(struct partition *partition)
 
 	if (has_jobs(partition))
 		return;
-	CHECK(!partition->parked && !partition->watches);
+	CHECK(!partition->parked && !partition->watches && !partition->streams);
 	/* Nothing more is written to a dir that has failed (D10). */
 	if (partition->log && partition->erase)
 		r = log_dir_failed(log_dir_of(partition->log)) ? ERR_IO : log_delete(partition->log);
@@ -306,6 +307,7 @@ void partition_carry_out(struct partition *partition, const struct replica_now *
 		partition_isr_propose(partition, now);
 	if (actions->high_watermark_moved || partition->core.high_watermark != log_high_watermark(partition->log)) {
 		log_set_high_watermark(partition->log, partition->core.high_watermark);
+		partition_lead_wake(partition);
 		partition_end_parked(partition, 0);
 		partition_fire_watches(partition);
 	}
@@ -375,6 +377,7 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	if (partition->core.role != REPLICA_FOLLOWER || partition->core.leader < 0)
 		partition_follow_end(partition);
 	partition_carry_out(partition, &now, &actions);
+	partition_lead_on_state(partition);
 	partition_fire_watches(partition);
 	return 0;
 }
@@ -383,6 +386,7 @@ void partition_resign(struct partition *partition)
 {
 	replica_core_resign(&partition->core);
 	partition_follow_end(partition);
+	partition_lead_settle(partition);
 	partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
 	partition_fire_watches(partition);
 }
@@ -394,6 +398,7 @@ void partition_fail(struct partition *partition)
 	partition->state = PARTITION_FAILED;
 	replica_core_resign(&partition->core);
 	partition_follow_end(partition);
+	partition_lead_settle(partition);
 	partition_end_parked(partition, KAFKA_STORAGE_ERROR);
 	partition_fire_watches(partition);
 }
@@ -415,6 +420,7 @@ void partition_log_moved(struct partition *partition)
 
 	replica_core_log_moved(&partition->core, &now, log_start_offset(partition->log), log_end_offset(partition->log),
 			       log_durable_end(partition->log), &actions);
+	partition_lead_wake(partition);
 	partition_carry_out(partition, &now, &actions);
 	partition_follow_moved(partition);
 }

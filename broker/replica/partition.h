@@ -23,6 +23,7 @@
 
 #include <uthash.h>
 
+struct feed_stream;
 struct shard;
 
 struct partition_key {
@@ -57,6 +58,7 @@ struct partition {
 	struct partition_append *parked; /* acks -1, by required offset */
 	struct partition_check *check;   /* a batch is with the disk thread (partition_check.c): later appends wait behind it */
 	struct partition_watch *watches;
+	struct feed_stream *streams; /* of followers: open handles (partition_lead.h) */
 	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;
 };

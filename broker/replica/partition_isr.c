@@ -10,6 +10,7 @@
  */
 #include "broker/replica/partition_internal.h"
 
+#include "broker/replica/partition_lead.h"
 #include "broker/replica/shard.h"
 #include "common/clock.h"
 #include "zk/lease.h"
@@ -20,8 +21,12 @@
 struct replica_now partition_now(const struct partition *partition)
 {
 	const struct lease *lease = partition->shard->lease;
+	struct replica_now now = {clock_ms(), lease ? lease_deadline_ms(lease) : INT64_MAX};
 
-	return (struct replica_now){clock_ms(), lease ? lease_deadline_ms(lease) : INT64_MAX};
+	/* From then on it counts when each follower was heard. */
+	if (now.ms >= now.lease_end_ms)
+		partition_hear(partition);
+	return now;
 }
 
 /*

@@ -71,6 +71,7 @@ int shard_init(struct shard *shard, int index, int n_shards, struct shard **all,
 	shard->config = broker_config_retain(config);
 	shard->session_ms = config->zookeeper_session_timeout_ms;
 	shard->view = view_new_empty();
+	feeds_init(&shard->feeds, shard);
 	shard->codecs = codec_context_new();
 	shard->broker_epoch = -1;
 	shard->links = links_new(shard);
@@ -86,6 +87,7 @@ void shard_close_all(struct shard *shard)
 	struct partition *partition, *next;
 
 	links_close(shard->links);
+	feeds_close(&shard->feeds);
 	HASH_ITER(hh, shard->partitions, partition, next)
 		partition_close(partition, false, NULL);
 	timer_stop(&shard->cleaning);
@@ -179,6 +181,7 @@ void shard_set_view(struct shard *shard, struct view *view, const struct broker_
 			if (config_changed(&diff.topics[i]))
 				configure_topic(shard, diff.topics[i].after);
 	}
+	feeds_on_view(&shard->feeds, &diff);
 	arena_fini(&arena);
 	links_on_view(shard->links);
 	view_release(old_view);
@@ -200,7 +203,10 @@ void shard_set_incarnation(struct shard *shard, struct slice cluster_id, int64_t
 		free(shard->cluster_id);
 		shard->cluster_id = memory_printf("%.*s", SLICE_ARGS(cluster_id));
 	}
-	shard->broker_epoch = broker_epoch;
+	if (shard->broker_epoch != broker_epoch) {
+		shard->broker_epoch = broker_epoch;
+		feeds_on_own_epoch(&shard->feeds);
+	}
 	links_on_incarnation(shard->links);
 }
 

@@ -15,6 +15,7 @@
 #include "broker/meta/broker_config.h"
 #include "broker/meta/topic_config.h"
 #include "broker/meta/view.h"
+#include "broker/replica/feed.h"
 #include "broker/replica/fetch_session.h"
 #include "broker/replica/forward_port.h"
 #include "broker/replica/isr_port.h"
@@ -28,6 +29,7 @@
 struct partition;
 struct admin;
 struct links;
+struct net;
 
 struct shard {
 	struct worker worker;
@@ -39,12 +41,14 @@ struct shard {
 	int64_t session_ms;                  /* its time-out */
 	const struct isr_port *isr;          /* NULL: no way to a controller */
 	const struct forward_port *forward;  /* likewise */
+	struct net *net;                     /* of this worker; NULL: connections of the cluster count nothing (a test) */
 	struct admin *admin;                 /* the hub's: only messages to hub may use it (broker/meta/admin.h) */
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */
 	struct partition *partitions;        /* uthash by (topic id, index) */
 	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
 	struct fetch_sessions fetch_sessions;
+	struct feeds feeds;                  /* connections of followers */
 	struct codec_context *codecs;
 	int64_t broker_epoch;                /* this broker's incarnation; -1 while it is not registered */
 	char *cluster_id;                    /* NULL until it was registered once */
