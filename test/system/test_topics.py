@@ -107,11 +107,14 @@ def test_refused(shared, admin, row, validate_only):
             'UNKNOWN_TOPIC_OR_PARTITION')
 
 
-@pytest.mark.klamm_only
-def test_more_than_one_replica_is_refused_until_replication_exists(admin):
-    for wanted in (entry(fresh(), 1, 2), entry(fresh(), 1, 3), entry(fresh(), -1, -1, [(0, [1, 2])])):
-        answer = create(admin, wanted)[0]
-        assert error_name(answer.error_code) == 'INVALID_REPLICATION_FACTOR' and 'eplica' in answer.error_message, answer
+def test_replicas_are_as_many_as_asked_for_and_all_in_sync(shared, admin):
+    for n, wanted in ((2, entry(fresh(), 3, 2)), (3, entry(fresh(), 2, 3)), (2, entry(fresh(), -1, -1, [(0, [3, 1])]))):
+        assert create(admin, wanted)[0].error_code == 0
+        shared.wait_leaders(wanted['name'], len(wanted['assignments']) or wanted['num_partitions'])
+        for partition in admin.metadata([wanted['name']]).topics[0].partitions:
+            assert len(set(partition.replica_nodes)) == n
+            assert sorted(partition.isr_nodes) == sorted(partition.replica_nodes)
+            assert partition.leader_id == partition.replica_nodes[0]
 
 
 @pytest.mark.klamm_only
