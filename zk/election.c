@@ -29,6 +29,9 @@ struct zk_election {
 	int32_t broker_id;
 	int32_t min_epoch;
 	int32_t bid_epoch;     /* BIDDING */
+	int32_t last_epoch;    /* BIDDING: the one before, and the version of its node */
+	int32_t last_version;
+	int32_t ruled_since;
 	int32_t epoch;         /* HELD */
 	int32_t epoch_version; /* HELD */
 	int64_t since_ms;      /* wall clock of the election, for the znode */
@@ -128,6 +131,7 @@ static void election_won(struct zk_election *election, int32_t version)
 		.event = ZK_ELECTION_WON,
 		.epoch = election->epoch,
 		.epoch_version = election->epoch_version,
+		.ruled_since = election->ruled_since,
 		.version = version,
 		.owner = zk_session_id(election->session),
 	};
@@ -254,10 +258,12 @@ static void on_bid(struct zk_election *election, const struct zk_result *result)
 	}
 }
 
-static void election_offer(struct zk_election *election, int32_t version)
+/* `rule_version` is that of /klamm/controller_epoch. */
+static void election_offer(struct zk_election *election, int32_t rule_version)
 {
+	const struct controller_rule rule = {.epoch = election->bid_epoch, .since = election->ruled_since};
 	struct arena arena;
-	struct zk_op ops[2];
+	struct zk_op ops[3];
 
 	arena_init(&arena);
 	election->since_ms = clock_wall_ms();
@@ -271,10 +277,58 @@ static void election_offer(struct zk_election *election, int32_t version)
 		.kind = ZK_OP_SET,
 		.path = ZK_PATH_CONTROLLER_EPOCH,
 		.data = controller_epoch_encode(&arena, election->bid_epoch),
-		.version = version,
+		.version = election->last_version,
+	};
+	ops[2] = (struct zk_op){
+		.kind = ZK_OP_SET,
+		.path = ZK_PATH_KLAMM_CONTROLLER_EPOCH,
+		.data = controller_rule_encode(&arena, &rule),
+		.version = rule_version,
 	};
 	zk_multi(election->session, ops, ARRAY_LEN(ops), on_step, step_new(election, on_bid));
 	arena_fini(&arena);
+}
+
+static void on_rule(struct zk_election *election, const struct zk_result *result);
+
+static void on_rule_created(struct zk_election *election, const struct zk_result *result)
+{
+	if (result->code == 0 || result->code == ERR_EXISTS || result->code == ERR_UNKNOWN_OUTCOME)
+		zk_get(election->session, ZK_PATH_KLAMM_CONTROLLER_EPOCH, NULL, on_step, step_new(election, on_rule));
+	else
+		election_fail(election, result->code, NULL);
+}
+
+static void on_folder_created(struct zk_election *election, const struct zk_result *result)
+{
+	if (result->code == 0 || result->code == ERR_EXISTS || result->code == ERR_UNKNOWN_OUTCOME)
+		zk_create(election->session, ZK_PATH_KLAMM_CONTROLLER_EPOCH, SLICE_LITERAL("{}"), ZK_PERSISTENT, on_step,
+			  step_new(election, on_rule_created));
+	else
+		election_fail(election, result->code, NULL);
+}
+
+/* Did one of ours hold the office last? What cannot be read says no. */
+static void on_rule(struct zk_election *election, const struct zk_result *result)
+{
+	struct controller_rule rule;
+	struct arena arena;
+
+	if (result->code == ERR_NOT_FOUND) {
+		zk_create(election->session, ZK_PATH_KLAMM, SLICE_NULL, ZK_PERSISTENT, on_step, step_new(election, on_folder_created));
+		return;
+	}
+	if (result->code != 0) {
+		election_fail(election, result->code, NULL);
+		return;
+	}
+	arena_init(&arena);
+	election->ruled_since = election->bid_epoch;
+	if (controller_rule_decode(&arena, ZK_PATH_KLAMM_CONTROLLER_EPOCH, result->data, &rule, NULL) == 0 &&
+	    rule.epoch == election->last_epoch)
+		election->ruled_since = rule.since;
+	arena_fini(&arena);
+	election_offer(election, result->stat.version);
 }
 
 static void on_epoch_created(struct zk_election *election, const struct zk_result *result)
@@ -308,7 +362,9 @@ static void on_epoch(struct zk_election *election, const struct zk_result *resul
 		return;
 	}
 	election->bid_epoch = epoch + 1 > election->min_epoch ? epoch + 1 : election->min_epoch;
-	election_offer(election, result->stat.version);
+	election->last_epoch = epoch;
+	election->last_version = result->stat.version;
+	zk_get(election->session, ZK_PATH_KLAMM_CONTROLLER_EPOCH, NULL, on_step, step_new(election, on_rule));
 }
 
 static void election_bid(struct zk_election *election)

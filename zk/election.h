@@ -6,7 +6,7 @@
  *
  *     read /controller (watch) -- there --> LOST, told again when it goes
  *          | none
- *     read or create /controller_epoch -> multi -- ok --> WON
+ *     read or create /controller_epoch, /klamm/controller_epoch -> multi[..., setData /klamm/controller_epoch] -- ok --> WON
  *                                           | exists, version, unknown: read again
  */
 #ifndef KLAMM_ZK_ELECTION_H
@@ -33,6 +33,7 @@ struct zk_election_news {
 	const struct error *err;
 	int32_t epoch;         /* WON: our controller epoch */
 	int32_t epoch_version; /* WON: version of /controller_epoch, the fence of all writes */
+	int32_t ruled_since;   /* WON: every controller from this epoch on was one of ours */
 	int32_t version;       /* WON, WAITING: version of /controller */
 	int64_t owner;         /* WON, WAITING: session that owns /controller; 0 = persistent (a KRaft migration) */
 	const struct controller_znode *holder; /* WAITING; NULL when its data cannot be read */

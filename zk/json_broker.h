@@ -36,7 +36,11 @@ struct broker_znode {
 	/* The mark of a Klamm broker and its own facts; null on brokers of others, who ignore the key. */
 	struct slice klamm; /* a free text, e.g. "0.1.0" */
 	enum broker_start start;
-	int64_t previous_epoch; /* the broker epoch before this start; -1 = none, or not known */
+	/*
+	 * Nothing is lost since the registration with this broker epoch, but for what `start` says: the last one before this start, or an
+	 * older one since which every start was whole. -1 = none, or not known. A process that registers anew says the same again.
+	 */
+	int64_t previous_epoch;
 };
 
 /* path is for the error text only. Texts lie in the arena. ERR_CORRUPT with err filled. */

@@ -67,3 +67,25 @@ struct slice controller_epoch_encode(struct arena *arena, int32_t epoch)
 {
 	return slice_of_text(arena_printf(arena, "%d", epoch));
 }
+
+int controller_rule_decode(struct arena *arena, const char *path, struct slice json, struct controller_rule *ret_rule, struct error *err)
+{
+	struct controller_rule rule;
+	struct json_reader reader;
+	int rc = json_reader_open(&reader, arena, path, json, err);
+
+	if (rc != 0)
+		return rc;
+	rc = json_need_i32(&reader, reader.root, "epoch", 0, &rule.epoch);
+	if (rc == 0)
+		rc = json_need_i32(&reader, reader.root, "since", 0, &rule.since);
+	json_reader_close(&reader);
+	if (rc == 0)
+		*ret_rule = rule;
+	return rc;
+}
+
+struct slice controller_rule_encode(struct arena *arena, const struct controller_rule *rule)
+{
+	return slice_of_text(arena_printf(arena, "{\"epoch\":%d,\"since\":%d}", rule->epoch, rule->since));
+}

@@ -1,4 +1,4 @@
-/* /controller (JSON) and /controller_epoch (plain decimal). */
+/* /controller (JSON), /controller_epoch (plain decimal) and /klamm/controller_epoch (JSON, ours). */
 #ifndef KLAMM_ZK_JSON_CONTROLLER_H
 #define KLAMM_ZK_JSON_CONTROLLER_H
 
@@ -21,5 +21,17 @@ struct slice controller_znode_encode(struct arena *arena, const struct controlle
 
 int controller_epoch_decode(const char *path, struct slice text, int32_t *ret_epoch, struct error *err);
 struct slice controller_epoch_encode(struct arena *arena, int32_t epoch);
+
+/*
+ * Written with every election of ours: an epoch that is not the one in /controller_epoch tells that somebody else ruled meanwhile (D9).
+ * {"epoch":5,"since":3}
+ */
+struct controller_rule {
+	int32_t epoch; /* of our last controller */
+	int32_t since; /* nobody else was in office from this one on */
+};
+
+int controller_rule_decode(struct arena *arena, const char *path, struct slice json, struct controller_rule *ret_rule, struct error *err);
+struct slice controller_rule_encode(struct arena *arena, const struct controller_rule *rule);
 
 #endif

@@ -15,25 +15,26 @@ static int want_ids(const struct json_reader *reader, const char *key, int32_t *
 	return json_ids(reader, array, key, ret_ids, ret_n);
 }
 
-static int want_isr_epochs(const struct json_reader *reader, struct partition_state_znode *state)
+/* Optional broker epochs of the n members of a list: absent leaves n at -1. */
+static int want_epochs(const struct json_reader *reader, const char *key, int32_t n_members, int64_t **ret_epochs, int32_t *ret_n)
 {
 	int rc;
-	const json_t *array = json_want_sort(reader, reader->root, "isr_epochs", JSON_ARRAY, &rc);
+	const json_t *array = json_want_sort(reader, reader->root, key, JSON_ARRAY, &rc);
 	size_t n = json_array_size(array);
 
 	if (!array)
 		return rc;
-	if (n != (size_t)state->n_isr)
-		return json_fail(reader, "\"isr_epochs\" has %zu members for an ISR of %d", n, state->n_isr);
-	state->isr_epochs = arena_alloc(reader->arena, n * sizeof *state->isr_epochs);
+	if (n != (size_t)n_members)
+		return json_fail(reader, "\"%s\" has %zu members for a list of %d", key, n, n_members);
+	*ret_epochs = arena_alloc(reader->arena, n * sizeof **ret_epochs);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(array, i);
 
 		if (!json_is_integer(value) || json_integer_value(value) < -1)
-			return json_fail(reader, "\"isr_epochs\" holds something that is no broker epoch");
-		state->isr_epochs[i] = (int64_t)json_integer_value(value);
+			return json_fail(reader, "\"%s\" holds something that is no broker epoch", key);
+		(*ret_epochs)[i] = (int64_t)json_integer_value(value);
 	}
-	state->n_isr_epochs = (int32_t)n;
+	*ret_n = (int32_t)n;
 	return 0;
 }
 
@@ -63,7 +64,7 @@ static int decode_kafka(const struct json_reader *reader, struct partition_state
 int partition_state_znode_decode(struct arena *arena, const char *path, struct slice json,
 				 struct partition_state_znode *ret_state, struct error *err)
 {
-	struct partition_state_znode state = {.n_elr = -1, .n_last_known_elr = -1, .n_isr_epochs = -1};
+	struct partition_state_znode state = {.n_elr = -1, .n_elr_epochs = -1, .n_last_known_elr = -1, .n_isr_epochs = -1};
 	struct json_reader reader;
 	int rc = json_reader_open(&reader, arena, path, json, err);
 
@@ -75,31 +76,42 @@ int partition_state_znode_decode(struct arena *arena, const char *path, struct s
 	if (rc == 0)
 		rc = want_ids(&reader, "last_known_elr", &state.last_known_elr, &state.n_last_known_elr);
 	if (rc == 0)
-		rc = want_isr_epochs(&reader, &state);
+		rc = want_epochs(&reader, "elr_epochs", state.n_elr, &state.elr_epochs, &state.n_elr_epochs);
+	if (rc == 0)
+		rc = want_epochs(&reader, "isr_epochs", state.n_isr, &state.isr_epochs, &state.n_isr_epochs);
 	json_reader_close(&reader);
 	if (rc == 0)
 		*ret_state = state;
 	return rc;
 }
 
-static void put_ours(struct json_writer *writer, const struct partition_state_znode *state)
+static void put_list(struct json_writer *writer, const char *key, const int32_t *ids, int32_t n)
 {
-	if (state->n_elr >= 0) {
-		json_put_raw(writer, ",\"elr\":");
-		json_put_ids(writer, state->elr, state->n_elr);
-	}
-	if (state->n_last_known_elr >= 0) {
-		json_put_raw(writer, ",\"last_known_elr\":");
-		json_put_ids(writer, state->last_known_elr, state->n_last_known_elr);
-	}
-	if (state->n_isr_epochs < 0)
+	if (n < 0)
 		return;
-	json_put_raw(writer, ",\"isr_epochs\":[");
-	for (int32_t i = 0; i < state->n_isr_epochs; i++) {
+	json_put_raw(writer, key);
+	json_put_ids(writer, ids, n);
+}
+
+static void put_epochs(struct json_writer *writer, const char *key, const int64_t *epochs, int32_t n)
+{
+	if (n < 0)
+		return;
+	json_put_raw(writer, key);
+	json_put_raw(writer, "[");
+	for (int32_t i = 0; i < n; i++) {
 		json_put_raw(writer, i > 0 ? "," : "");
-		json_put_i64(writer, state->isr_epochs[i]);
+		json_put_i64(writer, epochs[i]);
 	}
 	json_put_raw(writer, "]");
+}
+
+static void put_ours(struct json_writer *writer, const struct partition_state_znode *state)
+{
+	put_list(writer, ",\"elr\":", state->elr, state->n_elr);
+	put_epochs(writer, ",\"elr_epochs\":", state->elr_epochs, state->n_elr_epochs);
+	put_list(writer, ",\"last_known_elr\":", state->last_known_elr, state->n_last_known_elr);
+	put_epochs(writer, ",\"isr_epochs\":", state->isr_epochs, state->n_isr_epochs);
 }
 
 struct slice partition_state_znode_encode(struct arena *arena, const struct partition_state_znode *state)

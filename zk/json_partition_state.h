@@ -17,8 +17,10 @@ struct partition_state_znode {
 	int32_t *isr;
 	int32_t n_isr;
 	/* Our keys (D9); absent in nodes that Kafka wrote (n -1) and then not written. Kafka ignores them. */
-	int32_t *elr;
+	int32_t *elr; /* eligible leaders beside the ISR; without leader all of them, and isr is for Kafka's readers only */
 	int32_t n_elr;
+	int64_t *elr_epochs; /* broker epochs, in the order of elr; n_elr_epochs is -1 or n_elr */
+	int32_t n_elr_epochs;
 	int32_t *last_known_elr;
 	int32_t n_last_known_elr;
 	int64_t *isr_epochs; /* broker epochs, in the order of isr; n_isr_epochs is -1 or n_isr */

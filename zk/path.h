@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ZK_PATH_KLAMM "/klamm"
+#define ZK_PATH_KLAMM_CONTROLLER_EPOCH "/klamm/controller_epoch"
 #define ZK_PATH_CLUSTER "/cluster"
 #define ZK_PATH_CLUSTER_ID "/cluster/id"
 #define ZK_PATH_CONTROLLER "/controller"

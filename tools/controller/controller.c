@@ -57,6 +57,7 @@ static void take_office(struct controller *controller, const struct zk_election_
 		.nonce = controller->nonce,
 		.epoch = news->epoch,
 		.epoch_version = news->epoch_version,
+		.ruled_since = news->ruled_since,
 		.ctx = controller,
 		.on_over = on_over,
 	};

@@ -10,6 +10,9 @@
 
 /* Sorted by name. */
 static const struct config_row rows[] = {
+	{.name = "auto.leader.rebalance.enable", .fallback = "true",
+	 .doc = "Whether leaderships go back to the preferred replicas by themselves.", .type = CONFIG_BOOLEAN,
+	 FIELD(auto_leader_rebalance_enable)},
 	{.name = "controller.id", .fallback = NULL, .doc = "Number of this controller among the controllers; required.", .min = 0,
 	 .type = CONFIG_INT, .check = CHECK_AT_LEAST, FIELD(id)},
 	{.name = "delete.topic.enable", .fallback = "true", .doc = "Whether topics may be deleted.", .type = CONFIG_BOOLEAN,
@@ -22,6 +25,14 @@ static const struct config_row rows[] = {
 	 .type = CONFIG_BOOLEAN, FIELD(supervise)},
 	{.name = "klamm.zookeeper.auth.digest", .fallback = NULL, .doc = "user:password for ZooKeeper's digest authentication.",
 	 .type = CONFIG_PASSWORD, FIELD(zookeeper_auth_digest)},
+	{.name = "leader.imbalance.check.interval.seconds", .fallback = "300", .doc = "How often that is looked at.", .min = 1,
+	 .type = CONFIG_INT, .check = CHECK_AT_LEAST, FIELD(leader_imbalance_check_interval_seconds)},
+	{.name = "leader.imbalance.per.broker.percentage", .fallback = "10",
+	 .doc = "A broker that leads so much less than it should gets its leaderships back.", .min = 0, .type = CONFIG_INT,
+	 .check = CHECK_AT_LEAST, FIELD(leader_imbalance_per_broker_percentage)},
+	{.name = "min.insync.replicas", .fallback = "1",
+	 .doc = "What topics that do not say count with; not above the brokers' own, or acknowledged records may be lost.", .min = 1,
+	 .type = CONFIG_INT, .check = CHECK_AT_LEAST, FIELD(min_insync_replicas)},
 	{.name = "unclean.leader.election.enable", .fallback = "false",
 	 .doc = "Whether a replica that is not in sync may lead when no other is alive; loses records.", .type = CONFIG_BOOLEAN,
 	 FIELD(unclean_leader_election_enable)},

@@ -22,6 +22,10 @@ struct controller_config {
 	bool unclean_leader_election_enable;
 	bool delete_topic_enable;
 	bool supervise;                           /* as parent and child (broker/rt/supervisor.h) */
+	int32_t min_insync_replicas;
+	bool auto_leader_rebalance_enable;
+	int32_t leader_imbalance_check_interval_seconds;
+	int32_t leader_imbalance_per_broker_percentage;
 };
 
 /* ERR_CONFIG with file, line, key, value and what is allowed. Unknown keys are warned about. fini also after an error. */

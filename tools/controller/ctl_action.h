@@ -15,6 +15,7 @@
 struct ctl_broker;
 struct ctl_broker_config;
 struct ctl_lead;
+struct ctl_partition;
 struct ctl_topic;
 
 enum ctl_action_kind {
@@ -104,7 +105,39 @@ struct ctl_stops {
 	int32_t n_topics;
 };
 
-enum ctl_message { CTL_SEND_VIEW, CTL_SEND_STATES, CTL_SEND_STOP };
+/* The answer to one proposal. */
+struct ctl_isr_answer {
+	int32_t broker;
+	int64_t broker_epoch;
+	struct uuid topic_id;
+	int32_t partition;
+	int64_t number;
+	int16_t error;
+	const struct ctl_partition *state; /* the state that holds; NULL after an error */
+};
+
+/* What ISR_ANSWERS holds, for one broker. */
+struct ctl_isr_answers {
+	const struct ctl_isr_answer *items;
+	int n_items;
+};
+
+/* What FORWARD_ANSWER holds. */
+struct ctl_forward_answer {
+	int64_t number;
+	int16_t error;          /* Kafka error of the whole; the body holds when it is 0 */
+	const char *message;    /* for the client's user; NULL: none */
+	struct slice body;      /* the response in Kafka's encoding, without header */
+};
+
+enum ctl_message {
+	CTL_SEND_VIEW,
+	CTL_SEND_STATES,
+	CTL_SEND_STOP,
+	CTL_SEND_ISR_ANSWERS,
+	CTL_SEND_SHUTDOWN_ANSWER,
+	CTL_SEND_FORWARD_ANSWER,
+};
 
 struct ctl_action {
 	enum ctl_action_kind kind;
@@ -126,6 +159,9 @@ struct ctl_action {
 				const struct ctl_view *view;     /* CTL_SEND_VIEW */
 				const struct ctl_states *states; /* CTL_SEND_STATES */
 				const struct ctl_stops *stops;   /* CTL_SEND_STOP */
+				const struct ctl_isr_answers *answers;
+				int32_t remaining;               /* CTL_SEND_SHUTDOWN_ANSWER */
+				const struct ctl_forward_answer *forward;
 			};
 		};
 		int32_t epoch;                       /* CTL_DO_RAISE_EPOCH */

@@ -1,6 +1,7 @@
 /* Who is alive; see ctl_broker.h. */
 #include "tools/controller/ctl_broker.h"
 
+#include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
@@ -87,12 +88,20 @@ static struct ctl_broker *insert(struct ctl *ctl, int32_t id)
 	return &ctl->brokers[at];
 }
 
+static const char *const start_texts[] = {
+	[CTL_START_WHOLE] = "",
+	[CTL_START_UNCLEAN] = ", its last stop was unclean: its replicas have to catch up before they count",
+	[CTL_START_EMPTY] = ", a log dir of it is new: its replicas have to catch up before they count",
+};
+
 static void add(struct ctl *ctl, const struct ctl_broker_read *read)
 {
 	struct ctl_broker *broker = insert(ctl, read->id);
 
 	broker->epoch = read->epoch;
-	broker->seen = ++ctl->clock;
+	broker->start = read->start;
+	broker->previous = read->previous;
+	broker->told_remaining = -1;
 	broker->ignored = read->foreign || read->odd;
 	take_address(ctl, broker, read);
 	if (read->foreign)
@@ -103,9 +112,11 @@ static void add(struct ctl *ctl, const struct ctl_broker_read *read)
 		ctl_action_report(ctl->out, true, "the registration of broker %d cannot be read: the broker is left alone", read->id);
 	if (broker->ignored)
 		return;
+	broker->waits = broker->start != CTL_START_WHOLE;
 	broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
 	say_to_shell(ctl, CTL_DO_CONNECT, broker);
-	ctl_action_report(ctl->out, false, "broker %d is registered with epoch %lld", broker->id, (long long)broker->epoch);
+	ctl_action_report(ctl->out, false, "broker %d is registered with epoch %lld%s", broker->id, (long long)broker->epoch,
+			  start_texts[broker->start]);
 }
 
 static void drop(struct ctl *ctl, struct ctl_broker *broker, const char *what)
@@ -195,7 +206,6 @@ void ctl_broker_on_read(struct ctl *ctl, const struct ctl_event *event)
 	changed |= take_new(ctl, event);
 	if (!changed)
 		return;
-	ctl->clock++;
 	ctl->brokers_dirty = true;
 	decide_again(ctl);
 }
@@ -254,6 +264,20 @@ void ctl_broker_on_gap(struct ctl *ctl, const struct ctl_event *event)
 		broker->view_wanted = true;
 }
 
+void ctl_broker_on_shutdown_asked(struct ctl *ctl, const struct ctl_event *event)
+{
+	struct ctl_broker *broker = find_incarnation(ctl, event);
+
+	if (!broker)
+		return;
+	broker->told_remaining = -1;
+	if (broker->leaving)
+		return;
+	broker->leaving = true;
+	ctl_action_report(ctl->out, false, "broker %d is about to stop: its leaderships move", broker->id);
+	ctl_partition_check_all(ctl);
+}
+
 void ctl_broker_on_log_dir_failed(struct ctl *ctl, const struct ctl_event *event)
 {
 	struct ctl_broker *broker = ctl_broker_find(ctl, event->broker);
@@ -270,7 +294,6 @@ void ctl_broker_on_answer(struct ctl *ctl, struct ctl_broker *broker, int64_t re
 	if (!broker->unreachable)
 		return;
 	broker->unreachable = false;
-	ctl->clock++;
 	ctl->brokers_dirty = true;
 	ctl_action_report(ctl->out, false, "broker %d is reached again", broker->id);
 	decide_again(ctl);
@@ -314,11 +337,38 @@ int64_t ctl_broker_deadline_ms(const struct ctl *ctl)
 
 /* ---- what partitions want to know ---- */
 
+#define UNLISTED INT64_C(-2)
+
+/* The incarnation under which the state holds a broker. Without leader the ISR is there to be seen only. */
+static int64_t listed_epoch(const struct ctl_partition *p, int32_t broker)
+{
+	for (int i = 0; i < p->now.n_elr; i++)
+		if (p->now.elr[i] == broker)
+			return p->now.elr_epochs[i];
+	for (int i = 0; i < p->now.n_isr && p->now.leader != -1; i++)
+		if (p->now.isr[i] == broker)
+			return p->now.isr_epochs[i];
+	return UNLISTED;
+}
+
+static bool is_listed_as(const struct ctl_partition *p, const struct ctl_broker *broker, int64_t listed)
+{
+	if (listed == CTL_EPOCH_UNKNOWN)
+		return broker->epoch < p->mzxid;
+	return listed == UNLISTED || listed == broker->epoch;
+}
+
 bool ctl_broker_is_known(const struct ctl_partition *p, const struct ctl_broker *broker)
 {
-	if (p->version < 0)
+	return is_listed_as(p, broker, listed_epoch(p, broker->id));
+}
+
+/* Without its tail since the incarnation that is listed: by this start, or by one that nobody here has seen. */
+static bool has_lost(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_broker *broker, int64_t listed)
+{
+	if (broker->start == CTL_START_EMPTY || (listed > 0 && broker->previous > listed))
 		return true;
-	return p->settled < 0 ? broker->epoch < -p->settled : broker->seen <= p->settled;
+	return broker->start == CTL_START_UNCLEAN && !ctl_config_is_durable(ctl, topic);
 }
 
 static bool log_dir_failed(const struct ctl_partition *p, int32_t broker)
@@ -329,15 +379,69 @@ static bool log_dir_failed(const struct ctl_partition *p, int32_t broker)
 	return false;
 }
 
-enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_partition *p, int32_t broker_id)
+enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker_id)
 {
 	const struct ctl_broker *broker = ctl_broker_find(ctl, broker_id);
+	int64_t listed = listed_epoch(p, broker_id);
 
+	if (!broker || broker->ignored)
+		return CTL_MEMBER_DEAD;
+	if (!is_listed_as(p, broker, listed) && has_lost(ctl, topic, broker, listed))
+		return CTL_MEMBER_LOST;
 	if (!ctl_broker_is_live(broker) || log_dir_failed(p, broker_id))
 		return CTL_MEMBER_DEAD;
-	if (!ctl_broker_is_known(p, broker))
+	if (!is_listed_as(p, broker, listed))
 		return CTL_MEMBER_BOUNCED;
 	return broker->leaving ? CTL_MEMBER_LEAVING : CTL_MEMBER_LIVE;
+}
+
+int64_t ctl_broker_epoch_for(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker_id)
+{
+	int64_t listed = listed_epoch(p, broker_id);
+	const struct ctl_broker *broker = ctl_broker_find(ctl, broker_id);
+	bool dead = ctl_broker_member(ctl, topic, p, broker_id) == CTL_MEMBER_DEAD;
+
+	if (broker && (!dead || is_listed_as(p, broker, listed)))
+		return broker->epoch;
+	return listed > 0 ? listed : CTL_EPOCH_GONE;
+}
+
+/* Does a state still hold an earlier incarnation that had what this one has not? */
+static bool is_to_be_struck(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, const struct ctl_broker *broker)
+{
+	int64_t listed = listed_epoch(p, broker->id);
+
+	return !p->odd && !is_listed_as(p, broker, listed) && has_lost(ctl, topic, broker, listed);
+}
+
+static bool is_struck_out(struct ctl *ctl, const struct ctl_broker *broker)
+{
+	for (const struct ctl_topic *topic = ctl->topics; topic; topic = topic->next) {
+		if (topic->phase != CTL_TOPIC_LIVE || topic->deletion >= CTL_DELETION_STOPPING)
+			continue;
+		for (int32_t i = 0; i < topic->n_partitions; i++)
+			if (is_to_be_struck(ctl, topic, &topic->partitions[i], broker))
+				return false;
+	}
+	return true;
+}
+
+void ctl_broker_take_in(struct ctl *ctl)
+{
+	bool changed = false;
+
+	for (int i = 0; i < ctl->n_brokers && ctl_may_decide(ctl); i++) {
+		struct ctl_broker *broker = &ctl->brokers[i];
+
+		if (!broker->waits || !is_struck_out(ctl, broker))
+			continue;
+		broker->waits = false;
+		changed = true;
+	}
+	if (!changed)
+		return;
+	ctl->brokers_dirty = true;
+	decide_again(ctl);
 }
 
 void ctl_broker_choose_office(struct ctl *ctl)

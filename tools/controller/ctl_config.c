@@ -4,23 +4,56 @@
 #include "tools/controller/ctl_partition.h"
 
 #define UNCLEAN "unclean.leader.election.enable"
+#define MIN_ISR "min.insync.replicas"
+
+/* The topic's value, else the brokers' dynamic default; null: neither says. */
+static struct slice value_of(struct ctl *ctl, const struct ctl_topic *topic, const char *name)
+{
+	struct slice value = ctl_configs_get(&topic->configs, name);
+	const struct ctl_broker_config *defaults;
+
+	if (!slice_is_null(value))
+		return value;
+	defaults = ctl_broker_config_find(ctl, -1);
+	return defaults ? ctl_configs_get(&defaults->configs, name) : SLICE_NULL;
+}
 
 bool ctl_config_unclean(struct ctl *ctl, const struct ctl_topic *topic)
 {
-	struct slice value = ctl_configs_get(&topic->configs, UNCLEAN);
-	const struct ctl_broker_config *defaults;
+	struct slice value = value_of(ctl, topic, UNCLEAN);
 
-	if (slice_is_null(value)) {
-		defaults = ctl_broker_config_find(ctl, -1);
-		value = defaults ? ctl_configs_get(&defaults->configs, UNCLEAN) : SLICE_NULL;
-	}
 	return slice_is_null(value) ? ctl->settings.unclean_leader_election : slice_is_text(value, "true");
+}
+
+bool ctl_config_is_durable(struct ctl *ctl, const struct ctl_topic *topic)
+{
+	return slice_is_text(value_of(ctl, topic, "klamm.durability"), "fsync-isr");
+}
+
+/* Digits only, at least 1; anything else counts as nothing said. */
+static int32_t number_of(struct slice value, int32_t fallback)
+{
+	int64_t number = 0;
+
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9' || number > INT16_MAX)
+			return fallback;
+		number = number * 10 + (value.data[i] - '0');
+	}
+	return number > 0 ? (int32_t)number : fallback;
+}
+
+int32_t ctl_config_min_isr(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p)
+{
+	int32_t fallback = ctl->settings.min_insync_replicas > 0 ? ctl->settings.min_insync_replicas : 1;
+	int32_t min_isr = number_of(value_of(ctl, topic, MIN_ISR), fallback);
+
+	return min_isr < p->n_replicas ? min_isr : p->n_replicas;
 }
 
 void ctl_config_on_topic_read(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_event *event)
 {
 	const struct ctl_config_read *read;
-	bool unclean = ctl_config_unclean(ctl, topic);
 
 	if (event->n_configs < 1)
 		return;
@@ -32,8 +65,8 @@ void ctl_config_on_topic_read(struct ctl *ctl, struct ctl_topic *topic, const st
 	topic->configs_known = true;
 	topic->configs_dirty = true;
 	ctl_topic_touch(ctl, topic);
-	if (!unclean && ctl_config_unclean(ctl, topic))
-		ctl_partition_check_topic(ctl, topic);
+	/* Who may lead, and who is eligible, may be another now. */
+	ctl_partition_check_topic(ctl, topic);
 }
 
 static const struct ctl_config_read *find_read(const struct ctl_event *event, int32_t broker)
@@ -58,32 +91,32 @@ static struct ctl_broker_config *add(struct ctl *ctl, int32_t broker)
 	return &all[n];
 }
 
-static void take(struct ctl *ctl, const struct ctl_config_read *read)
+static bool take(struct ctl *ctl, const struct ctl_config_read *read)
 {
 	struct ctl_broker_config *config = ctl_broker_config_find(ctl, read->broker);
 
 	if (!config)
 		config = add(ctl, read->broker);
 	else if (config->configs.version == read->version && ctl_configs_same(&config->configs, read->pairs, read->n_pairs))
-		return;
+		return false;
 	ctl_configs_set(ctl, &config->configs, read->pairs, read->n_pairs, read->version);
 	config->dirty = true;
+	return true;
 }
 
 void ctl_config_on_brokers_read(struct ctl *ctl, const struct ctl_event *event)
 {
-	struct ctl_topic none = {0};
-	bool unclean = ctl_config_unclean(ctl, &none);
+	bool changed = false;
 
 	/* A node that is gone stays in the picture without entries, so that brokers are told once. */
 	for (int i = 0; i < ctl->n_broker_configs; i++) {
 		struct ctl_config_read gone = {.broker = ctl->broker_configs[i].broker, .version = -1};
 
 		if (!find_read(event, gone.broker))
-			take(ctl, &gone);
+			changed |= take(ctl, &gone);
 	}
 	for (int i = 0; i < event->n_configs; i++)
-		take(ctl, &event->configs[i]);
-	if (!unclean && ctl_config_unclean(ctl, &none))
+		changed |= take(ctl, &event->configs[i]);
+	if (changed)
 		ctl_partition_check_all(ctl);
 }

@@ -146,7 +146,7 @@ static int32_t find_obstacle(struct ctl *ctl, const struct ctl_topic *topic)
 		const struct ctl_partition *p = &topic->partitions[i];
 
 		for (int k = 0; k < p->n_replicas; k++)
-			if (ctl_broker_member(ctl, p, p->replicas[k]) == CTL_MEMBER_DEAD)
+			if (ctl_broker_member(ctl, topic, p, p->replicas[k]) <= CTL_MEMBER_DEAD)
 				return p->replicas[k];
 	}
 	return -1;

@@ -13,14 +13,82 @@ bool ctl_contains(const int32_t *ids, int n_ids, int32_t id)
 	return false;
 }
 
-/* The members of the ISR that do at least as well as `least`, in the order of the ISR. */
-static void keep_isr(const struct ctl_election *election, enum ctl_member least, struct ctl_elected *ret_elected)
+/* ---- who is still eligible ---- */
+
+/* ISR or ELR without those that lost something. */
+struct seats {
+	int n;
+	int32_t ids[LIMIT_REPLICAS];
+	enum ctl_member how[LIMIT_REPLICAS];
+};
+
+struct field {
+	struct seats isr, elr;
+	bool struck; /* somebody is out */
+};
+
+static bool all_lost(const enum ctl_member *members, int n)
 {
-	CHECK(election->n_isr <= LIMIT_REPLICAS);
-	ret_elected->n_isr = 0;
-	for (int i = 0; i < election->n_isr; i++)
-		if (election->isr_members[i] >= least)
-			ret_elected->isr[ret_elected->n_isr++] = election->isr[i];
+	for (int i = 0; i < n; i++)
+		if (members[i] > CTL_MEMBER_LOST)
+			return false;
+	return true;
+}
+
+/* `excused`: nobody has more than the lost ones have, and no more was promised: they count as come back. */
+static void take_seats(const int32_t *ids, const enum ctl_member *members, int n, bool excused, struct field *field, struct seats *seats)
+{
+	CHECK(n <= LIMIT_REPLICAS);
+	seats->n = 0;
+	for (int i = 0; i < n; i++) {
+		if (members[i] == CTL_MEMBER_LOST && !excused) {
+			field->struck = true;
+			continue;
+		}
+		seats->ids[seats->n] = ids[i];
+		seats->how[seats->n++] = members[i] == CTL_MEMBER_LOST ? CTL_MEMBER_BOUNCED : members[i];
+	}
+}
+
+static void take_field(const struct ctl_election *election, struct field *field)
+{
+	bool excused = election->min_isr <= 1 && all_lost(election->isr_members, election->n_isr) &&
+		       all_lost(election->elr_members, election->n_elr);
+
+	field->struck = false;
+	take_seats(election->isr, election->isr_members, election->n_isr, excused, field, &field->isr);
+	take_seats(election->elr, election->elr_members, election->n_elr, excused, field, &field->elr);
+}
+
+static enum ctl_member how_of(const struct seats *seats, int32_t id)
+{
+	for (int i = 0; i < seats->n; i++)
+		if (seats->ids[i] == id)
+			return seats->how[i];
+	return CTL_MEMBER_LOST;
+}
+
+/* ---- results ---- */
+
+static void add(int32_t *ids, int *n, int32_t id)
+{
+	if (*n < LIMIT_REPLICAS && !ctl_contains(ids, *n, id))
+		ids[(*n)++] = id;
+}
+
+static void add_all(int32_t *ids, int *n, const int32_t *from, int n_from)
+{
+	for (int i = 0; i < n_from; i++)
+		add(ids, n, from[i]);
+}
+
+/* The members of the ISR that do at least as well as `least`, in the order of the ISR. */
+static void keep_isr(const struct seats *isr, enum ctl_member least, struct ctl_elected *elected)
+{
+	elected->n_isr = 0;
+	for (int i = 0; i < isr->n; i++)
+		if (isr->how[i] >= least)
+			elected->isr[elected->n_isr++] = isr->ids[i];
 }
 
 /* The first of the assignment that is in the new ISR; -1 when none is (the ISR holds a broker of no assignment). */
@@ -32,123 +100,203 @@ static int32_t first_of_isr(const struct ctl_election *election, const struct ct
 	return -1;
 }
 
-static enum ctl_verdict compare(const struct ctl_election *election, const struct ctl_elected *elected, int32_t leader_before)
+static void fill_eligible(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
 {
-	bool same = elected->leader == leader_before && elected->n_isr == election->n_isr &&
-		    memcmp(elected->isr, election->isr, (size_t)election->n_isr * sizeof(int32_t)) == 0;
+	elected->n_elr = 0;
+	elected->n_lost = 0;
+	if (elected->n_isr >= election->min_isr || elected->unclean)
+		return;
+	for (int i = 0; i < field->isr.n; i++)
+		if (!ctl_contains(elected->isr, elected->n_isr, field->isr.ids[i]))
+			add(elected->elr, &elected->n_elr, field->isr.ids[i]);
+	for (int i = 0; i < field->elr.n; i++)
+		if (!ctl_contains(elected->isr, elected->n_isr, field->elr.ids[i]))
+			add(elected->elr, &elected->n_elr, field->elr.ids[i]);
+}
 
+/* Who was eligible, now or before, and is no more. */
+static void fill_lost(const struct ctl_election *election, struct ctl_elected *elected)
+{
+	struct {
+		const int32_t *ids;
+		int n;
+	} before[] = {{election->lost, election->n_lost}, {election->isr, election->n_isr}, {election->elr, election->n_elr}};
+
+	if (elected->leader != -1 && (elected->n_isr >= election->min_isr || elected->unclean))
+		return;
+	for (int k = 0; k < 3; k++)
+		for (int i = 0; i < before[k].n; i++)
+			if (!ctl_contains(elected->isr, elected->leader == -1 ? 0 : elected->n_isr, before[k].ids[i]) &&
+			    !ctl_contains(elected->elr, elected->n_elr, before[k].ids[i]))
+				add(elected->lost, &elected->n_lost, before[k].ids[i]);
+}
+
+static bool same_ids(const int32_t *a, int n_a, const int32_t *b, int n_b)
+{
+	return n_a == n_b && (n_a == 0 || memcmp(a, b, (size_t)n_a * sizeof *a) == 0);
+}
+
+/* One of the ELR came back whole: its new incarnation is to be written down, or a later one could not be trusted. */
+static bool is_refreshed(const struct field *field, const struct ctl_elected *elected)
+{
+	for (int i = 0; i < field->elr.n; i++)
+		if (field->elr.how[i] == CTL_MEMBER_BOUNCED && ctl_contains(elected->elr, elected->n_elr, field->elr.ids[i]))
+			return true;
+	return false;
+}
+
+/* Fills in who else is eligible and says whether anything is to be written. */
+static enum ctl_verdict conclude(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
+{
+	bool same;
+
+	fill_eligible(election, field, elected);
+	fill_lost(election, elected);
+	elected->new_epoch = elected->leader != election->leader || how_of(&field->isr, elected->leader) < CTL_MEMBER_LEAVING;
+	same = !elected->new_epoch && same_ids(elected->isr, elected->n_isr, election->isr, election->n_isr) &&
+	       same_ids(elected->elr, elected->n_elr, election->elr, election->n_elr) && elected->n_lost == election->n_lost &&
+	       !is_refreshed(field, elected);
 	return same ? CTL_KEEP : CTL_CHANGE;
 }
 
-static enum ctl_verdict elect_unclean(const struct ctl_election *election, struct ctl_elected *ret_elected)
+void ctl_elect_eligible(const struct ctl_election *election, struct ctl_elected *elected)
 {
-	for (int i = 0; i < election->n_replicas; i++) {
-		if (election->replica_members[i] == CTL_MEMBER_DEAD)
-			continue;
-		*ret_elected = (struct ctl_elected){
-			.leader = election->replicas[i], .n_isr = 1, .isr = {election->replicas[i]}, .unclean = true};
-		return CTL_CHANGE;
-	}
-	return CTL_NOBODY;
+	struct field field;
+
+	take_field(election, &field);
+	fill_eligible(election, &field, elected);
+	fill_lost(election, elected);
 }
 
-/* Nobody of the ISR is alive and nobody else may lead: without leader, the ISR as it is. */
-static enum ctl_verdict leave_without_leader(const struct ctl_election *election, struct ctl_elected *ret_elected)
+/* Nobody is alive who may lead: without leader; eligible is who was, and the ISR is shown as it is, as far as it is not lost. */
+static enum ctl_verdict leave_without_leader(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
 {
-	*ret_elected = (struct ctl_elected){.leader = -1};
-	keep_isr(election, CTL_MEMBER_DEAD, ret_elected);
-	return election->leader == -1 ? CTL_KEEP : CTL_CHANGE;
+	*elected = (struct ctl_elected){.leader = -1, .new_epoch = election->leader != -1};
+	add_all(elected->elr, &elected->n_elr, field->isr.ids, field->isr.n);
+	add_all(elected->elr, &elected->n_elr, field->elr.ids, field->elr.n);
+	if (field->isr.n > 0)
+		add_all(elected->isr, &elected->n_isr, field->isr.ids, field->isr.n);
+	else
+		add_all(elected->isr, &elected->n_isr, election->shown, election->n_shown);
+	fill_lost(election, elected);
+	return election->leader == -1 && !field->struck ? CTL_KEEP : CTL_CHANGE;
 }
 
-static enum ctl_member leader_member(const struct ctl_election *election)
-{
-	for (int i = 0; i < election->n_isr; i++)
-		if (election->isr[i] == election->leader)
-			return election->isr_members[i];
-	return CTL_MEMBER_DEAD;
-}
+/* ---- strategies ---- */
 
 /* Who of the ISR goes on: those who stay; else also those about to leave; else also those who left and came back. */
-static int32_t elect_from_isr(const struct ctl_election *election, struct ctl_elected *ret_elected)
+static int32_t elect_from_isr(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
 {
 	const enum ctl_member least[] = {CTL_MEMBER_LIVE, CTL_MEMBER_LEAVING, CTL_MEMBER_BOUNCED};
 	int32_t leader = -1;
 
 	for (int i = 0; i < 3 && leader == -1; i++) {
-		keep_isr(election, least[i], ret_elected);
-		leader = first_of_isr(election, ret_elected);
+		keep_isr(&field->isr, least[i], elected);
+		leader = first_of_isr(election, elected);
 	}
 	return leader;
 }
 
+static int32_t elect_from_elr(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
+{
+	const enum ctl_member least[] = {CTL_MEMBER_LIVE, CTL_MEMBER_LEAVING, CTL_MEMBER_BOUNCED};
+
+	for (int k = 0; k < 3; k++)
+		for (int i = 0; i < election->n_replicas; i++)
+			if (how_of(&field->elr, election->replicas[i]) >= least[k]) {
+				elected->n_isr = 1;
+				elected->isr[0] = election->replicas[i];
+				elected->from_elr = true;
+				return election->replicas[i];
+			}
+	return -1;
+}
+
+static int32_t elect_unclean(const struct ctl_election *election, struct ctl_elected *elected)
+{
+	for (int i = 0; i < election->n_replicas && election->unclean; i++) {
+		if (election->replica_members[i] == CTL_MEMBER_DEAD)
+			continue;
+		*elected = (struct ctl_elected){.n_isr = 1, .isr = {election->replicas[i]}, .unclean = true};
+		return election->replicas[i];
+	}
+	return -1;
+}
+
+static enum ctl_verdict replace_leader(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
+{
+	elected->leader = elect_from_isr(election, field, elected);
+	if (elected->leader == -1)
+		elected->leader = elect_from_elr(election, field, elected);
+	if (elected->leader == -1)
+		elected->leader = elect_unclean(election, elected);
+	if (elected->leader == -1)
+		return leave_without_leader(election, field, elected);
+	return conclude(election, field, elected);
+}
+
 enum ctl_verdict ctl_elect_offline(const struct ctl_election *election, struct ctl_elected *ret_elected)
 {
-	struct ctl_elected elected = {.leader = -1};
-	enum ctl_verdict verdict;
+	struct field field;
 
-	if (election->leader != -1 && leader_member(election) >= CTL_MEMBER_LEAVING) {
-		keep_isr(election, CTL_MEMBER_LEAVING, &elected);
-		elected.leader = election->leader;
-		verdict = compare(election, &elected, election->leader);
-	} else {
-		elected.leader = elect_from_isr(election, &elected);
-		verdict = CTL_CHANGE;
-		/* The same leader again is a change too: it comes with a new epoch for the new incarnation. */
-		if (elected.leader == -1) {
-			verdict = election->unclean ? elect_unclean(election, &elected) : CTL_NOBODY;
-			if (verdict == CTL_NOBODY)
-				verdict = leave_without_leader(election, &elected);
-		}
-	}
-	*ret_elected = elected;
-	return verdict;
-}
-
-/* The first of `replicas` that is alive and in the ISR; the ISR stays as it is. */
-static enum ctl_verdict first_live_in_isr(const struct ctl_election *election, int n_replicas, struct ctl_elected *ret_elected)
-{
-	struct ctl_elected elected = {.leader = -1};
-
-	for (int i = 0; i < n_replicas && elected.leader == -1; i++)
-		if (election->replica_members[i] >= CTL_MEMBER_LEAVING &&
-		    ctl_contains(election->isr, election->n_isr, election->replicas[i]))
-			elected.leader = election->replicas[i];
-	if (elected.leader == -1)
-		return CTL_NOBODY;
-	keep_isr(election, CTL_MEMBER_DEAD, &elected);
-	*ret_elected = elected;
-	return compare(election, &elected, election->leader);
-}
-
-enum ctl_verdict ctl_elect_preferred(const struct ctl_election *election, struct ctl_elected *ret_elected)
-{
-	return first_live_in_isr(election, election->n_replicas > 0 ? 1 : 0, ret_elected);
-}
-
-enum ctl_verdict ctl_elect_reassign(const struct ctl_election *election, struct ctl_elected *ret_elected)
-{
-	return first_live_in_isr(election, election->n_replicas, ret_elected);
+	*ret_elected = (struct ctl_elected){.leader = -1};
+	take_field(election, &field);
+	if (election->leader == -1 || how_of(&field.isr, election->leader) < CTL_MEMBER_LEAVING)
+		return replace_leader(election, &field, ret_elected);
+	keep_isr(&field.isr, CTL_MEMBER_LEAVING, ret_elected);
+	ret_elected->leader = election->leader;
+	return conclude(election, &field, ret_elected);
 }
 
 enum ctl_verdict ctl_elect_controlled_shutdown(const struct ctl_election *election, struct ctl_elected *ret_elected)
 {
+	struct field field;
+
+	*ret_elected = (struct ctl_elected){.leader = -1};
+	take_field(election, &field);
+	keep_isr(&field.isr, CTL_MEMBER_LIVE, ret_elected);
+	if (election->leader == -1)
+		return CTL_NOBODY;
+	if (ctl_contains(ret_elected->isr, ret_elected->n_isr, election->leader))
+		ret_elected->leader = election->leader;
+	else
+		ret_elected->leader = first_of_isr(election, ret_elected);
+	return ret_elected->leader == -1 ? CTL_NOBODY : conclude(election, &field, ret_elected);
+}
+
+/* The first of `replicas` that is alive, at least as `least`, and in the ISR; everything else stays as it is. */
+static enum ctl_verdict first_live_in_isr(const struct ctl_election *election, int n_replicas, enum ctl_member least,
+					  struct ctl_elected *ret_elected)
+{
 	struct ctl_elected elected = {.leader = -1};
 
-	keep_isr(election, CTL_MEMBER_LIVE, &elected);
-	if (ctl_contains(elected.isr, elected.n_isr, election->leader))
-		elected.leader = election->leader;
-	else
-		elected.leader = first_of_isr(election, &elected);
+	for (int i = 0; i < n_replicas && elected.leader == -1; i++)
+		if (election->replica_members[i] >= least && ctl_contains(election->isr, election->n_isr, election->replicas[i]))
+			elected.leader = election->replicas[i];
 	if (elected.leader == -1)
 		return CTL_NOBODY;
+	add_all(elected.isr, &elected.n_isr, election->isr, election->n_isr);
+	add_all(elected.elr, &elected.n_elr, election->elr, election->n_elr);
+	add_all(elected.lost, &elected.n_lost, election->lost, election->n_lost);
+	elected.new_epoch = elected.leader != election->leader;
 	*ret_elected = elected;
-	return compare(election, &elected, election->leader);
+	return elected.new_epoch ? CTL_CHANGE : CTL_KEEP;
+}
+
+enum ctl_verdict ctl_elect_preferred(const struct ctl_election *election, struct ctl_elected *ret_elected)
+{
+	return first_live_in_isr(election, election->n_replicas > 0 ? 1 : 0, CTL_MEMBER_LIVE, ret_elected);
+}
+
+enum ctl_verdict ctl_elect_reassign(const struct ctl_election *election, struct ctl_elected *ret_elected)
+{
+	return first_live_in_isr(election, election->n_replicas, CTL_MEMBER_LEAVING, ret_elected);
 }
 
 enum ctl_verdict ctl_elect_new(const struct ctl_election *election, struct ctl_elected *ret_elected)
 {
 	const enum ctl_member least[] = {CTL_MEMBER_LIVE, CTL_MEMBER_BOUNCED};
-	struct ctl_elected elected = {.leader = -1};
+	struct ctl_elected elected = {.leader = -1, .new_epoch = true};
 
 	CHECK(election->n_replicas <= LIMIT_REPLICAS);
 	for (int k = 0; k < 2 && elected.n_isr == 0; k++)

@@ -30,10 +30,19 @@ struct ctl_assignment {
 	const int32_t *replicas, *adding, *removing;
 };
 
+/* What a broker's disks held when it started (D9, zk/json_broker.h). */
+enum ctl_start {
+	CTL_START_WHOLE,   /* all that was there, or a broker that does not say */
+	CTL_START_UNCLEAN, /* what was not forced to disk may be gone */
+	CTL_START_EMPTY,   /* a log dir is new: anything may be gone */
+};
+
 /* A node below /brokers/ids that is there. */
 struct ctl_broker_read {
 	int32_t id;
 	int64_t epoch;  /* czxid */
+	enum ctl_start start;
+	int64_t previous; /* no start since this epoch lost anything, but for `start`; 0: it does not say */
 	bool foreign;   /* bears no mark of Klamm: a real Kafka broker */
 	bool odd;       /* its content is nonsense */
 	struct slice rack;
@@ -76,6 +85,13 @@ struct ctl_state_read {
 	bool recovering;
 	const int32_t *isr;
 	int32_t n_isr;
+	const int64_t *isr_epochs; /* n_isr; NULL: the node does not say */
+	bool has_elr;              /* the keys of eligible leader replicas are there */
+	const int32_t *elr;
+	int32_t n_elr;
+	const int64_t *elr_epochs; /* n_elr; NULL: the node does not say */
+	const int32_t *lost;       /* last_known_elr */
+	int32_t n_lost;
 };
 
 struct ctl_config_read {
@@ -106,8 +122,31 @@ struct ctl_replica_error {
 	int32_t error;         /* Kafka error code */
 };
 
+struct ctl_isr_member {
+	int32_t id;
+	int64_t epoch;         /* the incarnation that the leader has heard; -1: it was in before */
+};
+
+/* A leader wants another ISR (KIP-497, KIP-903). */
+struct ctl_isr_proposal {
+	struct uuid topic_id;
+	int32_t partition;
+	int64_t number;        /* the same when the same is asked again */
+	int32_t leader_epoch, partition_epoch;
+	const struct ctl_isr_member *isr;
+	int32_t n_isr;
+};
+
+/* A client's request that a broker hands on. */
+struct ctl_forwarded {
+	int64_t number;        /* the broker's, for the answer */
+	int32_t api_key, api_version;
+	struct slice body;     /* Kafka's encoding, without header */
+	struct slice principal;
+};
+
 enum ctl_event_kind {
-	CTL_ELECTED,          /* the office is ours: epoch, epoch_version */
+	CTL_ELECTED,          /* the office is ours: epoch, epoch_version, ruled_since */
 	CTL_READ_DONE,        /* an answer to a read, or news after a watch: read */
 	CTL_WRITE_DONE,       /* written[n_written] */
 	CTL_REACHED,          /* connected to a broker, Hello accepted: broker, broker_epoch */
@@ -115,6 +154,9 @@ enum ctl_event_kind {
 	CTL_RESULTS,          /* a broker's answer to states or stops: broker, broker_epoch, results */
 	CTL_GAP,              /* a broker asks for a snapshot: broker, broker_epoch */
 	CTL_LOG_DIR_FAILED,   /* a notification of a broker: broker */
+	CTL_ISR_PROPOSED,     /* by leaders: broker, broker_epoch, proposals */
+	CTL_SHUTDOWN_ASKED,   /* the broker is about to stop: broker, broker_epoch */
+	CTL_FORWARDED,        /* broker, broker_epoch, forwarded */
 	CTL_STATES_CHANGED,   /* a legacy notification: the states of `topic` were changed by somebody */
 	CTL_TIMER,            /* the time asked for has come */
 };
@@ -122,6 +164,7 @@ enum ctl_event_kind {
 struct ctl_event {
 	enum ctl_event_kind kind;
 	int32_t epoch, epoch_version; /* CTL_ELECTED */
+	int32_t ruled_since;          /* CTL_ELECTED: no controller of others was in office since this epoch */
 	int32_t broker;
 	int64_t broker_epoch;
 	struct slice topic;           /* CTL_READ_DONE of topic, states, topic config; CTL_STATES_CHANGED */
@@ -149,6 +192,10 @@ struct ctl_event {
 	int32_t error;
 	const struct ctl_replica_error *errors;
 	int n_errors;
+
+	const struct ctl_isr_proposal *proposals; /* CTL_ISR_PROPOSED */
+	int n_proposals;
+	const struct ctl_forwarded *forwarded;    /* CTL_FORWARDED */
 };
 
 #endif

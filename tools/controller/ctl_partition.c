@@ -2,9 +2,11 @@
 #include "tools/controller/ctl_partition.h"
 
 #include "common/check.h"
+#include "proto/kafka_error.h"
 #include "tools/controller/ctl_broker.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
+#include "tools/controller/ctl_isr.h"
 #include "tools/controller/ctl_step.h"
 
 #include <string.h>
@@ -13,35 +15,82 @@
 
 /* ---- actions of the rows ---- */
 
-static void fill_members(struct ctl *ctl, const struct ctl_partition *p, enum ctl_member *replicas, enum ctl_member *isr,
-			 struct ctl_election *ret_election)
+/* Everything the rules ask for, and room for what it points to. */
+struct question {
+	struct ctl_election election;
+	enum ctl_member replicas[LIMIT_REPLICAS], isr_members[LIMIT_REPLICAS], elr_members[LIMIT_REPLICAS];
+	int32_t isr[LIMIT_REPLICAS], elr[LIMIT_REPLICAS];
+};
+
+static void fill_members(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, const int32_t *ids, int n,
+			 enum ctl_member *members)
 {
-	for (int i = 0; i < p->n_replicas; i++)
-		replicas[i] = ctl_broker_member(ctl, p, p->replicas[i]);
-	for (int i = 0; i < p->now.n_isr; i++)
-		isr[i] = ctl_broker_member(ctl, p, p->now.isr[i]);
-	*ret_election = (struct ctl_election){
-		.replicas = p->replicas,
-		.replica_members = replicas,
-		.n_replicas = p->n_replicas,
-		.isr = p->now.isr,
-		.isr_members = isr,
-		.n_isr = p->now.n_isr,
-		.leader = p->now.leader,
-	};
+	for (int i = 0; i < n; i++)
+		members[i] = ctl_broker_member(ctl, topic, p, ids[i]);
 }
 
-/* Sends the write of what was elected, with the next leader epoch. */
-static void write_state(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_elected *elected,
-			enum ctl_write_kind kind)
+static void ask(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, struct question *q)
 {
+	struct ctl_election *election = &q->election;
+	const struct ctl_lead *now = &p->now;
+
+	*election = (struct ctl_election){.replicas = p->replicas, .replica_members = q->replicas, .n_replicas = p->n_replicas,
+					  .isr = q->isr, .isr_members = q->isr_members, .elr = q->elr, .elr_members = q->elr_members,
+					  .lost = now->lost, .n_lost = now->n_lost, .shown = now->isr, .n_shown = now->n_isr,
+					  .leader = now->leader, .min_isr = ctl_config_min_isr(ctl, topic, p)};
+	/* Without leader only the ELR says who is eligible. */
+	for (int i = 0; i < now->n_isr; i++)
+		if (now->leader != -1 || ctl_contains(now->elr, now->n_elr, now->isr[i]))
+			q->isr[election->n_isr++] = now->isr[i];
+	for (int i = 0; i < now->n_elr; i++)
+		if (!ctl_contains(q->isr, election->n_isr, now->elr[i]))
+			q->elr[election->n_elr++] = now->elr[i];
+	fill_members(ctl, topic, p, p->replicas, p->n_replicas, q->replicas);
+	fill_members(ctl, topic, p, q->isr, election->n_isr, q->isr_members);
+	fill_members(ctl, topic, p, q->elr, election->n_elr, q->elr_members);
+}
+
+static void list_epochs(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, const int32_t *ids, int n,
+			int64_t *ret_epochs)
+{
+	for (int i = 0; i < n; i++)
+		ret_epochs[i] = ctl_broker_epoch_for(ctl, topic, p, ids[i]);
+}
+
+/* What was elected becomes the partition's next state. */
+static void fill_next(struct ctl *ctl, const struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_elected *elected)
+{
+	bool new_epoch = elected->new_epoch || p->version < 0;
+	int64_t epochs[LIMIT_REPLICAS];
+
+	list_epochs(ctl, topic, p, elected->isr, elected->n_isr, epochs);
+	ctl_lead_set_isr(ctl, &p->next, elected->isr, epochs, elected->n_isr);
+	list_epochs(ctl, topic, p, elected->elr, elected->n_elr, epochs);
+	ctl_lead_set_elr(ctl, &p->next, elected->elr, epochs, elected->n_elr);
+	ctl_lead_set_lost(ctl, &p->next, elected->lost, elected->n_lost);
+	p->next.leader = elected->leader;
+	p->next.leader_epoch = p->now.leader_epoch + new_epoch;
+	p->next.recovering = elected->unclean || (p->now.recovering && !new_epoch);
+}
+
+void ctl_partition_fill_eligible(struct ctl *ctl, const struct ctl_topic *topic, struct ctl_partition *p, struct ctl_elected *elected)
+{
+	int64_t epochs[LIMIT_REPLICAS];
+	struct question q;
+
+	ask(ctl, topic, p, &q);
+	ctl_elect_eligible(&q.election, elected);
+	list_epochs(ctl, topic, p, elected->elr, elected->n_elr, epochs);
+	ctl_lead_set_elr(ctl, &p->next, elected->elr, epochs, elected->n_elr);
+	ctl_lead_set_lost(ctl, &p->next, elected->lost, elected->n_lost);
+}
+
+void ctl_partition_write(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
+{
+	enum ctl_write_kind kind = p->version < 0 ? CTL_WRITE_FIRST_STATE : CTL_WRITE_STATE;
 	struct ctl_action *action = ctl_action_add(ctl->out, CTL_DO_WRITE);
 
-	ctl_lead_set_isr(ctl, &p->next, elected->isr, elected->n_isr);
-	p->next.leader = elected->leader;
-	p->next.leader_epoch = p->now.leader_epoch + 1;
-	p->next.recovering = elected->unclean || (p->now.recovering && elected->leader == p->now.leader);
-	p->settling = ctl->clock;
+	CHECK(p->ticket == 0);
 	p->ticket = ctl_next_ticket(ctl);
 	topic->n_writing++;
 	if (kind == CTL_WRITE_FIRST_STATE && !p->creating) {
@@ -63,44 +112,80 @@ static void write_state(struct ctl *ctl, struct ctl_topic *topic, struct ctl_par
 	topic->has_parents |= kind == CTL_WRITE_FIRST_STATE;
 }
 
-static void create(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
+/* Nobody is told anything until the write, or the reading, under way is over. */
+static void hold(struct ctl *ctl, struct ctl_partition *p)
 {
-	enum ctl_member replicas[LIMIT_REPLICAS];
-	enum ctl_member isr[LIMIT_REPLICAS];
-	struct ctl_election election;
-	struct ctl_elected elected;
-
-	fill_members(ctl, p, replicas, isr, &election);
-	/* A state that was there and is gone was removed by hand: its ISR still says who has the records. */
-	if (p->now.leader_epoch >= 0)
-		ctl_elect_offline(&election, &elected);
-	else if (ctl_elect_new(&election, &elected) != CTL_CHANGE)
-		return;
-	write_state(ctl, topic, p, &elected, CTL_WRITE_FIRST_STATE);
+	ctl->n_clearing += !p->clearing;
+	p->clearing = true;
 }
 
-static void report_unclean(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, int32_t leader)
+static void release(struct ctl *ctl, struct ctl_partition *p)
 {
-	ctl_action_report(ctl->out, true,
-			  "partition %.*s-%d: nobody of its ISR is alive; broker %d is elected by unclean.leader.election.enable, "
-			  "acknowledged records may be lost",
-			  SLICE_ARGS(topic->name), (int)(p - topic->partitions), leader);
+	ctl->n_clearing -= p->clearing;
+	p->clearing = false;
+}
+
+static void write_elected(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_elected *elected)
+{
+	fill_next(ctl, topic, p, elected);
+	/* Eligible leaders that the leader's smaller minimum makes worthless: it may not hear of that before they are gone (D9). */
+	if (p->now.leader != -1 && p->now.n_elr > 0 && elected->n_elr == 0)
+		hold(ctl, p);
+	ctl_partition_write(ctl, topic, p);
+}
+
+static void create(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
+{
+	struct question q;
+	struct ctl_elected elected;
+
+	ask(ctl, topic, p, &q);
+	/* A state that was there and is gone was removed by hand: its ISR still says who has the records. */
+	if (p->now.leader_epoch >= 0)
+		ctl_elect_offline(&q.election, &elected);
+	else if (ctl_elect_new(&q.election, &elected) != CTL_CHANGE)
+		return;
+	write_elected(ctl, topic, p, &elected);
+}
+
+static void report_leader(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p,
+			  const struct ctl_elected *elected, const char *by)
+{
+	int index = (int)(p - topic->partitions);
+
+	if (elected->unclean)
+		ctl_action_report(ctl->out, true,
+				  "partition %.*s-%d: nobody of its ISR is alive; broker %d is elected by %s, acknowledged records may be lost",
+				  SLICE_ARGS(topic->name), index, elected->leader, by);
+	else if (elected->from_elr)
+		ctl_action_report(ctl->out, false, "partition %.*s-%d: broker %d leads, out of the eligible leader replicas",
+				  SLICE_ARGS(topic->name), index, elected->leader);
+}
+
+static bool any_leaves(const enum ctl_member *members, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (members[i] == CTL_MEMBER_LEAVING)
+			return true;
+	return false;
 }
 
 static void elect(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
 {
-	enum ctl_member replicas[LIMIT_REPLICAS];
-	enum ctl_member isr[LIMIT_REPLICAS];
-	struct ctl_election election;
+	enum ctl_verdict verdict = CTL_NOBODY;
+	struct question q;
 	struct ctl_elected elected;
 
-	fill_members(ctl, p, replicas, isr, &election);
-	election.unclean = ctl_config_unclean(ctl, topic);
-	if (ctl_elect_offline(&election, &elected) != CTL_CHANGE)
+	ask(ctl, topic, p, &q);
+	q.election.unclean = ctl_config_unclean(ctl, topic);
+	if (any_leaves(q.isr_members, q.election.n_isr))
+		verdict = ctl_elect_controlled_shutdown(&q.election, &elected);
+	if (verdict == CTL_NOBODY)
+		verdict = ctl_elect_offline(&q.election, &elected);
+	if (verdict != CTL_CHANGE)
 		return;
-	if (elected.unclean)
-		report_unclean(ctl, topic, p, elected.leader);
-	write_state(ctl, topic, p, &elected, CTL_WRITE_STATE);
+	report_leader(ctl, topic, p, &elected, "unclean.leader.election.enable");
+	write_elected(ctl, topic, p, &elected);
 }
 
 static void adopt(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
@@ -112,14 +197,15 @@ static void adopt(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition
 
 static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
 {
-	ctl_lead_set_isr(ctl, &p->now, p->next.isr, p->next.n_isr);
-	p->now.leader = p->next.leader;
-	p->now.leader_epoch = p->next.leader_epoch;
-	p->now.recovering = p->next.recovering;
-	p->settled = p->settling;
+	/* The leader that asked hears it in its answer, and to its followers only an epoch is news. */
+	bool told = p->proposed && !p->tell_replicas;
+
+	ctl_lead_copy(ctl, &p->now, &p->next);
+	p->mzxid = 0;
 	p->controller_epoch = ctl->epoch;
 	p->odd = false;
 	adopt(ctl, topic, p);
+	p->tell_replicas = !told;
 }
 
 static void read_again(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
@@ -208,10 +294,14 @@ void ctl_partition_check(struct ctl *ctl, struct ctl_topic *topic, int32_t index
 		return;
 	if (p->odd || p->state == CTL_NON_EXISTENT)
 		return;
-	if (p->ticket != 0 || p->reading)
-		p->again = true;
-	else
+	if (p->ticket == 0 && !p->reading) {
 		ctl_partition_step(ctl, topic, index, CTL_ON_CHECK);
+		return;
+	}
+	p->again = true;
+	/* The news may be a smaller minimum. */
+	if (p->now.leader != -1 && (p->now.n_elr > 0 || (p->ticket != 0 && p->next.n_elr > 0)))
+		hold(ctl, p);
 }
 
 void ctl_partition_check_topic(struct ctl *ctl, struct ctl_topic *topic)
@@ -226,6 +316,35 @@ void ctl_partition_check_all(struct ctl *ctl)
 		return;
 	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
 		ctl_partition_check_topic(ctl, topic);
+}
+
+int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t index, enum ctl_election_by by)
+{
+	struct ctl_partition *p = &topic->partitions[index];
+	enum ctl_verdict verdict;
+	struct question q;
+	struct ctl_elected elected;
+
+	if (!ctl_may_decide(ctl) || topic->phase != CTL_TOPIC_LIVE || topic->deletion >= CTL_DELETION_STOPPING || p->odd)
+		return KAFKA_NOT_CONTROLLER;
+	if (p->ticket != 0 || p->reading)
+		return CTL_ELECT_BUSY;
+	ask(ctl, topic, p, &q);
+	if (by == CTL_ELECT_PREFERRED) {
+		verdict = ctl_elect_preferred(&q.election, &elected);
+	} else {
+		if (p->state != CTL_OFFLINE)
+			return KAFKA_ELECTION_NOT_NEEDED;
+		q.election.unclean = true;
+		verdict = ctl_elect_offline(&q.election, &elected);
+	}
+	if (by == CTL_ELECT_PREFERRED && verdict != CTL_CHANGE)
+		return verdict == CTL_KEEP ? KAFKA_ELECTION_NOT_NEEDED : KAFKA_PREFERRED_LEADER_NOT_AVAILABLE;
+	if (verdict != CTL_CHANGE || elected.leader == -1)
+		return KAFKA_ELIGIBLE_LEADERS_NOT_AVAILABLE;
+	report_leader(ctl, topic, p, &elected, "request");
+	write_elected(ctl, topic, p, &elected);
+	return 0;
 }
 
 static void check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
@@ -247,41 +366,62 @@ static void settle_creating(struct ctl_topic *topic, struct ctl_partition *p)
 
 /* ---- reading ---- */
 
+static bool has_fault(const int32_t *ids, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (ids[i] < 0 || ctl_contains(ids, i, ids[i]))
+			return true;
+	return n < 0;
+}
+
 static const char *find_fault(const struct ctl_state_read *read)
 {
 	if (read->found == CTL_NONSENSE)
 		return "it cannot be read";
 	if (read->leader < -1 || read->leader_epoch < 0 || read->controller_epoch < 0)
 		return "a number in it is negative";
-	if (read->n_isr < 0 || read->n_isr > LIMIT_REPLICAS)
+	if (read->n_isr > LIMIT_REPLICAS || read->n_elr > LIMIT_REPLICAS || read->n_lost > LIMIT_REPLICAS)
 		return "its ISR is too long";
-	for (int i = 0; i < read->n_isr; i++)
-		if (read->isr[i] < 0 || ctl_contains(read->isr, i, read->isr[i]))
-			return "its ISR holds a broker twice or a negative number";
+	if (has_fault(read->isr, read->n_isr) || has_fault(read->elr, read->n_elr) || has_fault(read->lost, read->n_lost))
+		return "its ISR holds a broker twice or a negative number";
 	return NULL;
 }
 
 /* The state that a write of ours was to leave behind: its answer was lost, it took effect. */
 static bool is_what_we_wrote(const struct ctl *ctl, const struct ctl_partition *p, const struct ctl_state_read *read)
 {
-	return p->settling > 0 && read->controller_epoch == ctl->epoch && read->leader == p->next.leader &&
-	       read->leader_epoch == p->next.leader_epoch && read->n_isr == p->next.n_isr &&
-	       (read->n_isr == 0 || memcmp(read->isr, p->next.isr, (size_t)read->n_isr * sizeof *read->isr) == 0);
+	return read->version == p->version + 1 && read->controller_epoch == ctl->epoch && read->leader == p->next.leader &&
+	       read->leader_epoch == p->next.leader_epoch && read->n_isr == p->next.n_isr && read->n_isr > 0 && read->isr_epochs &&
+	       memcmp(read->isr, p->next.isr, (size_t)read->n_isr * sizeof *read->isr) == 0 &&
+	       memcmp(read->isr_epochs, p->next.isr_epochs, (size_t)read->n_isr * sizeof *read->isr_epochs) == 0;
+}
+
+/*
+ * What the state says of eligible leaders. Kafka's form says nothing: without leader all of its ISR are eligible. So it is with keys
+ * that others left in place while they ruled: their leaders went on without asking who is eligible (D9).
+ */
+static void take_eligible(struct ctl *ctl, struct ctl_partition *p, const struct ctl_state_read *read)
+{
+	if (read->has_elr && read->controller_epoch >= ctl->ruled_since) {
+		ctl_lead_set_elr(ctl, &p->now, read->elr, read->elr_epochs, read->n_elr);
+		ctl_lead_set_lost(ctl, &p->now, read->lost, read->n_lost);
+		return;
+	}
+	ctl_lead_set_elr(ctl, &p->now, read->isr, read->isr_epochs, read->leader == -1 ? read->n_isr : 0);
+	ctl_lead_set_lost(ctl, &p->now, NULL, 0);
 }
 
 static void take_state(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_state_read *read)
 {
-	bool ours = is_what_we_wrote(ctl, p, read);
-
-	p->fresh = ours && p->version < 0;
-	p->settled = ours ? p->settling : -read->mzxid;
-	p->settling = 0;
+	p->fresh = p->version < 0 && is_what_we_wrote(ctl, p, read);
+	p->mzxid = read->mzxid;
 	p->version = read->version;
 	p->controller_epoch = read->controller_epoch;
 	p->now.leader = read->leader;
 	p->now.leader_epoch = read->leader_epoch;
 	p->now.recovering = read->recovering;
-	ctl_lead_set_isr(ctl, &p->now, read->isr, read->n_isr);
+	ctl_lead_set_isr(ctl, &p->now, read->isr, read->isr_epochs, read->n_isr);
+	take_eligible(ctl, p, read);
 	topic->has_parents = true;
 	ctl_partition_step(ctl, topic, (int32_t)(p - topic->partitions), CTL_ON_STATE);
 	ctl_epoch_seen(ctl, read->controller_epoch);
@@ -323,6 +463,8 @@ void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struc
 			take_state(ctl, topic, p, read);
 		p->again |= topic->phase == CTL_TOPIC_LIVE;
 	}
+	release(ctl, p);
+	ctl_isr_settle(ctl, topic, p);
 	check_if_due(ctl, topic, p);
 	settle_creating(topic, p);
 }
@@ -342,11 +484,17 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 		return;
 	p->ticket = 0;
 	topic->n_writing--;
+	/* ZooKeeper refuses it: this controller at least elects none of them, and says what it has to say. */
+	if (p->clearing && written->outcome == CTL_FAILED && p->now.leader != -1)
+		ctl_lead_set_elr(ctl, &p->now, NULL, NULL, 0);
+	release(ctl, p);
 	if (written->outcome == CTL_DONE) {
 		p->fresh = p->version < 0;
 		p->version = written->version;
 	}
 	ctl_partition_step(ctl, topic, written->partition, events[written->outcome]);
+	if (written->outcome != CTL_MISSED)
+		ctl_isr_settle(ctl, topic, p);
 	check_if_due(ctl, topic, p);
 	settle_creating(topic, p);
 	if (topic->deletion == CTL_DELETION_QUEUED && topic->n_writing == 0)

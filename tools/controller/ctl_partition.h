@@ -38,6 +38,31 @@ void ctl_partition_check_all(struct ctl *ctl);
 /* A state znode was read. */
 void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_state_read *read);
 
+/*
+ * Sends the write of partition->next, which the caller has filled, at the version that is known; none may be under way. What it means when
+ * ZooKeeper has answered is the same for all writes: next becomes now, or the state is read again.
+ */
+void ctl_partition_write(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *partition);
+
+/* Puts into partition->next who is eligible beside an ISR whose leader and members are given in `elected`. */
+void ctl_partition_fill_eligible(struct ctl *ctl, const struct ctl_topic *topic, struct ctl_partition *partition,
+				 struct ctl_elected *elected);
+
+enum ctl_election_by {
+	CTL_ELECT_PREFERRED, /* the first replica of the assignment, which is in the ISR */
+	CTL_ELECT_UNCLEAN,   /* whoever is eligible, else anybody who is alive; only for partitions without leader */
+};
+
+/* The write under way has to end first: ask again then (partition->ticket is 0 and it is not `reading`). */
+#define CTL_ELECT_BUSY (-2)
+
+/*
+ * An election that somebody asked for (ElectLeaders, rebalancing). 0: it is being written, and done when partition->now names another leader
+ * or the write has ended without that. Else a Kafka error: ELECTION_NOT_NEEDED, PREFERRED_LEADER_NOT_AVAILABLE,
+ * ELIGIBLE_LEADERS_NOT_AVAILABLE, NOT_CONTROLLER; or CTL_ELECT_BUSY.
+ */
+int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t index, enum ctl_election_by by);
+
 /* A state write ended. */
 void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_written *written);
 

@@ -182,6 +182,10 @@ void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic)
 static void lead_free(struct ctl *ctl, struct ctl_lead *lead)
 {
 	ctl_pool_put(&ctl->pool, lead->isr, (size_t)lead->isr_room, sizeof *lead->isr);
+	ctl_pool_put(&ctl->pool, lead->isr_epochs, (size_t)lead->isr_room, sizeof *lead->isr_epochs);
+	ctl_pool_put(&ctl->pool, lead->elr, (size_t)lead->elr_room, sizeof *lead->elr);
+	ctl_pool_put(&ctl->pool, lead->elr_epochs, (size_t)lead->elr_room, sizeof *lead->elr_epochs);
+	ctl_pool_put(&ctl->pool, lead->lost, (size_t)lead->lost_room, sizeof *lead->lost);
 	*lead = (struct ctl_lead){.leader = -1, .leader_epoch = -1};
 }
 
@@ -217,6 +221,7 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 	ctl->n_deleting -= topic->deletion != CTL_DELETION_NONE;
 	ctl->n_stopping -= topic->deletion == CTL_DELETION_STOPPING;
 	for (int32_t i = 0; i < topic->n_partitions; i++) {
+		ctl->n_clearing -= topic->partitions[i].clearing;
 		lead_free(ctl, &topic->partitions[i].now);
 		lead_free(ctl, &topic->partitions[i].next);
 		replicas_free(ctl, &topic->partitions[i]);
@@ -242,6 +247,7 @@ void ctl_topic_grow(struct ctl *ctl, struct ctl_topic *topic, int32_t n)
 	for (int32_t i = topic->n_partitions; i < n; i++) {
 		partitions[i].state = CTL_NON_EXISTENT;
 		partitions[i].version = -1;
+		partitions[i].asker = -1;
 		partitions[i].now = (struct ctl_lead){.leader = -1, .leader_epoch = -1};
 		partitions[i].next = partitions[i].now;
 		partitions[i].unseen = true;
@@ -281,16 +287,57 @@ void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *p, const 
 	copy_ids(p->replicas + p->n_replicas + p->n_adding, assignment->removing, p->n_removing);
 }
 
-void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, int n_isr)
+static void give_ids(struct ctl *ctl, int32_t **ids, int64_t **epochs, int16_t *room, int n)
 {
-	CHECK(n_isr <= LIMIT_REPLICAS);
-	if (n_isr > lead->isr_room) {
-		ctl_pool_put(&ctl->pool, lead->isr, (size_t)lead->isr_room, sizeof *lead->isr);
-		lead->isr = ctl_pool_get(&ctl->pool, (size_t)n_isr, sizeof *lead->isr);
-		lead->isr_room = (int16_t)n_isr;
+	CHECK(n <= LIMIT_REPLICAS);
+	if (n <= *room)
+		return;
+	ctl_pool_put(&ctl->pool, *ids, (size_t)*room, sizeof **ids);
+	*ids = ctl_pool_get(&ctl->pool, (size_t)n, sizeof **ids);
+	if (epochs) {
+		ctl_pool_put(&ctl->pool, *epochs, (size_t)*room, sizeof **epochs);
+		*epochs = ctl_pool_get(&ctl->pool, (size_t)n, sizeof **epochs);
 	}
+	*room = (int16_t)n;
+}
+
+static void copy_epochs(int64_t *to, const int64_t *from, int n)
+{
+	for (int i = 0; i < n; i++)
+		to[i] = from ? from[i] : CTL_EPOCH_UNKNOWN;
+}
+
+void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, const int64_t *epochs, int n_isr)
+{
+	give_ids(ctl, &lead->isr, &lead->isr_epochs, &lead->isr_room, n_isr);
 	copy_ids(lead->isr, isr, n_isr);
+	copy_epochs(lead->isr_epochs, epochs, n_isr);
 	lead->n_isr = (int16_t)n_isr;
+}
+
+void ctl_lead_set_elr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *elr, const int64_t *epochs, int n_elr)
+{
+	give_ids(ctl, &lead->elr, &lead->elr_epochs, &lead->elr_room, n_elr);
+	copy_ids(lead->elr, elr, n_elr);
+	copy_epochs(lead->elr_epochs, epochs, n_elr);
+	lead->n_elr = (int16_t)n_elr;
+}
+
+void ctl_lead_set_lost(struct ctl *ctl, struct ctl_lead *lead, const int32_t *lost, int n_lost)
+{
+	give_ids(ctl, &lead->lost, NULL, &lead->lost_room, n_lost);
+	copy_ids(lead->lost, lost, n_lost);
+	lead->n_lost = (int16_t)n_lost;
+}
+
+void ctl_lead_copy(struct ctl *ctl, struct ctl_lead *to, const struct ctl_lead *from)
+{
+	ctl_lead_set_isr(ctl, to, from->isr, from->isr_epochs, from->n_isr);
+	ctl_lead_set_elr(ctl, to, from->elr, from->elr_epochs, from->n_elr);
+	ctl_lead_set_lost(ctl, to, from->lost, from->n_lost);
+	to->leader = from->leader;
+	to->leader_epoch = from->leader_epoch;
+	to->recovering = from->recovering;
 }
 
 /* ---- configs ---- */

@@ -6,7 +6,7 @@
  *                               |
  *                               +--> actions: reads, fenced writes, messages to brokers
  *
- * Memory: about 100 bytes a partition and 12 bytes a replica, all from one pool, so that losing the office drops everything at
+ * Memory: about 250 bytes a partition and 40 bytes a replica, all from one pool, so that losing the office drops everything at
  * once. There is no index from brokers to partitions: a broker that comes or goes costs one walk over all (1 ms for
  * 100,000), and nothing at all is done for a partition while nothing happens.
  */
@@ -27,13 +27,16 @@
 struct ctl_broker {
 	int32_t id;
 	int64_t epoch;                /* czxid of its znode: its incarnation */
-	int64_t seen;                 /* ctl.clock when this incarnation was taken up */
+	enum ctl_start start;         /* what its disks held then */
+	int64_t previous;             /* no start since this epoch lost anything, but for `start` */
 	struct slice rack;            /* null: none */
 	struct ctl_endpoint *endpoints;
 	int n_endpoints;
 	int inter_broker;             /* the endpoint that brokers and controller use; -1: it does not say */
 	bool ignored;                 /* foreign or nonsense: as if it were not there */
+	bool waits;                   /* came back without what it had: counts as down until no ISR and ELR holds it (D9) */
 	bool leaving;                 /* in controlled shutdown */
+	int32_t told_remaining;       /* leaving: what its last SHUTDOWN_ANSWER said; -1: none was sent */
 
 	/* The channel to it. */
 	bool reached;                 /* connected, Hello accepted */
@@ -57,13 +60,25 @@ enum ctl_partition_state {
 	CTL_PARTITION_STATES,
 };
 
-/* Leader and ISR: what a state znode holds. The eligible leader replicas (KIP-966) are to stand here too. */
+#define CTL_EPOCH_UNKNOWN INT64_C(-1) /* of a member: nobody wrote it down; judged by the state's mzxid */
+#define CTL_EPOCH_GONE INT64_C(0)     /* of a member: an incarnation that was gone before the state was written */
+
+/*
+ * Leader, ISR and eligible leader replicas (KIP-966): what a state znode holds. Each member is an incarnation: its broker epoch.
+ * With a leader, whoever is in the ISR or the ELR has all that was acknowledged; without one, only the ELR says so, and the ISR
+ * is what Kafka's tools are shown, never empty.
+ */
 struct ctl_lead {
 	int32_t leader;       /* -1: none */
 	int32_t leader_epoch; /* -1: never written */
 	int32_t *isr;
-	int16_t n_isr;
-	int16_t isr_room;
+	int64_t *isr_epochs;
+	int32_t *elr;
+	int64_t *elr_epochs;
+	int32_t *lost;        /* last_known_elr: were eligible and came back without their tails */
+	int16_t n_isr, isr_room;
+	int16_t n_elr, elr_room;
+	int16_t n_lost, lost_room;
 	bool recovering;
 };
 
@@ -81,17 +96,16 @@ struct ctl_partition {
 	bool tell_replicas : 1; /* the brokers of its replicas are to be told */
 	bool tell_view : 1;     /* the next view is to hold it */
 	bool unseen : 1;   /* no view that went out holds it yet */
+	bool proposed : 1; /* the write under way is a leader's proposal: it waits for the answer */
+	bool clearing : 1; /* the write under way drops eligible leaders that a smaller min.insync.replicas makes worthless */
 	int32_t version;   /* of the state znode, the partition epoch; -1: none */
 	int32_t controller_epoch; /* in the znode */
 	uint32_t ticket;   /* of the write under way; 0: none */
+	int32_t asker;     /* proposed: the leader that waits */
+	int64_t number;    /* proposed: of its proposal */
+	int64_t asker_epoch;
 	uint64_t failed;   /* bit i: the log dir of replicas[i] failed */
-
-	/*
-	 * Which incarnations the state knows: those taken up (broker.seen) before ctl.clock showed `settled`, when it was decided
-	 * here; when it was read, `settled` is minus its mzxid and it knows those with a smaller czxid.
-	 */
-	int64_t settled;
-	int64_t settling; /* the same of the write under way */
+	int64_t mzxid;     /* of the state as it was read; 0: it was written here */
 	struct ctl_lead now;
 	struct ctl_lead next;
 };
@@ -166,7 +180,11 @@ struct ctl_broker_config {
 struct ctl_settings {
 	int32_t session_timeout_ms;   /* a broker not reached for so long counts as down */
 	bool unclean_leader_election; /* default of topics that do not say */
+	int32_t min_insync_replicas;  /* the same; 0 is 1 */
 	bool delete_topic_enable;
+	bool auto_leader_rebalance;   /* leaderships go back to preferred replicas by themselves */
+	int32_t imbalance_check_s;    /* how often that is looked at */
+	int32_t imbalance_percent;    /* of the leaderships that a broker should have and has not; more of them move */
 };
 
 struct ctl {
@@ -187,8 +205,13 @@ struct ctl {
 	int32_t epoch_version;        /* zkVersion of /controller_epoch: the fencing token of every write */
 	int32_t epoch_seen;           /* largest controller epoch in any state znode */
 	bool raising;                 /* the office is to be taken anew with an epoch above epoch_seen: this picture is over */
-	int64_t clock;                /* counts changes of who is alive; orders decisions and incarnations */
+	int32_t ruled_since;          /* ELR keys in states of an older controller epoch are stale: others ruled meanwhile (D9) */
+	int32_t n_clearing;           /* partitions that are `clearing`: nobody is told anything meanwhile */
+	struct ctl_isr_answer *answers; /* to be sent with the next flush */
+	int n_answers;
+	int answers_room;
 	uint32_t tickets;
+	int64_t balance_ms;           /* when leaderships are next brought back to preferred replicas; 0: not asked for */
 	int64_t timer_ms;             /* what the shell was last asked for; 0: nothing */
 
 	struct ctl_broker *brokers;   /* by id */
@@ -242,7 +265,12 @@ void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic);
 void ctl_topic_grow(struct ctl *ctl, struct ctl_topic *topic, int32_t n);
 
 void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *partition, const struct ctl_assignment *assignment);
-void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, int n_isr);
+
+/* epochs NULL: unknown. */
+void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr, const int64_t *epochs, int n_isr);
+void ctl_lead_set_elr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *elr, const int64_t *epochs, int n_elr);
+void ctl_lead_set_lost(struct ctl *ctl, struct ctl_lead *lead, const int32_t *lost, int n_lost);
+void ctl_lead_copy(struct ctl *ctl, struct ctl_lead *to, const struct ctl_lead *from);
 
 void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version);
 

@@ -3,9 +3,11 @@
 
 #include "common/check.h"
 #include "proto/kafka_error.h"
+#include "tools/controller/ctl_balance.h"
 #include "tools/controller/ctl_broker.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
+#include "tools/controller/ctl_isr.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_topic.h"
 #include "tools/controller/ctl_view.h"
@@ -37,6 +39,7 @@ static void on_elected(struct ctl *ctl, const struct ctl_event *event)
 	ctl->epoch = event->epoch;
 	ctl->epoch_version = event->epoch_version;
 	ctl->epoch_seen = event->epoch;
+	ctl->ruled_since = event->ruled_since;
 	ctl_ask(ctl, CTL_READ_BROKERS, SLICE_NULL);
 	ctl_ask(ctl, CTL_READ_TOPICS, SLICE_NULL);
 	ctl_ask(ctl, CTL_READ_DELETIONS, SLICE_NULL);
@@ -48,6 +51,19 @@ static void decide_all(struct ctl *ctl)
 	ctl_broker_choose_office(ctl);
 	ctl_partition_check_all(ctl);
 	ctl_delete_check_all(ctl);
+}
+
+/* Nobody here carries out what brokers hand on: the client is told so. */
+static void refuse_forwarded(struct ctl *ctl, const struct ctl_event *event)
+{
+	struct ctl_forward_answer *answer = arena_zalloc(ctl->out->arena, 1, sizeof *answer);
+	struct ctl_action *action = ctl_action_add(ctl->out, CTL_DO_SEND);
+
+	*answer = (struct ctl_forward_answer){.number = event->forwarded->number, .error = KAFKA_UNSUPPORTED_VERSION};
+	action->broker = event->broker;
+	action->broker_epoch = event->broker_epoch;
+	action->message = CTL_SEND_FORWARD_ANSWER;
+	action->forward = answer;
 }
 
 static void raise_epoch(struct ctl *ctl)
@@ -92,6 +108,7 @@ static void on_asked_answered(struct ctl *ctl)
 		raise_epoch(ctl);
 	else
 		decide_all(ctl);
+	ctl_balance_begin(ctl);
 }
 
 /* ---- events ---- */
@@ -179,6 +196,7 @@ static void on_results(struct ctl *ctl, const struct ctl_event *event)
 static void on_timer(struct ctl *ctl)
 {
 	ctl_broker_on_timer(ctl);
+	ctl_balance_on_timer(ctl);
 	if (ctl->retry_ms == 0 || ctl->retry_ms > ctl->now_ms)
 		return;
 	ctl->retry_ms = 0;
@@ -213,6 +231,15 @@ static void dispatch(struct ctl *ctl, const struct ctl_event *event)
 	case CTL_LOG_DIR_FAILED:
 		ctl_broker_on_log_dir_failed(ctl, event);
 		break;
+	case CTL_ISR_PROPOSED:
+		ctl_isr_on_proposed(ctl, event);
+		break;
+	case CTL_SHUTDOWN_ASKED:
+		ctl_broker_on_shutdown_asked(ctl, event);
+		break;
+	case CTL_FORWARDED:
+		refuse_forwarded(ctl, event);
+		break;
 	case CTL_STATES_CHANGED:
 		ctl_topic_on_states_changed(ctl, event);
 		break;
@@ -243,6 +270,8 @@ static void arm_timer(struct ctl *ctl)
 
 	if (ctl->retry_ms != 0 && (at_ms == 0 || ctl->retry_ms < at_ms))
 		at_ms = ctl->retry_ms;
+	if (ctl->balance_ms != 0 && (at_ms == 0 || ctl->balance_ms < at_ms))
+		at_ms = ctl->balance_ms;
 	if (at_ms == 0 || at_ms == ctl->timer_ms)
 		return;
 	ctl->timer_ms = at_ms;
@@ -259,8 +288,13 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 		if (ctl->deletions_wanted)
 			ctl_ask(ctl, CTL_READ_DELETIONS, SLICE_NULL);
 		ctl->deletions_wanted = false;
-		if (ctl_may_decide(ctl))
+		ctl_broker_take_in(ctl);
+		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
+		if (ctl_may_decide(ctl) && ctl->n_clearing == 0) {
 			ctl_view_flush(ctl);
+			ctl_isr_flush(ctl);
+			ctl_balance_flush(ctl);
+		}
 		arm_timer(ctl);
 	}
 	ctl->out = NULL;

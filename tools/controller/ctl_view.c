@@ -192,6 +192,12 @@ static void send_all_states(struct ctl *ctl, struct ctl_broker *broker)
 	broker->states_wanted = false;
 }
 
+/* One that has to be struck out first is told nothing (D9). */
+static bool may_hear(const struct ctl_broker *broker)
+{
+	return broker->reached && !broker->waits;
+}
+
 /* Whoever is connected and has no view, or lost count. */
 static void send_snapshots(struct ctl *ctl)
 {
@@ -200,7 +206,7 @@ static void send_snapshots(struct ctl *ctl)
 	for (int i = 0; i < ctl->n_brokers; i++) {
 		struct ctl_broker *broker = &ctl->brokers[i];
 
-		if (!broker->reached)
+		if (!may_hear(broker))
 			continue;
 		if (!broker->view_sent || broker->view_wanted) {
 			if (!view)

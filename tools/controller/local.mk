@@ -1,5 +1,6 @@
 # Sources and unit tests of tools/controller/ (see ../Makefile.am for the lists).
-klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h tools/controller/ctl_broker.c tools/controller/ctl_broker.h \
+klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h tools/controller/ctl_balance.c \
+	tools/controller/ctl_balance.h tools/controller/ctl_isr.c tools/controller/ctl_isr.h tools/controller/ctl_broker.c tools/controller/ctl_broker.h \
 	tools/controller/ctl_config.c tools/controller/ctl_config.h tools/controller/ctl_delete.c tools/controller/ctl_delete.h \
 	tools/controller/ctl_elect.c tools/controller/ctl_elect.h tools/controller/ctl_event.h tools/controller/ctl_partition.c \
 	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_state.c \

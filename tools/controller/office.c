@@ -156,10 +156,15 @@ struct office *office_new(const struct office_setup *setup)
 		.session_timeout_ms = (int32_t)zk_session_timeout_ms(setup->zk),
 		.unclean_leader_election = config->unclean_leader_election_enable,
 		.delete_topic_enable = config->delete_topic_enable,
+		.min_insync_replicas = config->min_insync_replicas,
+		.auto_leader_rebalance = config->auto_leader_rebalance_enable,
+		.imbalance_check_s = config->leader_imbalance_check_interval_seconds,
+		.imbalance_percent = config->leader_imbalance_per_broker_percentage,
 	};
 	struct office_read_port read_port = {office, on_read, on_read_failed};
 	struct office_write_port write_port = {office, on_written, on_fenced};
-	struct ctl_event elected = {.kind = CTL_ELECTED, .epoch = setup->epoch, .epoch_version = setup->epoch_version};
+	struct ctl_event elected = {.kind = CTL_ELECTED, .epoch = setup->epoch, .epoch_version = setup->epoch_version,
+				    .ruled_since = setup->ruled_since};
 
 	office->setup = *setup;
 	office->since_ms = clock_ms();

@@ -37,6 +37,7 @@ struct office_setup {
 	const char *nonce;
 	const char *cluster_id;      /* NULL: there is none yet */
 	int32_t epoch, epoch_version;
+	int32_t ruled_since;         /* no controller of others was in office since this epoch */
 	void *ctx;
 	/*
 	 * The office is over; min_epoch > 0: stand again with at least that epoch. Told once, from the loop, outside of any callback

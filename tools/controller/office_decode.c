@@ -25,6 +25,21 @@ static int find_listener(const struct broker_znode *znode, struct slice name)
 	return -1;
 }
 
+static enum ctl_start start_of(enum broker_start start)
+{
+	switch (start) {
+	case BROKER_START_UNCLEAN:
+		return CTL_START_UNCLEAN;
+	case BROKER_START_DISK_NEW:
+		return CTL_START_EMPTY;
+	case BROKER_START_UNSAID:
+	case BROKER_START_CLEAN:
+	case BROKER_START_PROCESS_CRASH:
+		break;
+	}
+	return CTL_START_WHOLE;
+}
+
 void office_decode_broker(struct arena *arena, const char *path, struct slice json, const char *listener, struct ctl_broker_read *broker)
 {
 	struct broker_znode znode;
@@ -43,6 +58,8 @@ void office_decode_broker(struct arena *arena, const char *path, struct slice js
 						     .host = znode.endpoints[i].host,
 						     .port = znode.endpoints[i].port};
 	broker->foreign = slice_is_null(znode.klamm);
+	broker->start = start_of(znode.start);
+	broker->previous = znode.previous_epoch > 0 ? znode.previous_epoch : 0;
 	broker->rack = znode.rack;
 	broker->endpoints = endpoints;
 	broker->n_endpoints = znode.n_endpoints;
@@ -97,6 +114,13 @@ void office_decode_state(struct arena *arena, const char *path, struct slice jso
 	state->recovering = znode.recovering;
 	state->isr = znode.isr;
 	state->n_isr = znode.n_isr;
+	state->isr_epochs = znode.n_isr_epochs >= 0 ? znode.isr_epochs : NULL;
+	state->has_elr = znode.n_elr >= 0;
+	state->elr = znode.elr;
+	state->n_elr = znode.n_elr > 0 ? znode.n_elr : 0;
+	state->elr_epochs = znode.n_elr_epochs >= 0 ? znode.elr_epochs : NULL;
+	state->lost = znode.last_known_elr;
+	state->n_lost = znode.n_last_known_elr > 0 ? znode.n_last_known_elr : 0;
 }
 
 void office_decode_config(struct arena *arena, const char *path, struct slice json, struct ctl_config_read *config)

@@ -212,14 +212,19 @@ static struct slice make_hello(struct office_line *line, uint8_t bytes[HELLO_BYT
 
 /* ---- frames from the broker ---- */
 
-static int on_results(struct office_line *line, struct slice payload)
+/* A payload that makes an event, by a decoder of office_message.h. */
+static int on_payload(struct office_line *line, enum ctl_event_kind kind, struct slice payload,
+		      int (*decode)(struct arena *arena, struct slice payload, struct ctl_event *ret_event))
 {
-	struct ctl_event event = {.kind = CTL_RESULTS, .broker = line->broker, .broker_epoch = line->broker_epoch};
+	struct ctl_event event = {.kind = kind, .broker = line->broker, .broker_epoch = line->broker_epoch};
 	struct arena arena;
 	int code;
 
 	arena_init(&arena);
-	code = office_message_results(&arena, payload, &event);
+	code = decode(&arena, payload, &event);
+	/* Another incarnation has a line of its own. */
+	if (code == 0 && event.broker_epoch != line->broker_epoch)
+		code = ERR_INVALID;
 	if (code == 0)
 		office_tell(line->office, &event);
 	arena_fini(&arena);
@@ -233,7 +238,13 @@ static int on_frame(void *ctx, struct peer *peer, const struct peer_frame *frame
 	(void)peer;
 	switch (frame->type) {
 	case FRAME_REPLICA_RESULTS:
-		return on_results(line, frame->payload);
+		return on_payload(line, CTL_RESULTS, frame->payload, office_message_results);
+	case FRAME_ISR_PROPOSALS:
+		return on_payload(line, CTL_ISR_PROPOSED, frame->payload, office_message_proposals);
+	case FRAME_SHUTDOWN:
+		return on_payload(line, CTL_SHUTDOWN_ASKED, frame->header, office_message_shutdown);
+	case FRAME_FORWARD:
+		return on_payload(line, CTL_FORWARDED, frame->payload, office_message_forward);
 	case FRAME_VIEW_GAP:
 		tell(line, CTL_GAP);
 		return 0;
@@ -361,15 +372,19 @@ void office_line_close_all(struct office *office)
 
 /* ---- sending ---- */
 
+/* Not dropped here: this is in the middle of a list of actions. */
+static void choke(struct office_line *line)
+{
+	line->choked = true;
+	timer_set(&line->retry, clock_ms());
+}
+
 static void send_buf(struct office_line *line, enum frame_type type, struct buf *buf)
 {
 	if (!line->peer || !line->reached || line->choked)
 		return;
-	if (peer_send_buf(line->peer, (uint8_t)type, SLICE_LITERAL(""), buf, buf_slice(buf)) != ERR_BUSY)
-		return;
-	/* Not here: this is in the middle of a list of actions. */
-	line->choked = true;
-	timer_set(&line->retry, clock_ms());
+	if (peer_send_buf(line->peer, (uint8_t)type, SLICE_LITERAL(""), buf, buf_slice(buf)) == ERR_BUSY)
+		choke(line);
 }
 
 /* The same view goes to several brokers in a row: it is encoded once. */
@@ -393,9 +408,44 @@ void office_line_forget_view(struct office *office)
 	arena_fini(&office->view_arena);
 }
 
+/* What goes as header: short and without payload. */
+static void send_shutdown_answer(struct office_line *line, int32_t remaining)
+{
+	uint8_t bytes[64];
+
+	if (line->peer && !line->choked &&
+	    peer_send(line->peer, FRAME_SHUTDOWN_ANSWER, office_message_shutdown_answer(bytes, line->broker_epoch, remaining),
+		      SLICE_LITERAL(""), NULL) == ERR_BUSY)
+		choke(line);
+}
+
+/* The payload of an action for one broker, and its frame. */
+static struct buf *encode(struct arena *arena, const struct ctl_action *action, enum frame_type *ret_type)
+{
+	switch (action->message) {
+	case CTL_SEND_STATES:
+		*ret_type = FRAME_PARTITION_STATES;
+		return office_message_states(arena, action->states, action->broker_epoch, action->request);
+	case CTL_SEND_STOP:
+		*ret_type = FRAME_STOP_REPLICAS;
+		return office_message_stops(arena, action->stops, action->broker_epoch, action->request);
+	case CTL_SEND_ISR_ANSWERS:
+		*ret_type = FRAME_ISR_ANSWERS;
+		return office_message_isr_answers(arena, action->answers, action->broker_epoch);
+	case CTL_SEND_FORWARD_ANSWER:
+		*ret_type = FRAME_FORWARD_ANSWER;
+		return office_message_forward_answer(action->forward);
+	case CTL_SEND_VIEW:
+	case CTL_SEND_SHUTDOWN_ANSWER:
+		break;
+	}
+	return NULL;
+}
+
 void office_line_send(struct office *office, const struct ctl_action *action)
 {
 	struct office_line *line = find(office, action->broker);
+	enum frame_type type = FRAME_PING;
 	struct arena arena;
 	struct buf *buf;
 
@@ -405,12 +455,15 @@ void office_line_send(struct office *office, const struct ctl_action *action)
 		send_view(office, line, action->view);
 		return;
 	}
+	if (action->message == CTL_SEND_SHUTDOWN_ANSWER) {
+		send_shutdown_answer(line, action->remaining);
+		return;
+	}
 	arena_init(&arena);
-	if (action->message == CTL_SEND_STATES)
-		buf = office_message_states(&arena, action->states, action->broker_epoch, action->request);
-	else
-		buf = office_message_stops(&arena, action->stops, action->broker_epoch, action->request);
-	send_buf(line, action->message == CTL_SEND_STATES ? FRAME_PARTITION_STATES : FRAME_STOP_REPLICAS, buf);
-	buf_release(buf);
+	buf = encode(&arena, action, &type);
+	if (buf) {
+		send_buf(line, type, buf);
+		buf_release(buf);
+	}
 	arena_fini(&arena);
 }

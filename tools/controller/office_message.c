@@ -2,6 +2,7 @@
 #include "tools/controller/office_message.h"
 
 #include "common/error.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "proto/cluster/cluster.pb-c.h"
 #include "tools/controller/ctl_state.h"
@@ -251,7 +252,55 @@ struct buf *office_message_stops(struct arena *arena, const struct ctl_stops *st
 	return pack(&message.base);
 }
 
-/* ---- answers ---- */
+/* ---- what brokers asked for ---- */
+
+struct buf *office_message_isr_answers(struct arena *arena, const struct ctl_isr_answers *answers, int64_t broker_epoch)
+{
+	Klamm__IsrAnswers message = KLAMM__ISR_ANSWERS__INIT;
+
+	message.broker_epoch = broker_epoch;
+	message.n_answers = (size_t)answers->n_items;
+	NEW_LIST(arena, Klamm__IsrAnswer, klamm__isr_answer__init, answers->n_items, message.answers);
+	for (int i = 0; i < answers->n_items; i++) {
+		const struct ctl_isr_answer *from = &answers->items[i];
+		Klamm__IsrAnswer *to = message.answers[i];
+
+		to->topic_id = bytes_of(&from->topic_id);
+		to->partition = from->partition;
+		to->number = from->number;
+		to->error = from->error;
+		if (!from->state)
+			continue;
+		to->leader_epoch = from->state->now.leader_epoch;
+		to->partition_epoch = from->state->version;
+		to->isr = from->state->now.isr;
+		to->n_isr = (size_t)from->state->now.n_isr;
+	}
+	return pack(&message.base);
+}
+
+struct slice office_message_shutdown_answer(uint8_t bytes[64], int64_t broker_epoch, int32_t remaining)
+{
+	Klamm__ShutdownAnswer message = KLAMM__SHUTDOWN_ANSWER__INIT;
+
+	message.broker_epoch = broker_epoch;
+	message.remaining = remaining;
+	return slice_of(bytes, klamm__shutdown_answer__pack(&message, bytes));
+}
+
+struct buf *office_message_forward_answer(const struct ctl_forward_answer *answer)
+{
+	Klamm__ForwardAnswer message = KLAMM__FORWARD_ANSWER__INIT;
+
+	message.number = answer->number;
+	message.error = answer->error;
+	if (answer->message)
+		message.message = (char *)(uintptr_t)answer->message;
+	message.body = (ProtobufCBinaryData){answer->body.len, (uint8_t *)(uintptr_t)answer->body.data};
+	return pack(&message.base);
+}
+
+/* ---- answers and questions of brokers ---- */
 
 int office_message_results(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
 {
@@ -276,5 +325,72 @@ int office_message_results(struct arena *arena, struct slice payload, struct ctl
 		ret_event->n_errors++;
 	}
 	klamm__replica_results__free_unpacked(message, NULL);
+	return 0;
+}
+
+static bool take_proposal(struct arena *arena, const Klamm__IsrProposal *from, struct ctl_isr_proposal *to)
+{
+	struct ctl_isr_member *isr = arena_zalloc(arena, from->n_isr, sizeof *isr);
+
+	if (from->topic_id.len != sizeof to->topic_id.bytes || from->n_isr > LIMIT_REPLICAS)
+		return false;
+	memcpy(to->topic_id.bytes, from->topic_id.data, sizeof to->topic_id.bytes);
+	for (size_t i = 0; i < from->n_isr; i++)
+		isr[i] = (struct ctl_isr_member){from->isr[i]->id, from->isr[i]->epoch};
+	to->partition = from->partition;
+	to->number = from->number;
+	to->leader_epoch = from->leader_epoch;
+	to->partition_epoch = from->partition_epoch;
+	to->isr = isr;
+	to->n_isr = (int32_t)from->n_isr;
+	return true;
+}
+
+int office_message_proposals(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
+{
+	Klamm__IsrProposals *message = klamm__isr_proposals__unpack(NULL, payload.len, payload.data);
+	struct ctl_isr_proposal *proposals;
+	bool good = true;
+
+	if (!message)
+		return ERR_CORRUPT;
+	proposals = arena_zalloc(arena, message->n_proposals, sizeof *proposals);
+	ret_event->broker_epoch = message->broker_epoch;
+	ret_event->proposals = proposals;
+	ret_event->n_proposals = (int)message->n_proposals;
+	for (size_t i = 0; i < message->n_proposals; i++)
+		good = good && take_proposal(arena, message->proposals[i], &proposals[i]);
+	klamm__isr_proposals__free_unpacked(message, NULL);
+	return good ? 0 : ERR_CORRUPT;
+}
+
+int office_message_shutdown(struct arena *arena, struct slice header, struct ctl_event *ret_event)
+{
+	Klamm__Shutdown *message = klamm__shutdown__unpack(NULL, header.len, header.data);
+
+	(void)arena;
+	if (!message)
+		return ERR_CORRUPT;
+	ret_event->broker_epoch = message->broker_epoch;
+	klamm__shutdown__free_unpacked(message, NULL);
+	return 0;
+}
+
+int office_message_forward(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
+{
+	Klamm__Forward *message = klamm__forward__unpack(NULL, payload.len, payload.data);
+	struct ctl_forwarded *forwarded = arena_zalloc(arena, 1, sizeof *forwarded);
+
+	if (!message)
+		return ERR_CORRUPT;
+	*forwarded = (struct ctl_forwarded){
+		.number = message->number,
+		.api_key = message->api_key,
+		.api_version = message->api_version,
+		.body = arena_copy(arena, slice_of(message->body.data, message->body.len)),
+		.principal = arena_copy(arena, slice_of_text(message->principal)),
+	};
+	ret_event->forwarded = forwarded;
+	klamm__forward__free_unpacked(message, NULL);
 	return 0;
 }

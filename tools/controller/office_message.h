@@ -17,4 +17,15 @@ struct buf *office_message_stops(struct arena *arena, const struct ctl_stops *st
 /* Fills request, error and errors (in the arena) of a CTL_RESULTS; ERR_CORRUPT. */
 int office_message_results(struct arena *arena, struct slice payload, struct ctl_event *ret_event);
 
+/* What brokers ask for; the same, with the incarnation that the message names in broker_epoch where it names one. */
+int office_message_proposals(struct arena *arena, struct slice payload, struct ctl_event *ret_event);
+int office_message_shutdown(struct arena *arena, struct slice header, struct ctl_event *ret_event);
+int office_message_forward(struct arena *arena, struct slice payload, struct ctl_event *ret_event);
+
+struct buf *office_message_isr_answers(struct arena *arena, const struct ctl_isr_answers *answers, int64_t broker_epoch);
+struct buf *office_message_forward_answer(const struct ctl_forward_answer *answer);
+
+/* A header, in the caller's bytes. */
+struct slice office_message_shutdown_answer(uint8_t bytes[64], int64_t broker_epoch, int32_t remaining);
+
 #endif

@@ -137,16 +137,22 @@ static struct office_pending *pending_new(struct office_write *write, const stru
 
 static struct slice encode_state(struct arena *arena, const struct ctl_write *what)
 {
+	const struct ctl_lead *lead = what->lead;
 	struct partition_state_znode znode = {
-		.leader = what->lead->leader,
-		.leader_epoch = what->lead->leader_epoch,
+		.leader = lead->leader,
+		.leader_epoch = lead->leader_epoch,
 		.controller_epoch = what->controller_epoch,
-		.recovering = what->lead->recovering,
-		.isr = what->lead->isr,
-		.n_isr = what->lead->n_isr,
-		.n_elr = -1,
-		.n_last_known_elr = -1,
-		.n_isr_epochs = -1,
+		.recovering = lead->recovering,
+		.isr = lead->isr,
+		.n_isr = lead->n_isr,
+		.elr = lead->elr,
+		.n_elr = lead->leader == -1 || lead->n_elr > 0 ? lead->n_elr : -1,
+		.elr_epochs = lead->elr_epochs,
+		.n_elr_epochs = lead->n_elr > 0 ? lead->n_elr : -1,
+		.last_known_elr = lead->lost,
+		.n_last_known_elr = lead->n_lost > 0 ? lead->n_lost : -1,
+		.isr_epochs = lead->isr_epochs,
+		.n_isr_epochs = lead->n_isr,
 	};
 
 	return partition_state_znode_encode(arena, &znode);

@@ -200,7 +200,7 @@ START_TEST(our_keys_of_a_partition_state_are_kept)
 {
 	static const char text[] = "{\"controller_epoch\":3,\"leader\":-1,\"version\":1,\"leader_recovery_state\":1,\"leader_"
 				   "epoch\":4,\"isr\":[2],"
-				   "\"elr\":[2,3],\"last_known_elr\":[],\"isr_epochs\":[77]}";
+				   "\"elr\":[2,3],\"elr_epochs\":[5,6],\"last_known_elr\":[],\"isr_epochs\":[77]}";
 	struct partition_state_znode state;
 	struct arena arena;
 
@@ -326,7 +326,7 @@ static const struct {
 	{ZNODE_PARTITION_STATE, "{\"leader\":\"x\",\"leader_epoch\":0,\"controller_epoch\":0,\"isr\":[]}",
 	 "\"leader\" is no number"},
 	{ZNODE_PARTITION_STATE, "{\"leader\":1,\"leader_epoch\":0,\"controller_epoch\":0,\"isr\":[1],\"isr_epochs\":[]}",
-	 "for an ISR of 1"},
+	 "for a list of 1"},
 	{ZNODE_PARTITION_STATE,
 	 "{\"leader\":1,\"leader_epoch\":0,\"controller_epoch\":0,\"isr\":[1],\"leader_recovery_state\":2}", "is 2"},
 	{ZNODE_CONTROLLER, "{\"version\":2}", "\"brokerid\" is missing"},
@@ -395,7 +395,8 @@ END_TEST
 START_TEST(ten_thousand_partitions_are_quick)
 {
 	struct partition_state_znode state = {
-		.leader = 1, .isr = (int32_t[]){1, 2, 3}, .n_isr = 3, .n_elr = -1, .n_last_known_elr = -1, .n_isr_epochs = -1};
+		.leader = 1, .isr = (int32_t[]){1, 2, 3}, .n_isr = 3, .n_elr = -1, .n_elr_epochs = -1, .n_last_known_elr = -1,
+		.n_isr_epochs = -1};
 	struct topic_znode topic = {.topic_id = uuid_random(), .n_partitions = 10000}, back;
 	int32_t replicas[] = {1, 2, 3};
 	struct slice json, text;

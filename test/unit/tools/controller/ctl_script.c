@@ -2,6 +2,7 @@
 #include "test/unit/tools/controller/ctl_script.h"
 
 #include "common/memory.h"
+#include "proto/kafka_error.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,16 @@ static int32_t *parse_ids(struct arena *arena, char *text, const char *at, int32
 	return ids;
 }
 
+static int64_t *parse_epochs(struct arena *arena, char *text)
+{
+	struct words words = split(text, ".");
+	int64_t *epochs = arena_zalloc(arena, (size_t)words.n, sizeof *epochs);
+
+	for (int i = 0; i < words.n; i++)
+		epochs[i] = atoll(words.at[i]);
+	return epochs;
+}
+
 static void parse_brokers(struct arena *arena, const struct words *words, struct ctl_event *event)
 {
 	struct ctl_broker_read *brokers = arena_zalloc(arena, (size_t)words->n, sizeof *brokers);
@@ -68,12 +79,17 @@ static void parse_brokers(struct arena *arena, const struct words *words, struct
 	for (int i = 0; i < words->n; i++) {
 		char *rack = strchr(words->at[i], '/');
 		char *mark = strchr(words->at[i], '!');
+		char *before = strchr(words->at[i], '^');
 		struct ctl_endpoint *endpoint = arena_zalloc(arena, 1, sizeof *endpoint);
 
 		brokers[i].id = atoi(words->at[i]);
 		brokers[i].epoch = atoll(strchr(words->at[i], '@') + 1);
 		brokers[i].foreign = mark && strcmp(mark, "!foreign") == 0;
 		brokers[i].odd = mark && strcmp(mark, "!odd") == 0;
+		brokers[i].start = mark && strcmp(mark, "!unclean") == 0 ? CTL_START_UNCLEAN
+				   : mark && strcmp(mark, "!empty") == 0 ? CTL_START_EMPTY
+									 : CTL_START_WHOLE;
+		brokers[i].previous = before ? atoll(before + 1) : 0;
 		brokers[i].rack = rack ? slice_of_text(rack + 1) : SLICE_NULL;
 		*endpoint = (struct ctl_endpoint){SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("localhost"),
 						  9090 + brokers[i].id};
@@ -148,6 +164,19 @@ static void parse_state_field(struct arena *arena, char *field, struct ctl_state
 		break;
 	case 'r':
 		state->recovering = true;
+		break;
+	case 'I':
+		state->isr_epochs = parse_epochs(arena, field + 1);
+		break;
+	case 'q':
+		state->has_elr = true;
+		state->elr = parse_ids(arena, field + 1, ".", &state->n_elr);
+		break;
+	case 'Q':
+		state->elr_epochs = parse_epochs(arena, field + 1);
+		break;
+	case 'x':
+		state->lost = parse_ids(arena, field + 1, ".", &state->n_lost);
 		break;
 	default:
 		state->isr = parse_ids(arena, field + 1, ".", &state->n_isr);
@@ -237,6 +266,36 @@ static void parse_results(struct arena *arena, const struct words *words, struct
 	}
 }
 
+/* "id7/0 number epoch/version 1 2@110": a member without epoch was in before. */
+static void parse_proposal(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_isr_proposal *proposal = arena_zalloc(arena, 1, sizeof *proposal);
+	struct ctl_isr_member *isr = arena_zalloc(arena, WORDS_MAX, sizeof *isr);
+	int id = 0;
+
+	sscanf(words->at[2], "id%d/%d", &id, &proposal->partition);
+	proposal->topic_id = ctl_script_id(id);
+	proposal->number = atoll(words->at[3]);
+	sscanf(words->at[4], "%d/%d", &proposal->leader_epoch, &proposal->partition_epoch);
+	for (int i = 5; i < words->n; i++) {
+		const char *at = strchr(words->at[i], '@');
+
+		isr[proposal->n_isr++] = (struct ctl_isr_member){atoi(words->at[i]), at ? atoll(at + 1) : -1};
+	}
+	proposal->isr = isr;
+	event->proposals = proposal;
+	event->n_proposals = 1;
+}
+
+static void parse_forwarded(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_forwarded *forwarded = arena_zalloc(arena, 1, sizeof *forwarded);
+
+	forwarded->number = atoll(words->at[2]);
+	forwarded->api_key = atoi(words->at[3]);
+	event->forwarded = forwarded;
+}
+
 /* ---- printing ---- */
 
 static void print_id(FILE *out, const struct uuid *id)
@@ -250,11 +309,27 @@ static void print_ids(FILE *out, const int32_t *ids, int n, const char *between)
 		fprintf(out, "%s%d", i ? between : "", ids[i]);
 }
 
-static void print_lead(FILE *out, const struct ctl_lead *lead)
+static void print_members(FILE *out, const char *what, const int32_t *ids, const int64_t *epochs, int n)
 {
-	fprintf(out, "leader %d epoch %d isr [", lead->leader, lead->leader_epoch);
-	print_ids(out, lead->isr, lead->n_isr, ",");
-	fprintf(out, "]%s", lead->recovering ? " recovering" : "");
+	fprintf(out, " %s [", what);
+	for (int i = 0; i < n; i++) {
+		fprintf(out, "%s%d", i ? "," : "", ids[i]);
+		if (epochs)
+			fprintf(out, "@%lld", (long long)epochs[i]);
+	}
+	fprintf(out, "]");
+}
+
+/* What is written says which incarnations are meant. */
+static void print_lead(FILE *out, const struct ctl_lead *lead, bool with_epochs)
+{
+	fprintf(out, "leader %d epoch %d", lead->leader, lead->leader_epoch);
+	print_members(out, "isr", lead->isr, with_epochs ? lead->isr_epochs : NULL, lead->n_isr);
+	if (with_epochs && lead->n_elr > 0)
+		print_members(out, "elr", lead->elr, lead->elr_epochs, lead->n_elr);
+	if (with_epochs && lead->n_lost > 0)
+		print_members(out, "lost", lead->lost, NULL, lead->n_lost);
+	fprintf(out, "%s", lead->recovering ? " recovering" : "");
 }
 
 static void print_pairs(FILE *out, const struct ctl_configs *configs)
@@ -285,7 +360,7 @@ static void print_part(FILE *out, const struct ctl_part *part)
 		fprintf(out, "\n        %.*s-%d replicas [", SLICE_ARGS(part->topic->name), part->partitions[i]);
 		print_ids(out, p->replicas, p->n_replicas, ",");
 		fprintf(out, "] ");
-		print_lead(out, &p->now);
+		print_lead(out, &p->now, false);
 		fprintf(out, " partition epoch %d%s", p->version, is_fresh(part, part->partitions[i]) ? " fresh" : "");
 	}
 }
@@ -344,7 +419,7 @@ static void print_write(FILE *out, const struct ctl_write *write)
 	}
 	if (write->lead) {
 		fprintf(out, " ");
-		print_lead(out, write->lead);
+		print_lead(out, write->lead, true);
 		fprintf(out, " ce %d", write->controller_epoch);
 	}
 	fprintf(out, "%s fence v%d", write->with_parent ? " with parent" : "", write->epoch_version);
@@ -362,18 +437,50 @@ static void print_read(FILE *out, const struct ctl_action *action)
 			action->likely_absent ? " likely absent" : "");
 }
 
+static void print_answers(FILE *out, const struct ctl_isr_answers *answers)
+{
+	fprintf(out, "isr answers");
+	for (int i = 0; i < answers->n_items; i++) {
+		const struct ctl_isr_answer *item = &answers->items[i];
+
+		fprintf(out, "\n        ");
+		print_id(out, &item->topic_id);
+		fprintf(out, "/%d number %lld", item->partition, (long long)item->number);
+		if (item->error != 0) {
+			fprintf(out, " %s", kafka_error_name(item->error));
+			continue;
+		}
+		fprintf(out, " ");
+		print_lead(out, &item->state->now, false);
+		fprintf(out, " partition epoch %d", item->state->version);
+	}
+}
+
 static void print_send(FILE *out, const struct ctl_action *action)
 {
 	fprintf(out, "send %d@%lld ", action->broker, (long long)action->broker_epoch);
-	if (action->message == CTL_SEND_VIEW) {
+	switch (action->message) {
+	case CTL_SEND_VIEW:
 		print_view(out, action->view);
-	} else if (action->message == CTL_SEND_STATES) {
+		break;
+	case CTL_SEND_STATES:
 		fprintf(out, "states request %lld ce %d", (long long)action->request, action->states->controller_epoch);
 		for (int32_t i = 0; i < action->states->n_parts; i++)
 			print_part(out, &action->states->parts[i]);
-	} else {
+		break;
+	case CTL_SEND_STOP:
 		fprintf(out, "request %lld ce %d ", (long long)action->request, action->stops->controller_epoch);
 		print_stops(out, action->stops);
+		break;
+	case CTL_SEND_ISR_ANSWERS:
+		print_answers(out, action->answers);
+		break;
+	case CTL_SEND_SHUTDOWN_ANSWER:
+		fprintf(out, "shutdown answer remaining %d", action->remaining);
+		break;
+	case CTL_SEND_FORWARD_ANSWER:
+		fprintf(out, "forward answer number %lld %s", (long long)action->forward->number, kafka_error_name(action->forward->error));
+		break;
 	}
 }
 
@@ -538,6 +645,7 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 	} kinds[] = {
 		{"elected", CTL_ELECTED}, {"reached", CTL_REACHED}, {"lost", CTL_LOST},
 		{"gap", CTL_GAP}, {"results", CTL_RESULTS}, {"log-dir-failed", CTL_LOG_DIR_FAILED}, {"states-changed", CTL_STATES_CHANGED},
+		{"propose", CTL_ISR_PROPOSED}, {"shutdown", CTL_SHUTDOWN_ASKED}, {"forward", CTL_FORWARDED},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -548,6 +656,7 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 		if (event.kind == CTL_ELECTED) {
 			event.epoch = atoi(words->at[1]);
 			event.epoch_version = words->n > 2 ? atoi(words->at[2]) : 0;
+			event.ruled_since = words->n > 3 ? atoi(words->at[3]) : 0;
 		} else if (event.kind == CTL_LOG_DIR_FAILED) {
 			event.broker = atoi(words->at[1]);
 		} else if (event.kind == CTL_STATES_CHANGED) {
@@ -562,6 +671,10 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 			rest.n--;
 			parse_results(&script->arena, &rest, &event);
 		}
+		if (event.kind == CTL_ISR_PROPOSED)
+			parse_proposal(&script->arena, words, &event);
+		if (event.kind == CTL_FORWARDED)
+			parse_forwarded(&script->arena, words, &event);
 		run(script, &event);
 		return true;
 	}

@@ -85,6 +85,27 @@ static void on_read_action(struct world_candidate *candidate, const struct ctl_a
 	push_op(candidate, &op);
 }
 
+static struct world_state state_of(const struct ctl_lead *lead)
+{
+	struct world_state state = {.exists = true, .leader = lead->leader, .leader_epoch = lead->leader_epoch, .n_isr = lead->n_isr,
+				    .n_elr = lead->n_elr, .n_lost = lead->n_lost};
+
+	ck_assert_int_le(lead->n_isr, WORLD_REPLICAS);
+	ck_assert_int_le(lead->n_elr, WORLD_REPLICAS);
+	ck_assert_int_le(lead->n_lost, WORLD_REPLICAS);
+	for (int i = 0; i < lead->n_isr; i++) {
+		state.isr[i] = lead->isr[i];
+		state.isr_epochs[i] = lead->isr_epochs[i];
+	}
+	for (int i = 0; i < lead->n_elr; i++) {
+		state.elr[i] = lead->elr[i];
+		state.elr_epochs[i] = lead->elr_epochs[i];
+	}
+	for (int i = 0; i < lead->n_lost; i++)
+		state.lost[i] = lead->lost[i];
+	return state;
+}
+
 static void on_write_action(struct world_candidate *candidate, const struct ctl_write *write)
 {
 	struct world_op op = {.is_write = true, .write = write->kind, .ticket = write->ticket, .fence = write->epoch_version,
@@ -96,9 +117,8 @@ static void on_write_action(struct world_candidate *candidate, const struct ctl_
 		op.topic = topic_of(write->topic_name);
 	if (write->lead) {
 		ck_assert_int_eq(write->controller_epoch, candidate->ctl.epoch);
-		op.state = (struct world_state){.exists = true, .leader = write->lead->leader, .leader_epoch = write->lead->leader_epoch,
-						.controller_epoch = write->controller_epoch, .n_isr = write->lead->n_isr};
-		memcpy(op.state.isr, write->lead->isr, (size_t)write->lead->n_isr * sizeof(int32_t));
+		op.state = state_of(write->lead);
+		op.state.controller_epoch = write->controller_epoch;
 	}
 	push_op(candidate, &op);
 }
@@ -296,7 +316,14 @@ static void answer_states(const struct world_topic *topic, const struct world_op
 						    .leader_epoch = state->leader_epoch,
 						    .controller_epoch = state->controller_epoch,
 						    .isr = state->isr,
-						    .n_isr = state->n_isr};
+						    .n_isr = state->n_isr,
+						    .isr_epochs = state->isr_epochs,
+						    .has_elr = state->leader == -1 || state->n_elr > 0,
+						    .elr = state->elr,
+						    .n_elr = state->n_elr,
+						    .elr_epochs = state->elr_epochs,
+						    .lost = state->lost,
+						    .n_lost = state->n_lost};
 	}
 }
 
@@ -351,10 +378,11 @@ static void check_state(const struct world_topic *topic, int partition, const st
 	ck_assert(after->leader == -1 || holds(after->isr, after->n_isr, after->leader));
 	for (int i = 0; i < after->n_isr; i++) {
 		ck_assert(holds(topic->replicas[partition], topic->n_replicas, after->isr[i]));
-		ck_assert(!before->exists || holds(before->isr, before->n_isr, after->isr[i]));
+		ck_assert(!before->exists || holds(before->isr, before->n_isr, after->isr[i]) ||
+			  holds(before->elr, before->n_elr, after->isr[i]));
 	}
 	if (before->exists)
-		ck_assert_int_gt(after->leader_epoch, before->leader_epoch);
+		ck_assert_int_ge(after->leader_epoch, before->leader_epoch + (after->leader != before->leader));
 }
 
 static int write_state(struct world *world, const struct world_op *op)
@@ -362,6 +390,7 @@ static int write_state(struct world *world, const struct world_op *op)
 	struct world_topic *topic = &world->topics[op->topic];
 	struct world_state *state = &topic->states[op->partition];
 	bool first = op->write == CTL_WRITE_FIRST_STATE;
+	int32_t version;
 
 	if (!topic->exists || op->partition >= topic->n_partitions || first == state->exists)
 		return CTL_MISSED;
@@ -369,10 +398,10 @@ static int write_state(struct world *world, const struct world_op *op)
 		return CTL_MISSED;
 	check_state(topic, op->partition, state, &op->state);
 	world->n_elections += state->exists && op->state.leader != state->leader;
-	*state = (struct world_state){.exists = true, .version = first ? 0 : state->version + 1, .leader = op->state.leader,
-				      .leader_epoch = op->state.leader_epoch, .controller_epoch = op->state.controller_epoch,
-				      .mzxid = world->zxid, .n_isr = op->state.n_isr};
-	memcpy(state->isr, op->state.isr, sizeof state->isr);
+	version = first ? 0 : state->version + 1;
+	*state = op->state;
+	state->version = version;
+	state->mzxid = world->zxid;
 	topic->has_parents = true;
 	return CTL_DONE;
 }

@@ -24,8 +24,9 @@ struct world_state {
 	bool exists;
 	int32_t version, leader, leader_epoch, controller_epoch;
 	int64_t mzxid;
-	int n_isr;
-	int32_t isr[WORLD_REPLICAS];
+	int n_isr, n_elr, n_lost;
+	int32_t isr[WORLD_REPLICAS], elr[WORLD_REPLICAS], lost[WORLD_REPLICAS];
+	int64_t isr_epochs[WORLD_REPLICAS], elr_epochs[WORLD_REPLICAS];
 };
 
 struct world_topic {
