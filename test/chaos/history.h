@@ -1,0 +1,69 @@
+/*
+ * The history of a run: what clients asked for and what they were told, one fixed record each, in a file that checker.py reads.
+ *
+ * Byte format of an event (56 bytes, little endian), EVENT in history.py:
+ *
+ *     i64 ns        when it happened (CLOCK_MONOTONIC)
+ *     i64 begin_ns  ENDED: when the question was asked
+ *     i64 sequence  of the value, by its producer; BOUNDS: the end
+ *     i64 offset    told or read; BOUNDS: the start
+ *     u64 random    of the value
+ *     i32 partition
+ *     i32 error     librdkafka's number
+ *     u16 process   who: the producer, the consumer
+ *     u16 producer  of the value
+ *     u16 flags     HISTORY_CORRUPT, HISTORY_MISROUTED
+ *     u8  topic     its place in the list of topics
+ *     u8  kind
+ *
+ * Threads may add at the same time; the order in the file is not that of time.
+ */
+#ifndef KLAMM_TEST_CHAOS_HISTORY_H
+#define KLAMM_TEST_CHAOS_HISTORY_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum history_kind {
+	HISTORY_INVOKE = 1, /* a record is handed to the client library */
+	HISTORY_OK,	    /* acknowledged, at an offset or (-1) at one that is not told */
+	HISTORY_FAIL,	    /* certainly not written */
+	HISTORY_INFO,	    /* nobody knows */
+	HISTORY_POLL,	    /* read by a consumer that follows the log */
+	HISTORY_FINAL,	    /* read once more when all was over */
+	HISTORY_BOUNDS,	    /* start and end of a partition when all was over */
+	HISTORY_ENDED,	    /* the end of a partition, as asked for */
+	HISTORY_MARK,	    /* the high watermark, as a consumer was shown it */
+	HISTORY_RESET,	    /* a consumer had to begin anew */
+	HISTORY_FATAL,	    /* a producer had to begin anew */
+};
+
+#define HISTORY_CORRUPT 1
+#define HISTORY_MISROUTED 2
+
+struct history_event {
+	int64_t ns, begin_ns, sequence, offset;
+	uint64_t random;
+	int32_t partition, error;
+	uint16_t process, producer, flags;
+	uint8_t topic, kind;
+};
+
+struct history {
+	FILE *file;
+	pthread_mutex_t lock;
+};
+
+int64_t history_now_ns(void);
+
+/* 0, or -1 with errno. */
+int history_open(struct history *history, const char *path);
+
+/* `event->ns` of 0 means now. */
+void history_add(struct history *history, const struct history_event *event);
+
+/* 0, or -1 when the file is not whole. */
+int history_close(struct history *history);
+
+#endif

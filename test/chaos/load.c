@@ -1,0 +1,239 @@
+/*
+ * The clients of a chaos run, by librdkafka.
+ *
+ *     load run  BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]   producers and consumers until told to stop
+ *     load read BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]   every partition once, from its start to its end
+ *
+ * Options: run producers consumers rate value_bytes_max outstanding_max flush_ms seconds acks; producer.KEY and consumer.KEY are
+ * librdkafka's own. `run` says on standard output four times a second what it counted ("acked unknown failed polled") and
+ * takes two commands on standard input: "stop" ends the producers (answered by "stopped"), "end" ends all; the end of the input too.
+ */
+#include "test/chaos/load.h"
+
+#include "common/memory.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TELL_MS 250
+
+void die(const char *what, const char *why)
+{
+	fprintf(stderr, "load: %s: %s\n", what, why);
+	exit(1);
+}
+
+void load_set(rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+	char text[256];
+
+	if (rd_kafka_conf_set(conf, key, value, text, sizeof text) != RD_KAFKA_CONF_OK)
+		die(key, text);
+}
+
+void load_set_all(rd_kafka_conf_t *conf, const char *const *settings)
+{
+	for (; *settings; settings++) {
+		char *copy = memory_copy_text(*settings), *equals = strchr(copy, '=');
+
+		*equals = 0;
+		load_set(conf, copy, equals + 1);
+		free(copy);
+	}
+}
+
+/* What a client waits for in a time of faults must not be longer than what is measured. */
+rd_kafka_conf_t *load_conf(const struct load *load)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	load_set(conf, "bootstrap.servers", load->bootstrap);
+	load_set(conf, "socket.timeout.ms", "3000");
+	load_set(conf, "socket.connection.setup.timeout.ms", "2000");
+	load_set(conf, "reconnect.backoff.ms", "20");
+	load_set(conf, "reconnect.backoff.max.ms", "200");
+	load_set(conf, "retry.backoff.ms", "20");
+	load_set(conf, "topic.metadata.refresh.fast.interval.ms", "50");
+	load_set(conf, "topic.metadata.refresh.interval.ms", "5000");
+	load_set(conf, "log_level", "2");
+	return conf;
+}
+
+rd_kafka_t *load_open(rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+	char text[256];
+	rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof text);
+
+	if (!client)
+		die("client", text);
+	return client;
+}
+
+void load_open_topics(const struct load *load, rd_kafka_t *client, rd_kafka_topic_t **ret_topics)
+{
+	for (int i = 0; i < load->n_topics; i++) {
+		ret_topics[i] = rd_kafka_topic_new(client, load->topics[i].name, NULL);
+		if (!ret_topics[i])
+			die(load->topics[i].name, rd_kafka_err2str(rd_kafka_last_error()));
+	}
+}
+
+void load_close(const struct load *load, rd_kafka_t *client, rd_kafka_topic_t **topics)
+{
+	for (int i = 0; i < load->n_topics; i++)
+		rd_kafka_topic_destroy(topics[i]);
+	rd_kafka_destroy(client);
+}
+
+int load_topic_of(const struct load *load, const char *name)
+{
+	for (int i = 0; i < load->n_topics; i++)
+		if (strcmp(load->topics[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+static void parse_topics(struct load *load, char *text)
+{
+	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
+		char *colon = strrchr(word, ':');
+		struct load_topic *topic = &load->topics[load->n_topics++];
+
+		if (load->n_topics > TOPICS_MAX || !colon)
+			die(word, "not TOPIC:PARTITIONS, or too many of them");
+		*colon = 0;
+		topic->name = word;
+		topic->n_partitions = atoi(colon + 1);
+		if (topic->n_partitions < 1 || topic->n_partitions > PARTITIONS_MAX)
+			die(word, "bad number of partitions");
+	}
+}
+
+static void add_setting(const char **settings, const char *setting)
+{
+	int n = 0;
+
+	while (settings[n])
+		n++;
+	if (n == SETTINGS_MAX - 1 || !strchr(setting, '='))
+		die(setting, "not KEY=VALUE, or too many of them");
+	settings[n] = setting;
+}
+
+static void parse_option(struct load *load, int *seconds, char *option)
+{
+	struct {
+		const char *name;
+		int *field;
+	} numbers[] = {{"producers", &load->n_producers}, {"consumers", &load->n_consumers},
+		       {"rate", &load->rate},		  {"value_bytes_max", &load->value_bytes_max},
+		       {"flush_ms", &load->flush_ms},	  {"outstanding_max", &load->outstanding_max},
+		       {"run", (int *)&load->run},	  {"seconds", seconds}};
+	char *equals = strchr(option, '=');
+
+	if (strncmp(option, "producer.", 9) == 0) {
+		add_setting(load->producer_settings, option + 9);
+		return;
+	}
+	if (strncmp(option, "consumer.", 9) == 0) {
+		add_setting(load->consumer_settings, option + 9);
+		return;
+	}
+	if (strncmp(option, "acks=", 5) == 0) {
+		load->acks = option + 5;
+		return;
+	}
+	for (size_t i = 0; equals && i < ARRAY_LEN(numbers); i++)
+		if (strlen(numbers[i].name) == (size_t)(equals - option) && strncmp(option, numbers[i].name, (size_t)(equals - option)) == 0) {
+			*numbers[i].field = atoi(equals + 1);
+			return;
+		}
+	die(option, "no such option");
+}
+
+static void tell(struct load *load, const char *word)
+{
+	printf("%s %ld %ld %ld %ld\n", word, atomic_load(&load->n_acked), atomic_load(&load->n_unknown), atomic_load(&load->n_failed),
+	       atomic_load(&load->n_polled));
+	fflush(stdout);
+}
+
+/* The next command: 's'top, 'e'nd, or 0 when none came in time. The end of the input is an end. */
+static char next_command(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	char text[64];
+	ssize_t n;
+
+	if (poll(&input, 1, TELL_MS) <= 0)
+		return 0;
+	n = read(STDIN_FILENO, text, sizeof text);
+	return n <= 0 ? 'e' : text[0];
+}
+
+static void end_producers(struct load *load, const pthread_t *producers)
+{
+	if (atomic_exchange(&load->stop_producers, true))
+		return;
+	for (int i = 0; i < load->n_producers; i++)
+		pthread_join(producers[i], NULL);
+	tell(load, "stopped");
+}
+
+static int run(struct load *load)
+{
+	pthread_t *producers = memory_zalloc((size_t)load->n_producers + 1, sizeof *producers);
+	pthread_t *readers = memory_zalloc((size_t)load->n_consumers + 1, sizeof *readers);
+	char command;
+
+	for (int i = 0; i < load->n_consumers; i++)
+		readers[i] = consumer_start(load, i);
+	readers[load->n_consumers] = asker_start(load);
+	for (int i = 0; i < load->n_producers; i++)
+		producers[i] = producer_start(load, i);
+	while ((command = next_command()) != 'e') {
+		if (command == 's')
+			end_producers(load, producers);
+		tell(load, "counted");
+	}
+	end_producers(load, producers);
+	atomic_store(&load->stop_all, true);
+	for (int i = 0; i <= load->n_consumers; i++)
+		pthread_join(readers[i], NULL);
+	return history_close(&load->history);
+}
+
+int main(int argc, char **argv)
+{
+	struct load load = {.acks = "all",
+			    .n_producers = 4,
+			    .n_consumers = 2,
+			    .rate = 2000,
+			    .value_bytes_max = 300,
+			    .outstanding_max = 200,
+			    .flush_ms = 30000};
+	int seconds = 60, status;
+
+	if (argc < 5) {
+		fprintf(stderr, "usage: load run|read BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]\n");
+		return 2;
+	}
+	load.bootstrap = argv[2];
+	parse_topics(&load, argv[4]);
+	for (int i = 5; i < argc; i++)
+		parse_option(&load, &seconds, argv[i]);
+	if (history_open(&load.history, argv[3]))
+		die(argv[3], "cannot be written");
+	if (strcmp(argv[1], "read") == 0) {
+		bool whole = consumer_read_all(&load, seconds);
+
+		status = history_close(&load.history) || !whole;
+	} else {
+		status = run(&load);
+	}
+	fflush(NULL);
+	/* Clients with full queues take long to close, and have nothing left to say. */
+	_exit(status ? 1 : 0);
+}

@@ -1,0 +1,285 @@
+"""One run: start the cluster and the load, let the nemeses strike, heal, read everything back, compare the replicas, judge."""
+import os
+import subprocess
+import threading
+import time
+
+import checker
+import history
+import nemeses
+import replicas
+from cluster import Cluster
+from network import FlatNetwork, Network
+from processes import BUILD, wait
+
+LOAD = os.path.join(BUILD, 'test', 'chaos', 'load')
+PLACES = ['clients', 'zk1', 'zk2', 'zk3', 'controller1', 'controller2', 'broker1', 'broker2', 'broker3', 'broker4', 'broker5']
+HEAL_SECONDS = 60
+TICK = 0.05
+
+
+class Load:
+    """The clients' process, and what it said last."""
+
+    def __init__(self, cluster, topics, path, options, seed):
+        self.path, self.counts, self.stopped = path, (0, 0, 0, 0), threading.Event()
+        words = [LOAD, 'run', cluster.bootstrap, path, ','.join('%s:%d' % t for t in topics), 'run=%d' % seed, 'rate=%d' % options.rate,
+                 'acks=' + options.acks]
+        self.log = open(path + '.log', 'ab')
+        self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.popen.stdout:
+            word, *counts = line.split()
+            self.counts = tuple(int(n) for n in counts)
+            if word == 'stopped':
+                self.stopped.set()
+
+    def say(self, word):
+        self.popen.stdin.write(word + '\n')
+        self.popen.stdin.flush()
+
+    def stop_producers(self):
+        self.say('stop')
+        wait(lambda: self.stopped.is_set() or self.popen.poll() is not None, 'the producers stop', 60)
+
+    def catch_up(self):
+        """Until the consumers have been given nothing new for a second and a half, but not for ever."""
+        last, since, until = None, time.monotonic(), time.monotonic() + 20
+        while time.monotonic() < until and time.monotonic() - since < 1.5:
+            if self.counts[3] != last:
+                last, since = self.counts[3], time.monotonic()
+            time.sleep(0.1)
+
+    def end(self):
+        try:
+            self.popen.stdin.close()
+            self.popen.wait(60)
+        except (OSError, subprocess.TimeoutExpired):
+            self.popen.kill()
+            self.popen.wait()
+        self.log.close()
+
+
+class Run:
+    def __init__(self, options, names, seed):
+        self.options, self.names, self.seed = options, names, seed
+        self.began, self.faults, self.active, self.trouble = time.monotonic(), [], [], {}
+        self.plan = nemeses.schedule(seed, names, options.seconds, options.gone)
+        used = {name for _, name, _, _ in self.plan}
+        self.topics = [('main', 6)]
+        if options.target == 'klamm':
+            self.topics.append(('durable', 2))
+        if 'delete-records' in used:
+            self.topics.append(('trim', 2))
+        self.network = FlatNetwork(PLACES) if options.flat else Network(PLACES)
+        self.network.enter('clients')
+        self.cluster = Cluster(self.network, options.target, options.brokers, detours=bool(used & {'delay', 'stall-connections'}),
+                               small_disks='full-disk' in used and not options.flat,
+                               rows={'unclean.leader.election.enable': 'true'} if options.unclean else {})
+        self.load = None
+
+    def say(self, text):
+        print('%7.2f s  %s' % (time.monotonic() - self.began, text), flush=True)
+
+    def anomaly(self, what, text):
+        """One that is not found in the history."""
+        self.trouble.setdefault(what, []).append(text)
+        self.say('ANOMALY %s: %s' % (what, text))
+
+    # the phases
+
+    def start(self):
+        self.cluster.start()
+        insync = 1 if self.options.unclean or self.options.replicas < 2 else 2
+        for name, partitions in self.topics:
+            more = {'klamm.durability': 'fsync-isr'} if name == 'durable' else {}
+            self.cluster.create_topic(name, partitions, self.options.replicas, **{'min.insync.replicas': insync, 'segment.bytes': 1 << 20}, **more)
+        self.path = self.cluster.folder / 'history'
+        self.load = Load(self.cluster, self.topics, self.path, self.options, self.seed)
+        wait(lambda: self.load.counts[0] > self.options.rate, 'the load is under way', 60)
+
+    def watch(self):
+        for text in self.cluster.watch():
+            self.anomaly('crash', text)
+        if self.load.popen.poll() is not None and not self.load.stopped.is_set():
+            raise RuntimeError('the load ended with %d: %s' % (self.load.popen.returncode, open(self.path + '.log').read()[-2000:]))
+
+    def strike(self, name, length, seed):
+        busy = {node.name for _, fault in self.active for node in fault.busy}
+        scene = nemeses.Scene(self.cluster, seed, length, busy)
+        begin_ns = time.monotonic_ns()
+        try:
+            fault = nemeses.NEMESES[name].strike(scene)
+        except LookupError as e:
+            self.say('%s: left out, %s' % (name, e))
+            return
+        fault.busy, fault.begin_ns = scene.taken, begin_ns
+        self.say('%s: %s for %.1f s' % (name, fault.detail, length))
+        self.faults.append(fault)
+        self.active.append((time.monotonic() + length, fault))
+
+    def mend(self, fault):
+        fault.mend()
+        fault.end_ns = time.monotonic_ns()
+        self.say('%s: mended' % fault.name)
+        if fault.activity:
+            self.say('%s: %d done, %d refused' % (fault.name, fault.activity.n_done, fault.activity.n_refused))
+            for text in fault.activity.anomalies:
+                self.anomaly('activity', text)
+
+    def mend_due(self, now=None):
+        for entry in [e for e in self.active if now is None or e[0] <= now]:
+            self.active.remove(entry)
+            self.mend(entry[1])
+
+    def wait_until(self, when):
+        while time.monotonic() < when:
+            self.mend_due(time.monotonic())
+            self.watch()
+            time.sleep(TICK)
+
+    def storm(self):
+        start = time.monotonic()
+        for at, name, length, seed in self.plan:
+            self.wait_until(start + at)
+            self.strike(name, length, seed)
+        self.wait_until(start + self.options.seconds)
+
+    def heal(self):
+        self.mend_due()
+        self.network.mend_all()
+        mender = nemeses.activities.Reassign(self.cluster, 0)
+        began = time.monotonic()
+
+        def whole():
+            self.watch()
+            return mender.restore() and self.cluster.is_whole()
+        try:
+            if self.options.replicas == len(self.cluster.brokers):
+                wait(whole, lambda: 'all is in sync: %s' % self.cluster.states(), HEAL_SECONDS, 0.1)
+            else:
+                wait(self.cluster.is_whole, lambda: 'all is in sync: %s' % self.cluster.states(), HEAL_SECONDS, 0.1)
+            self.say('all in sync %.1f s after the last fault' % (time.monotonic() - began))
+        except AssertionError as e:
+            self.anomaly('not_healed', str(e))
+
+    def read_back(self):
+        self.load.stop_producers()
+        self.load.catch_up()
+        self.load.end()
+        words = [LOAD, 'read', self.cluster.bootstrap, self.path + '.final', ','.join('%s:%d' % t for t in self.topics), 'run=%d' % self.seed,
+                 'seconds=60']
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            self.anomaly('unreadable', 'not all could be read back: ' + done.stderr[-500:])
+
+    def compare_replicas(self):
+        folders = {(t, p): [b.partition_folder(t, p) for b in self.cluster.brokers] for t, n in self.topics for p in range(n)}
+        if self.options.replicas < len(self.cluster.brokers):
+            folders = {key: [f for f in paths if os.path.isdir(f)] for key, paths in folders.items()}
+        faults = []
+
+        def same():
+            faults[:] = [text for paths in folders.values() for text in replicas.compare(paths)]
+            return not faults
+        try:
+            wait(same, 'replicas are the same', 10, 0.5)
+        except AssertionError:
+            for text in faults[:10]:
+                self.anomaly('replicas_differ', text)
+        if self.options.target == 'klamm':
+            for text in replicas.dump(os.path.join(BUILD, 'klamm'), [paths[0] for paths in folders.values()]):
+                self.anomaly('bad_files', text)
+
+    def stop(self):
+        for node in [n for n in self.cluster.brokers + self.cluster.controllers]:
+            status = node.stop()
+            if self.options.target == 'klamm' and status != 0:
+                self.anomaly('stop', '%s ends with %s' % (node.name, status))
+
+    # the judgement
+
+    def bounds(self, events):
+        """For each fault with a bound that had the cluster for itself: the longest silence of any partition."""
+        held, missed, table = 0, [], []
+        for i, fault in enumerate(self.faults):
+            after = min([f.begin_ns for f in self.faults[i + 1:]] + [self.storm_end_ns])
+            others = [f for f in self.faults if f is not fault and not f.activity and f.begin_ns < after and f.end_ns + 3 * 10**9 > fault.begin_ns]
+            row = {'nemesis': fault.name, 'detail': fault.detail, 'seconds': (fault.end_ns - fault.begin_ns) / 1e9, 'bound': fault.bound,
+                   'alone': not others, 'acked': checker.acked_between(events, fault.begin_ns, fault.end_ns)}
+            places = [t * history.PARTITIONS_MAX + p for t, (name, n) in enumerate(self.topics) for p in range(n) if name == 'main']
+            quiet = checker.silences(events, places, fault.begin_ns, max(after, fault.begin_ns))
+            row['silence'] = max(quiet.values()) if quiet else 0.0
+            table.append(row)
+            if fault.bound is None or others or after - fault.begin_ns < fault.bound * 1e9:
+                continue
+            if row['silence'] <= fault.bound:
+                held += 1
+            else:
+                missed.append('%s: %.2f s of silence, %.1f s allowed (%s)' % (fault.name, row['silence'], fault.bound, fault.detail))
+        return table, {'held': held, 'missed': missed}
+
+    def judge(self):
+        events = history.load(self.path, self.path + '.final')
+        trimmed = [i for i, (name, _) in enumerate(self.topics) if name == 'trim']
+        strict = self.options.target == 'klamm'
+        found = checker.Checker(events, [name for name, _ in self.topics], trimmed, stale_ns=0 if strict else 60 * 10**9).check()
+        table, bounds = self.bounds(events)
+        during = checker.acked_between(events, self.storm_begin_ns, self.storm_end_ns)
+        if not during:
+            self.anomaly('no_traffic', 'nothing was acknowledged during the faults')
+        for what, n in found.counts.items():
+            if n:
+                self.say('ANOMALY %s: %d' % (what, n))
+                for text in found.examples[what]:
+                    self.say('    ' + text)
+        anomalies = {what: n for what, n in found.counts.items() if n}
+        anomalies.update({what: len(texts) for what, texts in self.trouble.items()})
+        return {'seed': self.seed, 'target': self.options.target, 'anomalies': anomalies, 'examples': dict(found.examples), 'trouble': self.trouble,
+                'figures': checker.figures(events), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
+                'seconds': time.monotonic() - self.began}
+
+    def go(self):
+        self.start()
+        self.say('load under way; %d faults planned' % len(self.plan))
+        self.wait_until(time.monotonic() + self.options.warm)
+        self.storm_begin_ns = time.monotonic_ns()
+        self.storm()
+        self.storm_end_ns = time.monotonic_ns()
+        self.heal()
+        self.read_back()
+        self.compare_replicas()
+        self.stop()
+        return self.judge()
+
+    def close(self):
+        if self.load:
+            self.load.end()
+        self.cluster.close()
+        self.network.close()
+
+
+def run(options, names, seed):
+    print('chaos: run with seed %d, %s' % (seed, options.target), flush=True)
+    this = Run(options, names, seed)
+    good = False
+    try:
+        report = this.go()
+        good = not report['anomalies']
+    except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as e:
+        this.anomaly('broken_off', repr(e))
+        report = {'seed': seed, 'target': options.target, 'anomalies': {'broken_off': 1}, 'trouble': this.trouble, 'faults': [], 'examples': {},
+                  'figures': {'acked': this.load.counts[0] if this.load else 0}, 'acked_during_faults': 0, 'bounds': {'held': 0, 'missed': []},
+                  'folder': this.cluster.folder.path, 'seconds': time.monotonic() - this.began}
+    finally:
+        this.close()
+    if good and not options.keep:
+        this.cluster.folder.remove()
+    print('chaos: seed %d: %s; %s; %.0f s%s' % (
+        seed, ', '.join('%s %d' % row for row in report['figures'].items()), report['anomalies'] or 'no anomaly', report['seconds'],
+        '' if good and not options.keep else '; kept in ' + report['folder']))
+    for text in report['bounds']['missed']:
+        print('chaos: bound missed: ' + text)
+    return report

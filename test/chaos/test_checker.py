@@ -1,0 +1,246 @@
+"""The checker sees what it is there for: a good history is good, and each anomaly planted into it is told by its name, and only that."""
+import os
+import sys
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+import checker
+import history
+from history import BOUNDS, CORRUPT, ENDED, EVENT, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
+
+N, PARTITIONS, PRODUCERS = 40, 2, 2
+
+
+class Story:
+    """A list of events that can be spoiled."""
+
+    def __init__(self):
+        self.events, self.now = [], 0
+
+    def add(self, kind, **fields):
+        self.now += 1000000
+        event = np.zeros((), EVENT)
+        for name, value in dict({'offset': -1, 'ns': self.now}, **fields).items():
+            event[name] = value
+        event['kind'] = kind
+        self.events.append(event)
+        return event
+
+    def value(self, kind, producer, sequence, partition, **fields):
+        return self.add(kind, producer=producer, sequence=sequence, partition=partition, random=producer * 1000 + sequence + 7, **fields)
+
+    def find(self, kind, sequence, producer=0, process=None):
+        return next(e for e in self.events if e['kind'] == kind and e['sequence'] == sequence and e['producer'] == producer and
+                    (process is None or e['process'] == process))
+
+    def judge(self, **options):
+        events = np.array(self.events, dtype=EVENT)
+        events = events[np.argsort(events['ns'], kind='stable')]
+        return checker.Checker(events, ['main'], **options).check()
+
+
+@pytest.fixture
+def story():
+    """Two producers write to two partitions; two consumers follow; ends and marks are told; all is read in the end."""
+    s = Story()
+    ends, log = [0, 0], []
+    for sequence in range(N):
+        for producer in range(PRODUCERS):
+            partition = sequence % PARTITIONS
+            s.value(INVOKE, producer, sequence, partition, process=producer)
+            s.value(OK, producer, sequence, partition, process=producer, offset=ends[partition])
+            log.append((producer, sequence, partition, ends[partition]))
+            ends[partition] += 1
+            for consumer in (0, 1):
+                s.value(POLL, producer, sequence, partition, process=consumer, offset=ends[partition] - 1)
+                s.add(MARK, partition=partition, process=consumer, offset=ends[partition])
+            s.add(ENDED, partition=partition, begin_ns=s.now + 1, offset=ends[partition])
+    for partition in range(PARTITIONS):
+        s.add(BOUNDS, partition=partition, offset=0, sequence=ends[partition])
+    for producer, sequence, partition, offset in log:
+        s.value(FINAL, producer, sequence, partition, offset=offset)
+    return s
+
+
+def counts(found):
+    return {what: n for what, n in found.counts.items() if n}
+
+
+def test_a_good_history_is_good(story):
+    assert counts(story.judge()) == {}
+
+
+def test_unknown_outcomes_may_be_there_or_not(story):
+    story.find(OK, 3)['kind'] = INFO
+    assert counts(story.judge()) == {}
+    story.value(INVOKE, 0, 900, 0)
+    story.value(INFO, 0, 900, 0)
+    assert counts(story.judge()) == {}
+
+
+def drop(story, *kinds, sequence, producer=0):
+    story.events = [e for e in story.events if not (e['kind'] in kinds and e['sequence'] == sequence and e['producer'] == producer)]
+
+
+def shift_ends(story, partition, by):
+    for e in story.events:
+        if e['kind'] == BOUNDS and e['partition'] == partition:
+            e['sequence'] += by
+
+
+def test_lost_at_the_end(story):
+    """The tail is gone as if the log had been truncated: nothing but the acknowledgements tells of it."""
+    for producer in (0, 1):
+        drop(story, POLL, FINAL, sequence=N - 1, producer=producer)
+    shift_ends(story, 1, -2)
+    assert counts(story.judge(consumers=())) == {'lost': 2}
+
+
+def test_lost_and_overwritten(story):
+    """Another value stands where an acknowledged one stood: a fork."""
+    story.value(INVOKE, 1, 500, 1)
+    event = story.find(FINAL, N - 1, producer=0)
+    event['producer'], event['sequence'], event['random'] = 1, 500, 1507
+    assert {'lost', 'vanished', 'inconsistent'} <= set(counts(story.judge()))
+
+
+def test_vanished_after_it_was_read(story):
+    drop(story, OK, FINAL, sequence=N - 1, producer=1)
+    shift_ends(story, 1, -1)
+    assert counts(story.judge()) == {'vanished': 2}
+
+
+def test_deleted_records_are_not_lost(story):
+    for producer in (0, 1):
+        drop(story, FINAL, sequence=0, producer=producer)
+    for e in story.events:
+        if e['kind'] == BOUNDS and e['partition'] == 0:
+            e['offset'] = 2
+    assert set(counts(story.judge())) == {'lost', 'vanished'}
+    assert counts(story.judge(trimmed=[0])) == {}
+
+
+def test_duplicate(story):
+    end = N
+    story.value(FINAL, 0, 0, 0, offset=end)
+    shift_ends(story, 0, 1)
+    found = counts(story.judge())
+    assert found.pop('duplicate') == 1 and set(found) <= {'reordered'}
+
+
+def test_two_values_at_one_offset(story):
+    event = story.find(POLL, 4, process=1)
+    other = story.find(POLL, 4, producer=1)
+    event['producer'], event['random'] = 1, other['random']
+    assert 'inconsistent' in counts(story.judge(consumers=[0]))
+
+
+def test_phantom(story):
+    event = story.find(FINAL, 5)
+    event['random'] = int(event['random']) + 1
+    story.value(FINAL, 7, 5, 0, offset=N)
+    shift_ends(story, 0, 1)
+    assert counts(story.judge())['phantom'] == 2
+
+
+@pytest.mark.parametrize('flag, what', [(CORRUPT, 'corrupt'), (MISROUTED, 'misrouted')])
+def test_flags_of_the_reader(story, flag, what):
+    event = story.find(POLL, 6, process=0)
+    event['flags'] = flag
+    assert counts(story.judge(consumers=[1])) == {what: 1}
+
+
+def test_misrouted_by_the_place(story):
+    story.value(INVOKE, 0, 901, 0)
+    story.value(FINAL, 0, 901, 1, offset=N)
+    shift_ends(story, 1, 1)
+    assert counts(story.judge()) == {'misrouted': 1}
+
+
+def test_failed_but_read(story):
+    story.find(OK, 8)['kind'] = FAIL
+    assert counts(story.judge()) == {'failed_but_read': 3}
+
+
+def test_the_order_of_sending(story):
+    a, b = story.find(OK, 2), story.find(OK, 4)
+    a['offset'], b['offset'] = int(b['offset']), int(a['offset'])
+    assert counts(story.judge())['send_order'] == 1
+
+
+def test_the_order_in_the_log(story):
+    a, b = story.find(FINAL, 2), story.find(FINAL, 4)
+    a['offset'], b['offset'] = int(b['offset']), int(a['offset'])
+    assert counts(story.judge())['reordered'] == 1
+
+
+def test_a_gap(story):
+    shift_ends(story, 0, 3)
+    assert counts(story.judge()) == {'gap': 3}
+
+
+def test_poll_skips_and_goes_back(story):
+    story.events = [e for e in story.events if not (e['kind'] == POLL and e['sequence'] == 10 and e['process'] == 1 and e['producer'] == 0)]
+    assert counts(story.judge()) == {'poll_skip': 1, 'unseen': 1}
+    event = story.find(POLL, 12, process=0)
+    story.value(POLL, 0, 12, 0, process=0, offset=int(event['offset']))
+    assert counts(story.judge())['poll_back'] == 1
+
+
+def test_a_reset_excuses_what_comes_again(story):
+    story.add(RESET, partition=0, process=0, offset=3, error=-1)
+    for sequence in range(0, N, 2):
+        for producer in (0, 1):
+            offset = int(story.find(OK, sequence, producer=producer)['offset'])
+            story.value(POLL, producer, sequence, 0, process=0, offset=offset)
+    assert counts(story.judge()) == {'consumer_reset': 1}
+    assert counts(story.judge(trimmed=[0])) == {}
+
+
+def test_a_producer_given_up(story):
+    story.add(FATAL, process=1, error=-150)
+    assert counts(story.judge()) == {'producer_fatal': 1}
+
+
+def test_unseen(story):
+    drop(story, POLL, sequence=N - 1, producer=1)
+    assert counts(story.judge()) == {'unseen': 2}
+
+
+def test_a_stale_end(story):
+    begin = story.now
+    story.add(ENDED, partition=0, begin_ns=begin, offset=N - 1)
+    assert counts(story.judge()) == {'stale_end': 1, 'end_back': 1}
+    assert counts(story.judge(stale_ns=10**12)) == {}
+
+
+def test_an_end_asked_for_before_may_be_lower(story):
+    first = next(e for e in story.events if e['kind'] == OK and e['partition'] == 0)
+    story.add(ENDED, partition=0, begin_ns=int(first['ns']) - 1, offset=0)
+    assert counts(story.judge()) == {}
+
+
+def test_a_high_watermark_that_falls(story):
+    story.add(MARK, partition=1, process=1, offset=N - 2)
+    assert counts(story.judge()) == {'mark_back': 1}
+
+
+def test_silences_are_measured(story):
+    events = np.array(story.events, dtype=EVENT)
+    ns = [int(e['ns']) for e in story.events if e['kind'] == OK and e['partition'] == 0]
+    quiet = checker.silences(events, [0, 1], ns[3], ns[3] + 10**9)
+    assert quiet[0] == pytest.approx((ns[3] + 10**9 - ns[-1]) / 1e9, abs=1e-3)
+    assert checker.acked_between(events, ns[0], ns[2]) >= 3
+
+
+def test_every_class_is_planted():
+    text = open(os.path.abspath(__file__)).read()
+    assert [what for what in checker.CLASSES if "'%s'" % what not in text] == []
+
+
+def test_the_format_is_that_of_the_writer():
+    assert EVENT.itemsize == 56 and history.PARTITIONS_MAX == 64
