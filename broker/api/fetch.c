@@ -150,6 +150,11 @@ static void add_part(struct fetch *fetch, struct fetch_part *part, const struct 
 	part->read.leader_epoch = want->leader_epoch;
 	part->read.last_fetched_epoch = want->last_fetched_epoch;
 	part->read.committed = body->isolation_level == 1;
+	/* Kafka lets a follower answer whoever could be told to come to it. */
+	part->read.here = fetch->version >= VERSION_WITH_RACK;
+	part->read.rack = body->rack_id;
+	part->read.listener = slice_of_text(fetch->scatter.request->client->listener->name);
+	part->read.preferred = -1;
 	if (!topic && fetch->by_id) {
 		part_refused(part, KAFKA_UNKNOWN_TOPIC_ID);
 	} else if (!topic || !view_partition(topic, want->partition)) {
@@ -335,6 +340,7 @@ static void answer_part(struct fetch *fetch, struct fetch_part *part, struct fet
 	answer->high_watermark = read->high_watermark;
 	answer->last_stable_offset = read->last_stable_offset;
 	answer->log_start_offset = read->log_start_offset;
+	answer->preferred_read_replica = read->preferred;
 	if (read->diverging) {
 		answer->diverging_epoch.epoch = read->divergence.epoch;
 		answer->diverging_epoch.end_offset = read->divergence.end_offset;
@@ -348,7 +354,7 @@ static struct fetch_told told_of(const struct fetch_response_partition *answer, 
 	return (struct fetch_told){
 		.error = answer->error_code,
 		.has_records = n_bytes > 0,
-		.must_tell = answer->diverging_epoch.epoch >= 0,
+		.must_tell = answer->diverging_epoch.epoch >= 0 || answer->preferred_read_replica >= 0,
 		.high_watermark = answer->high_watermark,
 		.log_start_offset = answer->log_start_offset,
 	};

@@ -115,7 +115,7 @@ static bool has_news(const struct partition *partition, const struct fetch_part 
 {
 	return partition->core.high_watermark != part->read.high_watermark || part->read.slice.segment ||
 	       partition_last_stable_offset(partition) != part->read.last_stable_offset ||
-	       partition_may_read(partition, part->read.leader_epoch) != 0;
+	       partition_may_serve(partition, &part->read) != 0;
 }
 
 /* Reads once more, since partitions may have moved since the first read, and watches them. */

@@ -22,6 +22,7 @@ enum special_timestamp {
 };
 
 #define REPLICA_DEBUG (-2)
+#define VERSION_WITH_NOT_AVAILABLE 5
 
 /* Segments of one partition that an answer of version 0 may list. */
 #define OLD_OFFSETS_MAX 1000
@@ -65,26 +66,41 @@ static void set_found(struct list_part *part, int64_t timestamp, int64_t offset,
 	part->answer->leader_epoch = epoch;
 }
 
-static int16_t find_latest(struct list_part *part, struct partition *partition)
+/*
+ * A new leader whose end for this reader has not reached the start of its epoch may have shown more under the leader before (S4, D4): it does
+ * not know the latest yet. 0 or the Kafka error that has clients ask again.
+ */
+static int16_t check_end(const struct list_part *part, const struct partition *partition)
 {
-	struct list_offsets *list = list_of(part);
+	const struct list_offsets *list = list_of(part);
+	bool knows = list->committed ? partition_last_stable_offset(partition) >= partition->core.epoch_start_offset
+				     : replica_knows_latest(&partition->core);
 
-	if (!list->debug && !replica_knows_latest(&partition->core))
-		return list->version >= 5 ? KAFKA_OFFSET_NOT_AVAILABLE : KAFKA_LEADER_NOT_AVAILABLE;
-	set_found(part, -1, end_for(list, partition), log_latest_epoch(partition->log));
-	return 0;
+	if (list->debug || knows)
+		return 0;
+	return list->version >= VERSION_WITH_NOT_AVAILABLE ? KAFKA_OFFSET_NOT_AVAILABLE : KAFKA_LEADER_NOT_AVAILABLE;
 }
 
-/* A record that the reader may not see yet counts as none. */
+static int16_t find_latest(struct list_part *part, struct partition *partition)
+{
+	int16_t error = check_end(part, partition);
+
+	if (!error)
+		set_found(part, -1, end_for(list_of(part), partition), log_latest_epoch(partition->log));
+	return error;
+}
+
+/* A record that the reader may not see yet counts as none, unless it may have been seen before. */
 static int16_t take_record(struct list_part *part, struct partition *partition, int r, const struct log_time_offset *found)
 {
 	if (r)
 		return KAFKA_STORAGE_ERROR;
-	if (found->offset >= 0 && found->offset < end_for(list_of(part), partition))
+	if (found->offset >= 0 && found->offset < end_for(list_of(part), partition)) {
 		set_found(part, found->timestamp, found->offset, found->epoch);
-	else
-		set_found(part, -1, -1, -1);
-	return 0;
+		return 0;
+	}
+	set_found(part, -1, -1, -1);
+	return check_end(part, partition);
 }
 
 static int16_t find(struct list_part *part, struct partition *partition)

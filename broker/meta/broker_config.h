@@ -21,6 +21,10 @@
 #include "common/properties.h"
 #include "common/refcount.h"
 
+/* Kafka's classes that choose the replica a consumer reads from (KIP-392). */
+#define SELECTOR_LEADER "org.apache.kafka.common.replica.LeaderSelector"
+#define SELECTOR_RACK_AWARE "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+
 struct broker_config {
 	struct refcount refs;
 	struct arena arena;
@@ -123,6 +127,7 @@ struct broker_config {
 	int32_t replica_fetch_wait_max_ms;
 	int64_t replica_high_watermark_checkpoint_interval_ms;
 	int64_t replica_lag_time_max_ms;
+	const char *replica_selector_class; /* NULL, or one of SELECTOR_... */
 	int32_t replica_socket_receive_buffer_bytes;
 	int32_t replica_socket_timeout_ms;
 	int32_t request_timeout_ms;

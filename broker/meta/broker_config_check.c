@@ -104,6 +104,15 @@ static const char *check_replication_factor(const struct broker_config *config)
 	return config->default_replication_factor >= 1 ? NULL : "must be at least 1";
 }
 
+static const char *check_selector(const struct broker_config *config)
+{
+	const char *name = config->replica_selector_class;
+
+	if (!name || !*name || strcmp(name, SELECTOR_LEADER) == 0 || strcmp(name, SELECTOR_RACK_AWARE) == 0)
+		return NULL;
+	return "must be " SELECTOR_LEADER " or " SELECTOR_RACK_AWARE ": Klamm cannot run other Java classes";
+}
+
 static const char *check_acks(const struct broker_config *config)
 {
 	return config->offsets_commit_required_acks == -1 ? NULL : "must be -1: Klamm stores offsets on all in-sync replicas";
@@ -175,6 +184,7 @@ static const struct {
 	{"replica.fetch.wait.max.ms", check_fetch_wait},
 	{"default.replication.factor", check_replication_factor},
 	{"offsets.commit.required.acks", check_acks},
+	{"replica.selector.class", check_selector},
 	{"group.max.session.timeout.ms", check_group_timeouts},
 	{"log.cleaner.dedupe.buffer.size", check_cleaner},
 	{"inter.broker.protocol.version", check_protocol_version},

@@ -8,7 +8,8 @@ klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
 	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
 	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
-	broker/replica/producer_table.h broker/replica/replica_core.c broker/replica/replica_core.h \
+	broker/replica/producer_table.h broker/replica/read_replica_core.c \
+	broker/replica/read_replica_core.h broker/replica/replica_core.c broker/replica/replica_core.h \
 	broker/replica/replica_follower_core.c broker/replica/replica_follower_core.h broker/replica/replica_isr_core.c \
 	broker/replica/replica_isr_core.h broker/replica/replica_leader_core.c broker/replica/replica_leader_core.h \
 	broker/replica/shard.c broker/replica/shard.h
@@ -61,3 +62,7 @@ test_unit_broker_replica_link_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/replica/feed_test
 test_unit_broker_replica_feed_test_SOURCES = test/unit/broker/replica/feed_test.c
 test_unit_broker_replica_feed_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/read_replica_core_test
+test_unit_broker_replica_read_replica_core_test_SOURCES = test/unit/broker/replica/read_replica_core_test.c
+test_unit_broker_replica_read_replica_core_test_LDADD = $(unit_libs)

@@ -153,9 +153,13 @@ struct partition_read {
 	int32_t leader_epoch;       /* -1: not said */
 	int32_t last_fetched_epoch; /* -1: not said */
 	bool committed;             /* isolation level read_committed: up to the last stable offset */
+	bool here;                  /* a follower may answer, and a leader may name one that is nearer (KIP-392) */
+	struct slice rack;          /* here: of the client; empty: not said */
+	struct slice listener;      /* here: that the client came by */
 	/* Out. */
 	int16_t error;
 	bool end_now;               /* Kafka answers at once, whatever min_bytes (an offset above the high watermark) */
+	int32_t preferred;          /* the broker to read from instead, and no records; -1: none */
 	bool diverging;
 	struct log_epoch_end divergence;
 	int64_t high_watermark; /* -1 on errors, like the next two */
@@ -168,6 +172,9 @@ struct partition_read {
 };
 
 void partition_read(struct partition *partition, struct partition_read *read);
+
+/* Kafka error for such a read, for its epoch and this replica's role alone. */
+int16_t partition_may_serve(const struct partition *partition, const struct partition_read *read);
 
 /* First offset that is neither committed nor aborted yet, at most the high watermark. */
 int64_t partition_last_stable_offset(const struct partition *partition);

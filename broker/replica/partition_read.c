@@ -1,6 +1,8 @@
 /* Reading a partition: what part of which segment an answer is made of; see partition.h. No bytes move here. */
 #include "broker/replica/partition_internal.h"
 
+#include "broker/replica/read_replica_core.h"
+#include "broker/replica/shard.h"
 #include "common/memory.h"
 #include "proto/kafka_error.h"
 
@@ -11,6 +13,15 @@ int16_t partition_may_read(const struct partition *partition, int32_t current_ep
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;
 	return replica_may_read(&partition->core, &now, current_epoch);
+}
+
+int16_t partition_may_serve(const struct partition *partition, const struct partition_read *read)
+{
+	struct replica_now now = partition_now(partition);
+
+	if (!read->here)
+		return partition_may_read(partition, read->leader_epoch);
+	return partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_read_here(&partition->core, &now, read->leader_epoch);
 }
 
 int64_t partition_last_stable_offset(const struct partition *partition)
@@ -75,6 +86,41 @@ static int find_aborted(struct partition *partition, struct partition_read *read
 	return r;
 }
 
+/* The followers in sync that the client can reach; returns how many. */
+static int list_followers(const struct partition *partition, struct slice listener, struct read_replica *ret_followers)
+{
+	const struct replica_core *core = &partition->core;
+	int n = 0;
+
+	for (int32_t i = 0; i < core->n_members && n < LIMIT_REPLICAS; i++) {
+		const struct replica_member *member = &core->members[i];
+		const struct view_broker *broker = view_broker(partition->shard->view, member->id);
+
+		if (!member->in_isr || member->id == core->broker || !broker || !view_broker_endpoint(broker, listener))
+			continue;
+		ret_followers[n++] = (struct read_replica){
+			.id = member->id,
+			.rack = broker->rack,
+			.log_start_offset = member->log_start_offset,
+			.log_end_offset = member->log_end_offset,
+			.caught_up_ms = member->caught_up_ms,
+		};
+	}
+	return n;
+}
+
+static int32_t preferred_replica(const struct partition *partition, const struct partition_read *read)
+{
+	const struct broker_config *config = partition->shard->config;
+	struct read_replica followers[LIMIT_REPLICAS];
+	bool by_rack = config->replica_selector_class && strcmp(config->replica_selector_class, SELECTOR_RACK_AWARE) == 0;
+
+	if (!by_rack || !read->here || read->rack.len == 0 || partition->core.role != REPLICA_LEADER)
+		return READ_REPLICA_OF_LEADER;
+	return read_replica_choose(READ_REPLICA_RACK_AWARE, read->rack, slice_of_text(config->broker_rack), read->offset, followers,
+				   list_followers(partition, read->listener, followers));
+}
+
 static int read_log(struct partition *partition, struct partition_read *read)
 {
 	struct log_read_args args = {
@@ -90,9 +136,10 @@ static int read_log(struct partition *partition, struct partition_read *read)
 
 void partition_read(struct partition *partition, struct partition_read *read)
 {
-	int16_t error = partition_may_read(partition, read->leader_epoch);
+	int16_t error = partition_may_serve(partition, read);
 	int r;
 
+	read->preferred = READ_REPLICA_OF_LEADER;
 	if (error) {
 		refuse(read, error);
 		return;
@@ -100,6 +147,11 @@ void partition_read(struct partition *partition, struct partition_read *read)
 	read->high_watermark = partition->core.high_watermark;
 	read->last_stable_offset = partition_last_stable_offset(partition);
 	read->log_start_offset = log_start_offset(partition->log);
+	read->preferred = preferred_replica(partition, read);
+	if (read->preferred != READ_REPLICA_OF_LEADER) {
+		read->end_now = true;
+		return;
+	}
 	if (read->offset < read->log_start_offset) {
 		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
 		return;

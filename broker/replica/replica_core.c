@@ -251,7 +251,7 @@ int16_t replica_may_append(const struct replica_core *core, const struct replica
 	return 0;
 }
 
-int16_t replica_may_read(const struct replica_core *core, const struct replica_now *now, int32_t current_epoch)
+static int16_t check_epoch(const struct replica_core *core, int32_t current_epoch)
 {
 	if (current_epoch != REPLICA_EPOCH_NONE && core->leader_epoch != REPLICA_EPOCH_NONE) {
 		if (current_epoch < core->leader_epoch)
@@ -259,7 +259,19 @@ int16_t replica_may_read(const struct replica_core *core, const struct replica_n
 		if (current_epoch > core->leader_epoch)
 			return KAFKA_UNKNOWN_LEADER_EPOCH;
 	}
-	return replica_serves(core, now) ? 0 : KAFKA_NOT_LEADER_OR_FOLLOWER;
+	return 0;
+}
+
+int16_t replica_may_read(const struct replica_core *core, const struct replica_now *now, int32_t current_epoch)
+{
+	int16_t error = check_epoch(core, current_epoch);
+
+	return error ? error : replica_serves(core, now) ? 0 : KAFKA_NOT_LEADER_OR_FOLLOWER;
+}
+
+int16_t replica_may_read_here(const struct replica_core *core, const struct replica_now *now, int32_t current_epoch)
+{
+	return core->role == REPLICA_FOLLOWER ? check_epoch(core, current_epoch) : replica_may_read(core, now, current_epoch);
 }
 
 bool replica_knows_latest(const struct replica_core *core)

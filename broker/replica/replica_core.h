@@ -205,6 +205,12 @@ int16_t replica_may_append(const struct replica_core *core, const struct replica
  */
 int16_t replica_may_read(const struct replica_core *core, const struct replica_now *now, int32_t current_epoch);
 
+/*
+ * The same where a follower may answer, too (KIP-392): it tells what it knows to be committed, and a reader that it cannot serve goes to the
+ * leader.
+ */
+int16_t replica_may_read_here(const struct replica_core *core, const struct replica_now *now, int32_t current_epoch);
+
 /* May "latest" be told? False while a new leader's high watermark has not reached its epoch start (S4, D4). */
 bool replica_knows_latest(const struct replica_core *core);
 

@@ -155,6 +155,34 @@ START_TEST(a_reader_beyond_the_end_is_told_where_the_logs_part)
 }
 END_TEST
 
+START_TEST(a_follower_serves_only_those_that_may_come_to_it)
+{
+	struct partition_read read = {.offset = 0, .bytes_max = 1 << 20, .leader_epoch = -1, .last_fetched_epoch = -1, .here = true};
+
+	setup();
+	append(-1, -1, 5, 1);
+	become(2, 1);
+	ck_assert_int_eq(read_at(0).error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, 0);
+	ck_assert_int_eq(read.high_watermark, 5);
+	ck_assert_int_eq(read.preferred, -1);
+	log_slice_release(&read.slice);
+	read.leader_epoch = 0;
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, KAFKA_FENCED_LEADER_EPOCH);
+	read.leader_epoch = 2;
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, KAFKA_UNKNOWN_LEADER_EPOCH);
+	/* Without a word of a controller that counts it is no follower either. */
+	partition_resign(partition);
+	read.leader_epoch = 1;
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	teardown();
+}
+END_TEST
+
 START_TEST(deleting_records_moves_the_start)
 {
 	int64_t low = -1;
@@ -317,7 +345,7 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
-	  deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error,
+	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error,
 	  a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it, a_large_batch_is_packed_anew_elsewhere,
 	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, time_that_is_up_during_a_check_is_told_after_it,
 	  a_partition_that_is_closed_during_a_check_ends_after_it)
