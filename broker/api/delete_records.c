@@ -1,18 +1,25 @@
 /*
  * DeleteRecords: the head of a partition goes, up to an offset.
  *
- *     delete_records_handle --scatter--> owner: partition_delete_records --> answer with the low watermark
+ *     delete_records_handle --scatter--> owner: partition_delete_records --disk thread--> new start on disk --> answer with the low watermark
  *
+ * What is answered stays deleted, also after a crash: parts of one log dir that come together share one write.
  * With one replica the low watermark is the leader's own new log start.
  */
 #include "broker/api/api.h"
 #include "broker/api/scatter.h"
+#include "broker/log/log_dir.h"
+#include "broker/rt/disk.h"
+#include "common/memory.h"
+#include "common/trace.h"
 #include "proto/kafka/delete_records.gen.h"
 #include "proto/kafka_error.h"
 
 struct delete_part {
 	struct scatter_part part;
 	int64_t offset;
+	struct disk_job job;
+	struct log_dir *dir;
 	struct delete_records_response_partition *answer;
 };
 
@@ -20,6 +27,34 @@ struct delete_records {
 	struct scatter scatter;
 	struct delete_records_response response;
 };
+
+static void keep_run(struct disk_job *job)
+{
+	struct log_dir *dir = CONTAINER_OF(job, struct delete_part, job)->dir;
+	int r = log_dir_keep_starts(dir);
+
+	/* On a full disk it is done by the next checkpoint: deleting is how room is made. */
+	if (r && !log_dir_failed(dir))
+		trace_limited(TRACE_WARN, "log", "the start of deleted records cannot be written down yet: %s", error_text(r));
+}
+
+static void keep_done(struct disk_job *job)
+{
+	struct delete_part *part = CONTAINER_OF(job, struct delete_part, job);
+
+	if (log_dir_failed(part->dir)) {
+		part->answer->error_code = KAFKA_STORAGE_ERROR;
+		part->answer->low_watermark = -1;
+	}
+	scatter_part_done(&part->part);
+}
+
+static void keep(struct delete_part *part, struct partition *partition)
+{
+	part->dir = log_dir_of(partition->log);
+	part->job = (struct disk_job){.run = keep_run, .done = keep_done, .reply_to = &partition->shard->worker};
+	disk_post(partition->disk, &part->job);
+}
 
 static void delete_part(struct scatter_part *scattered, struct partition *partition)
 {
@@ -29,7 +64,10 @@ static void delete_part(struct scatter_part *scattered, struct partition *partit
 	part->answer->error_code = partition ? partition_delete_records(partition, part->offset, &low_watermark)
 					     : KAFKA_NOT_LEADER_OR_FOLLOWER;
 	part->answer->low_watermark = low_watermark;
-	scatter_part_done(scattered);
+	if (part->answer->error_code == 0)
+		keep(part, partition);
+	else
+		scatter_part_done(scattered);
 }
 
 static void delete_done(struct scatter *scatter)

@@ -127,6 +127,12 @@ int log_dir_tick(struct log_dir *dir, int64_t now_ms, int64_t *ret_wait_ms);
 /* Disk thread: syncs all that was appended and made so far; all durable ends move. */
 int log_dir_sync(struct log_dir *dir);
 
+/*
+ * Disk thread: where logs start is on the disk when this returns, so that a crash does not bring back records that were deleted. One write
+ * serves all that moved before it. ERR_NO_SPACE leaves it to the next checkpoint.
+ */
+int log_dir_keep_starts(struct log_dir *dir);
+
 /* Bytes appended since the last sync. Any thread. */
 int64_t log_dir_unsynced_bytes(const struct log_dir *dir);
 

@@ -140,6 +140,38 @@ int log_dir_write_points(struct log_dir *dir)
 	return rc < 0 ? rc : write_checkpoint(dir, CHECKPOINT_LOG_START, OFFSET_LOG_START);
 }
 
+/* The next start believes the checkpoint only of partitions that have a mark, since a name may have been another partition's before. */
+static bool lacks_mark(struct log_dir *dir)
+{
+	bool lacks = false;
+
+	pthread_mutex_lock(&dir->registry_lock);
+	for (struct log_link *link = dir->logs.next; link != &dir->logs && !lacks; link = link->next) {
+		struct log *log = CONTAINER_OF(link, struct log, link);
+
+		lacks = log->mark < 0 && offset_of(log, OFFSET_LOG_START) >= 0;
+	}
+	pthread_mutex_unlock(&dir->registry_lock);
+	return lacks;
+}
+
+int log_dir_keep_starts(struct log_dir *dir)
+{
+	int rc;
+
+	if (log_dir_failed(dir))
+		return ERR_IO;
+	/* Whoever moved one raised the flag after it: when it is down, an earlier write has seen that start. */
+	if (!shared_flag_lower(&dir->start_moved))
+		return 0;
+	rc = write_checkpoint(dir, CHECKPOINT_LOG_START, OFFSET_LOG_START);
+	if (rc == 0 && lacks_mark(dir))
+		rc = log_dir_write_marks(dir);
+	if (rc < 0)
+		shared_flag_raise(&dir->start_moved);
+	return rc;
+}
+
 int log_dir_write_watermarks(struct log_dir *dir)
 {
 	return write_checkpoint(dir, CHECKPOINT_HIGH_WATERMARK, OFFSET_HIGH_WATERMARK);

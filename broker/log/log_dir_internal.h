@@ -95,6 +95,9 @@ int log_dir_write_watermarks(struct log_dir *dir);
 
 /* ---- log_dir_sync.c ---- */
 
+/* Writes klamm.run so that every log has its mark; before that the checkpoints anew, where lines of deleted partitions stand in them. */
+int log_dir_write_marks(struct log_dir *dir);
+
 void log_dir_wake(struct log_dir *dir);
 
 /* Tries to make the file that tells the next start that the dir has failed, once. */

@@ -395,6 +395,18 @@ static int clear_stale_points(struct log_dir *dir)
 	return 0;
 }
 
+int log_dir_write_marks(struct log_dir *dir)
+{
+	int rc = clear_stale_points(dir);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&dir->registry_lock);
+	rc = log_dir_write_run(dir);
+	pthread_mutex_unlock(&dir->registry_lock);
+	return rc;
+}
+
 static int tick_marks(struct log_dir *dir, int64_t now_ms)
 {
 	int rc;
@@ -403,12 +415,7 @@ static int tick_marks(struct log_dir *dir, int64_t now_ms)
 		return 0;
 	dir->marks_moved = false;
 	shared_flag_lower(&dir->deleted);
-	rc = clear_stale_points(dir);
-	if (rc == 0) {
-		pthread_mutex_lock(&dir->registry_lock);
-		rc = log_dir_write_run(dir);
-		pthread_mutex_unlock(&dir->registry_lock);
-	}
+	rc = log_dir_write_marks(dir);
 	if (rc < 0)
 		dir->marks_moved = true;
 	return rc;
@@ -423,8 +430,10 @@ static int tick_points(struct log_dir *dir, int64_t now_ms)
 	dir->points_moved = false;
 	shared_flag_lower(&dir->start_moved);
 	rc = log_dir_write_points(dir);
-	if (rc < 0)
+	if (rc < 0) {
 		dir->points_moved = true;
+		shared_flag_raise(&dir->start_moved);
+	}
 	return rc;
 }
 

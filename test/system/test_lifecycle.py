@@ -49,6 +49,24 @@ def test_everything_is_there_after_a_restart(make_cluster, how):
     assert cluster.read_all(name).startswith(before[0])
 
 
+@pytest.mark.klamm_only
+def test_deleted_records_do_not_come_back_after_a_crash(make_cluster):
+    cluster = make_cluster()
+    broker, name = cluster.brokers[0], cluster.create_topic(partitions=20)
+    for partition in range(20):
+        fill(cluster, name, 4, partition)
+    for offset in (3, 7, 12):
+        with cluster.leader_connection(name) as c:
+            answer = c.call('DeleteRecords', 2, timeout_ms=10000, topics=[
+                {'name': name, 'partitions': [{'partition_index': p, 'offset': offset} for p in range(20)]}])
+        broker.kill_child()
+        assert [p.error_code for p in answer.topics[0].partitions] == [0] * 20
+        cluster.ready()
+        cluster.wait_leaders(name, 20)
+        with cluster.leader_connection(name) as c:
+            assert [c.list_offset(name, -2, p).offset for p in range(20)] == [offset] * 20
+
+
 def test_the_clean_marker_is_there_only_while_stopped(make_cluster):
     import os
     cluster = make_cluster()

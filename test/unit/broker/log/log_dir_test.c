@@ -265,6 +265,53 @@ START_TEST(a_partition_made_again_does_not_inherit_offsets)
 }
 END_TEST
 
+START_TEST(deleted_records_do_not_come_back_once_their_start_is_kept)
+{
+	struct fixture fixture;
+	struct uuid id = uuid_random();
+	struct error err;
+	int64_t n_changes, wait;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	/* Also of a partition that was made a moment ago under the name of another one. */
+	ck_assert_int_eq(log_advance_start(fixture.log, 5), 0);
+	ck_assert_int_eq(log_dir_keep_starts(fixture.dir), 0);
+	ck_assert_int_eq(log_delete(fixture.log), 0);
+	fixture.observer.reset(&fixture.seen);
+	ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("t"), 0, &id, &fixture.config, &fixture.observer, &fixture.log, &err), 0);
+	for (int i = 0; i < 15; i++)
+		ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+	ck_assert_int_eq(log_advance_start(fixture.log, 9), 0);
+	ck_assert_int_eq(log_dir_keep_starts(fixture.dir), 0);
+	/* Nothing has moved since: others that come together with it have no work. */
+	n_changes = fs_mem_n_changes(fixture.mem);
+	ck_assert_int_eq(log_dir_keep_starts(fixture.dir), 0);
+	ck_assert_int_eq(fs_mem_n_changes(fixture.mem), n_changes);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_start_offset(fixture.log), 9);
+	ck_assert_int_eq(log_advance_start(fixture.log, 11), 0);
+	ck_assert_int_eq(log_dir_keep_starts(fixture.dir), 0);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_start_offset(fixture.log), 11);
+	ck_assert_int_ge(log_end_offset(fixture.log), 11);
+	/* Without room it is left to the next checkpoint. */
+	ck_assert_int_eq(log_advance_start(fixture.log, log_end_offset(fixture.log)), 0);
+	fs_mem_set_capacity(fixture.mem, 0);
+	ck_assert_int_eq(log_dir_keep_starts(fixture.dir), ERR_NO_SPACE);
+	ck_assert(!log_dir_failed(fixture.dir));
+	fs_mem_set_capacity(fixture.mem, INT64_MAX);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 100000, &wait), 0);
+	ck_assert_int_eq(log_dir_tick(fixture.dir, 200000, &wait), 0);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_start_offset(fixture.log), log_end_offset(fixture.log));
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(a_deleted_partition_is_renamed_and_removed_after_the_delay)
 {
 	struct fixture fixture;
@@ -450,5 +497,5 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
-	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
+	  deleted_records_do_not_come_back_once_their_start_is_kept, a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
 	  a_group_commit_covers_all_that_are_prepared)
