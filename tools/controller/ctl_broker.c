@@ -388,7 +388,8 @@ enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_topic *topic
 		return CTL_MEMBER_DEAD;
 	if (!is_listed_as(p, broker, listed) && has_lost(ctl, topic, broker, listed))
 		return CTL_MEMBER_LOST;
-	if (!ctl_broker_is_live(broker) || log_dir_failed(p, broker_id))
+	/* One that has to be struck out elsewhere is still what it is where it has caught up. */
+	if (broker->unreachable || (broker->waits && listed != broker->epoch) || log_dir_failed(p, broker_id))
 		return CTL_MEMBER_DEAD;
 	if (!is_listed_as(p, broker, listed))
 		return CTL_MEMBER_BOUNCED;

@@ -153,7 +153,7 @@ static enum ctl_verdict conclude(const struct ctl_election *election, const stru
 	fill_eligible(election, field, elected);
 	fill_lost(election, elected);
 	elected->new_epoch = elected->leader != election->leader || how_of(&field->isr, elected->leader) < CTL_MEMBER_LEAVING;
-	same = !elected->new_epoch && same_ids(elected->isr, elected->n_isr, election->isr, election->n_isr) &&
+	same = !elected->new_epoch && !election->drops_elr && same_ids(elected->isr, elected->n_isr, election->isr, election->n_isr) &&
 	       same_ids(elected->elr, elected->n_elr, election->elr, election->n_elr) && elected->n_lost == election->n_lost &&
 	       !is_refreshed(field, elected);
 	return same ? CTL_KEEP : CTL_CHANGE;

@@ -50,6 +50,7 @@ struct ctl_election {
 	int n_shown;
 	int32_t leader;                         /* now; -1: none */
 	int32_t min_isr;                        /* min.insync.replicas, not above the number of replicas; 0 is 1 */
+	bool drops_elr;                         /* the state names an ELR that no longer counts: it has to go */
 	bool unclean;                           /* a leader from outside of ISR and ELR is allowed */
 };
 

@@ -179,10 +179,14 @@ static int16_t judge(struct ctl *ctl, const struct ctl_topic *topic, const struc
 
 static int64_t epoch_of(struct ctl *ctl, const struct ctl_partition *p, const struct ctl_isr_member *member)
 {
+	const struct ctl_broker *broker = ctl_broker_find(ctl, member->id);
+
 	for (int i = 0; i < p->now.n_isr; i++)
 		if (p->now.isr[i] == member->id && p->now.isr_epochs[i] != CTL_EPOCH_UNKNOWN)
 			return p->now.isr_epochs[i];
-	return ctl_broker_find(ctl, member->id) ? ctl_broker_find(ctl, member->id)->epoch : CTL_EPOCH_GONE;
+	if (!ctl_contains(p->now.isr, p->now.n_isr, member->id))
+		return member->epoch;
+	return broker && ctl_broker_is_known(p, broker) ? broker->epoch : CTL_EPOCH_GONE;
 }
 
 /* The proposed ISR and who is eligible beside it become the partition's next state. */

@@ -42,7 +42,9 @@ static void ask(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl
 	for (int i = 0; i < now->n_isr; i++)
 		if (now->leader != -1 || ctl_contains(now->elr, now->n_elr, now->isr[i]))
 			q->isr[election->n_isr++] = now->isr[i];
-	for (int i = 0; i < now->n_elr; i++)
+	/* With a leader and enough in sync it says nothing: records were acknowledged without asking it. */
+	election->drops_elr = now->leader != -1 && now->n_elr > 0 && (p->void_elr || now->n_isr >= election->min_isr);
+	for (int i = 0; i < now->n_elr && !election->drops_elr; i++)
 		if (!ctl_contains(q->isr, election->n_isr, now->elr[i]))
 			q->elr[election->n_elr++] = now->elr[i];
 	fill_members(ctl, topic, p, p->replicas, p->n_replicas, q->replicas);
@@ -202,6 +204,7 @@ static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 
 	ctl_lead_copy(ctl, &p->now, &p->next);
 	p->mzxid = 0;
+	p->void_elr = false;
 	p->controller_epoch = ctl->epoch;
 	p->odd = false;
 	adopt(ctl, topic, p);
@@ -415,6 +418,7 @@ static void take_state(struct ctl *ctl, struct ctl_topic *topic, struct ctl_part
 {
 	p->fresh = p->version < 0 && is_what_we_wrote(ctl, p, read);
 	p->mzxid = read->mzxid;
+	p->void_elr = false;
 	p->version = read->version;
 	p->controller_epoch = read->controller_epoch;
 	p->now.leader = read->leader;
@@ -484,9 +488,8 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 		return;
 	p->ticket = 0;
 	topic->n_writing--;
-	/* ZooKeeper refuses it: this controller at least elects none of them, and says what it has to say. */
-	if (p->clearing && written->outcome == CTL_FAILED && p->now.leader != -1)
-		ctl_lead_set_elr(ctl, &p->now, NULL, NULL, 0);
+	/* ZooKeeper refuses it: it is tried again, but what there is to say is said now, and no ELR counts after that. */
+	p->void_elr |= p->clearing && written->outcome == CTL_FAILED;
 	release(ctl, p);
 	if (written->outcome == CTL_DONE) {
 		p->fresh = p->version < 0;

@@ -97,6 +97,7 @@ struct ctl_partition {
 	bool tell_view : 1;     /* the next view is to hold it */
 	bool unseen : 1;   /* no view that went out holds it yet */
 	bool proposed : 1; /* the write under way is a leader's proposal: it waits for the answer */
+	bool void_elr : 1; /* the ELR in the znode no longer counts, and could not be taken out yet */
 	bool clearing : 1; /* the write under way drops eligible leaders that a smaller min.insync.replicas makes worthless */
 	int32_t version;   /* of the state znode, the partition epoch; -1: none */
 	int32_t controller_epoch; /* in the znode */

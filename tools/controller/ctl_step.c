@@ -48,6 +48,7 @@ static void on_elected(struct ctl *ctl, const struct ctl_event *event)
 
 static void decide_all(struct ctl *ctl)
 {
+	ctl_broker_take_in(ctl);
 	ctl_broker_choose_office(ctl);
 	ctl_partition_check_all(ctl);
 	ctl_delete_check_all(ctl);

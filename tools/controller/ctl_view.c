@@ -405,9 +405,20 @@ static void settle(struct ctl *ctl)
 	ctl->n_removed = 0;
 }
 
+static bool has_new_configs(const struct ctl *ctl)
+{
+	for (int i = 0; i < ctl->n_broker_configs; i++)
+		if (ctl->broker_configs[i].dirty)
+			return true;
+	for (const struct ctl_topic *topic = ctl->dirty; topic; topic = topic->next_dirty)
+		if (topic->configs_dirty && topic->seen)
+			return true;
+	return false;
+}
+
 void ctl_view_flush(struct ctl *ctl)
 {
-	bool brokers_first = ctl->brokers_dirty;
+	bool view_first = ctl->brokers_dirty || has_new_configs(ctl);
 	struct ctl_view *delta = make_delta(ctl);
 
 	if (delta && delta->n_removed > 0) {
@@ -417,10 +428,10 @@ void ctl_view_flush(struct ctl *ctl)
 			removed[i] = delta->removed[i];
 		delta->removed = removed;
 	}
-	if (brokers_first)
+	if (view_first)
 		send_delta(ctl, delta);
 	send_news_to_all(ctl);
-	if (!brokers_first)
+	if (!view_first)
 		send_delta(ctl, delta);
 	send_snapshots(ctl);
 	for (int i = 0; i < ctl->n_brokers && ctl->n_stopping > 0; i++)

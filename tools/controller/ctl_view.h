@@ -8,7 +8,8 @@
  *
  * Nothing is told that ZooKeeper has not confirmed. Views are numbered by (controller epoch, number) without gaps. A topic shows in
  * a view when all its new partitions have their first state, so that no client sees half of it; replicas hear of theirs at once.
- * States go before the view that shows them, so that a client finds a leader that knows of it; but after one that has new brokers.
+ * States go before the view that shows them, so that a client finds a leader that knows of it; but after one that has new brokers, and
+ * after one that has new configurations: no leader may act on an ISR without the min.insync.replicas under which it was decided (D9).
  */
 #ifndef KLAMM_TOOLS_CONTROLLER_CTL_VIEW_H
 #define KLAMM_TOOLS_CONTROLLER_CTL_VIEW_H

@@ -697,6 +697,12 @@ static bool run_words(struct ctl_script *script, const struct words *words)
 		return run_written(script, words);
 	if (strcmp(verb, "all-written") == 0)
 		return run_all_written(script);
+	if (strcmp(verb, "balance") == 0) {
+		script->ctl.settings.auto_leader_rebalance = true;
+		script->ctl.settings.imbalance_check_s = 300;
+		script->ctl.settings.imbalance_percent = 10;
+		return true;
+	}
 	if (strcmp(verb, "wait") == 0 && words->n == 2)
 		return run_wait(script, words);
 	return run_simple(script, verb, words);

@@ -83,9 +83,21 @@ DIALOGUE(writes_that_miss_are_read_again, "missed")
 DIALOGUE(a_controller_epoch_above_ours_is_overtaken_first, "epoch")
 DIALOGUE(configs_reach_the_view, "configs")
 DIALOGUE(a_failed_log_dir_moves_leaders, "logdir")
+DIALOGUE(leaders_propose_and_are_answered_in_kafkas_order, "isr")
+DIALOGUE(the_last_ones_standing_stay_eligible, "elr")
+DIALOGUE(brokers_without_their_tails_are_struck_out_first, "unclean")
+DIALOGUE(a_new_controller_strikes_out_whom_its_predecessor_did_not, "unclean_takeover")
+DIALOGUE(a_smaller_minimum_is_told_when_nobody_is_eligible, "min_isr")
+DIALOGUE(what_is_stale_since_others_ruled_elects_nobody, "foreign")
+DIALOGUE(brokers_that_stop_hand_over_first, "shutdown")
+DIALOGUE(leaderships_go_back_to_preferred_replicas, "balance")
 
 UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_made, a_cluster_is_taken_over,
 	  leaders_move_when_brokers_die_and_come_back, a_broker_that_bounced_leads_under_a_new_epoch_only,
 	  topics_are_deleted_with_a_broker_down_and_back, a_broker_that_cannot_be_reached_counts_as_down,
 	  nonsense_in_znodes_makes_its_owner_wait, writes_that_miss_are_read_again,
-	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders)
+	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders,
+	  leaders_propose_and_are_answered_in_kafkas_order, the_last_ones_standing_stay_eligible,
+	  brokers_without_their_tails_are_struck_out_first, a_new_controller_strikes_out_whom_its_predecessor_did_not,
+	  a_smaller_minimum_is_told_when_nobody_is_eligible, what_is_stale_since_others_ruled_elects_nobody,
+	  brokers_that_stop_hand_over_first, leaderships_go_back_to_preferred_replicas)
