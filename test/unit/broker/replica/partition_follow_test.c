@@ -1,6 +1,8 @@
 /* partition_follow: the dialogue of a partition with its leader, which is played by the test over a socket. */
 #include "test/unit/broker/replica/follow_fixture.h"
 
+#include "test/lib/fs_mem.h"
+
 #define HANDLE 77
 
 static uint8_t batches[8192];
@@ -286,6 +288,65 @@ START_TEST(who_follows_no_more_says_so)
 }
 END_TEST
 
+/* ---- a disk in trouble ---- */
+
+static struct fs_mem *mem;
+
+static void setup_mem(void)
+{
+	mem = fs_mem_new(1);
+	partition_fs = fs_mem_fs(mem);
+	setup_follow();
+}
+
+static void teardown_mem(void)
+{
+	fs_mem_clear_faults(mem);
+	teardown_follow();
+	fs_mem_free(mem);
+	partition_fs = NULL;
+	dir_fails = false;
+}
+
+START_TEST(d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room)
+{
+	size_t len = put_batch(batches, 0, 0, 5, 4);
+	struct fs_mem_fault full = {.calls = FS_MEM_PWRITE, .path = ".log", .error = ERR_NO_SPACE, .times = 2};
+
+	setup_mem();
+	begin_open(5, 0);
+	fs_mem_add_fault(mem, &full);
+	for (int i = 0; i < 2; i++) {
+		leader_appends(&leader, HANDLE + i, 0, 0, batches, len);
+		leader_expect(&leader, FRAME_CLOSE);
+		ck_assert_int_eq(leader_expect_follow(&leader).log_end, 0);
+		leader_opens(&leader, 5, HANDLE + i + 1, 0);
+	}
+	leader_appends(&leader, HANDLE + 2, 0, 0, batches, len);
+	ck_assert_int_eq(leader_expect_ack(&leader).log_end, 4);
+	ck_assert_int_eq(links_counters(shard.links)->n_unstored, 2);
+	ck_assert_int_eq(partition->state, PARTITION_ONLINE);
+	teardown_mem();
+}
+END_TEST
+
+START_TEST(d10_a_failed_disk_ends_the_following_for_good)
+{
+	size_t len = put_batch(batches, 0, 0, 5, 4);
+	struct fs_mem_fault broken = {.calls = FS_MEM_PWRITE, .path = ".log", .error = ERR_IO};
+
+	setup_mem();
+	begin_open(5, 0);
+	fs_mem_add_fault(mem, &broken);
+	leader_appends(&leader, HANDLE, 0, 0, batches, len);
+	leader_expect(&leader, FRAME_CLOSE);
+	ck_assert_int_eq(partition->state, PARTITION_FAILED);
+	ck_assert(!partition->follow.wanted);
+	dir_fails = true;
+	teardown_mem();
+}
+END_TEST
+
 /* ---- forged frames ---- */
 
 /* What is done to two right batches at 4 (epoch 5, of four records) and 8 (epoch 5, of two), whose follower ends at 4 in epoch 5. */
@@ -432,5 +493,6 @@ UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_e
 	  s10_what_is_committed_is_not_cut_and_the_replica_waits_for_another_epoch, a_log_that_ends_below_the_leaders_begins_anew,
 	  an_epoch_bump_of_the_same_leader_closes_the_handle_and_late_frames_are_dropped, after_a_lost_connection_it_asks_again_from_its_end,
 	  a_refusal_and_a_close_are_followed_by_the_same_question, in_fsync_mode_the_durable_end_is_acked_when_the_disk_has_it,
-	  who_follows_no_more_says_so, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
+	  who_follows_no_more_says_so, d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
+	  d10_a_failed_disk_ends_the_following_for_good, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
 	  a_frame_that_cannot_be_read_ends_the_connection)
