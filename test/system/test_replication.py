@@ -1,0 +1,167 @@
+"""Three replicas: acks of all, leaders that die, stop or hang, followers that come back, consumers that read nearby."""
+import os
+
+import pytest
+
+from batch import build, values
+from processes import wait
+from wire import Closed, error_name
+
+RETRIED = {'NOT_LEADER_OR_FOLLOWER', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION', 'NOT_ENOUGH_REPLICAS',
+           'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'REQUEST_TIMED_OUT', 'KAFKA_STORAGE_ERROR'}
+LAG = {'replica.lag.time.max.ms': 2000, 'replica.fetch.wait.max.ms': 500}
+
+
+@pytest.fixture
+def three(make_cluster):
+    return make_cluster(brokers=3, config=LAG)
+
+
+def state(cluster, name, partition=0, number=None):
+    broker = cluster.broker(number) if number else next(b for b in cluster.brokers if b.alive())
+    with broker.connect() as c:
+        return {p.partition_index: p for p in c.metadata([name], version=9).topics[0].partitions}[partition]
+
+
+def in_sync(cluster, name, numbers, partition=0, number=None):
+    wait(lambda: sorted(state(cluster, name, partition, number).isr_nodes) == sorted(numbers),
+         lambda: '%s-%d has the ISR %s: %s' % (name, partition, numbers, state(cluster, name, partition, number)), 30)
+
+
+class Writer:
+    """Writes numbered records with acks=all as clients do: what is refused is sent again, to whoever leads then."""
+
+    def __init__(self, cluster, name, partition=0):
+        self.cluster, self.name, self.partition = cluster, name, partition
+        self.acked, self.errors, self.n = [], set(), 0
+        self.ask = None  # the number of the broker that knows who leads; None: the first that lives
+
+    def once(self):
+        record = b'%08d' % self.n
+        try:
+            leader = state(self.cluster, self.name, self.partition, self.ask).leader_id
+            if leader < 0:
+                return False
+            with self.cluster.connect(leader, timeout=15) as c:
+                answer = c.produce(self.name, build([record]), partition=self.partition, timeout_ms=3000)
+        except (OSError, Closed) as e:
+            self.errors.add(type(e).__name__)
+            return False
+        if answer.error_code:
+            self.errors.add(error_name(answer.error_code))
+            assert error_name(answer.error_code) in RETRIED, answer
+            return False
+        self.acked.append((answer.base_offset, record))
+        self.n += 1
+        return True
+
+    def write(self, n):
+        for _ in range(n):
+            wait(self.once, lambda: 'a write to %s is acknowledged; errors: %s' % (self.name, self.errors), 40)
+
+    def check(self):
+        """Each record that was acknowledged lies where it was acknowledged."""
+        with self.cluster.leader_connection(self.name, self.partition) as c:
+            found, at = {}, c.list_offset(self.name, -2, self.partition).offset
+            end = wait(lambda: c.list_offset(self.name, -1, self.partition).offset + 1, 'the end is known') - 1
+            while at < end:
+                records = c.fetch(self.name, at, partition=self.partition).records
+                for record in values(records):
+                    found[at] = record
+                    at += 1
+        for offset, record in self.acked:
+            assert found.get(offset) == record, (offset, record, found.get(offset))
+
+
+def log_bytes(broker, name, partition=0):
+    folder = broker.partition_folder(name, partition)
+    files = sorted(f for f in os.listdir(folder) if f.endswith('.log')) if folder else []
+    return b''.join(open(os.path.join(folder, f), 'rb').read() for f in files)
+
+
+def replicas_equal(cluster, name, partition=0):
+    def equal():
+        logs = [log_bytes(b, name, partition) for b in cluster.brokers if b.number in state(cluster, name, partition).replica_nodes]
+        return logs[0] and all(log == logs[0] for log in logs)
+    wait(equal, 'all replicas of %s-%d are the same, byte for byte' % (name, partition))
+
+
+def test_what_is_acknowledged_lies_on_all_replicas(three):
+    name = three.create_topic(partitions=4, replication_factor=3)
+    for partition in range(4):
+        writer = Writer(three, name, partition)
+        writer.write(20)
+        assert not writer.errors
+        logs = [log_bytes(b, name, partition) for b in three.brokers]
+        assert all(log == logs[0] for log in logs)
+        writer.check()
+
+
+@pytest.mark.parametrize('how', ['kill', 'stop'])
+def test_a_leader_that_goes_takes_nothing_with_it(three, how):
+    name = three.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(three, name)
+    for _ in range(3):
+        writer.write(10)
+        leader = three.leader(name)
+        if how == 'kill':
+            leader.kill()
+        else:
+            assert leader.stop() == 0
+        writer.write(10)
+        assert three.leader(name) is not leader
+        leader.start()
+        three.ready()
+        in_sync(three, name, [1, 2, 3])
+    writer.check()
+    replicas_equal(three, name)
+
+
+def test_a_stop_hands_leaderships_over_before_it_leaves(three):
+    name = three.create_topic(partitions=12, replication_factor=3)
+    broker = three.broker(2)
+    assert broker.stop() == 0
+    assert 'leaderships are handed over' in broker.log_text()
+    for partition in range(12):
+        at = state(three, name, partition, 1)
+        assert at.leader_id in (1, 3) and 2 not in at.isr_nodes
+
+
+def test_a_follower_that_hangs_leaves_the_isr_and_comes_back(three):
+    name = three.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(three, name)
+    writer.write(5)
+    follower = next(b for b in three.brokers if b is not three.leader(name))
+    leader = three.leader(name)
+    writer.ask = leader.number
+    follower.freeze()
+    try:
+        writer.write(5)
+        in_sync(three, name, [b.number for b in three.brokers if b is not follower], number=leader.number)
+    finally:
+        follower.thaw()
+    writer.write(5)
+    in_sync(three, name, [1, 2, 3], number=leader.number)
+    writer.check()
+    replicas_equal(three, name)
+
+
+def test_below_the_minimum_nothing_is_acknowledged(three):
+    name = three.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(three, name)
+    writer.write(5)
+    leader = three.leader(name)
+    others = [b for b in three.brokers if b is not leader]
+    for broker in others:
+        broker.kill()
+    in_sync(three, name, [leader.number], number=leader.number)
+    with leader.connect() as c:
+        answer = c.produce(name, build([b'lost']))
+        assert error_name(answer.error_code) == 'NOT_ENOUGH_REPLICAS', answer
+        assert c.produce(name, build([b'kept by one']), acks=1).error_code == 0
+    others[0].start()
+    three.ready([leader, others[0]])
+    in_sync(three, name, [leader.number, others[0].number], number=leader.number)
+    writer.n += 1
+    writer.write(5)
+    writer.check()
