@@ -16,7 +16,7 @@ Classes of anomalies, each with the invariant it breaks (reliability, S and T id
     poll_skip        a consumer went over offsets
     poll_back        a consumer was given an offset again, or an earlier one
     consumer_reset   a consumer's position was refused
-    producer_fatal   a producer was told something after which it could not go on
+    producer_fatal   a producer was told something after which it could not go on (one that has five requests under way is excused: load_produce.c)
     unseen           acknowledged, and a live consumer has not got it in the end (L6)
     stale_end        an end told that is before what was acknowledged when it was asked for (S4, S9)
     end_back         an end told that is before one told earlier (S4)
@@ -27,7 +27,7 @@ import collections
 import numpy as np
 
 import history
-from history import BOUNDS, CORRUPT, ENDED, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
+from history import BOUNDS, CORRUPT, ENDED, EXCUSED, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
 
 CLASSES = ['lost', 'vanished', 'inconsistent', 'duplicate', 'phantom', 'corrupt', 'misrouted', 'failed_but_read', 'send_order', 'reordered',
            'gap', 'poll_skip', 'poll_back', 'consumer_reset', 'producer_fatal', 'unseen', 'stale_end', 'end_back', 'mark_back']
@@ -55,11 +55,12 @@ class Findings:
 
 class Checker:
     """topics: names by number. trimmed: numbers of topics whose start is moved by DeleteRecords or retention meanwhile.
-    stale_ns: how long after an acknowledgement another end may be told (0, or the session time-out of a target that promises no more)."""
+    stale_ns: how long after an acknowledgement another end may still be told: S9 bounds it by the session time-out, and so a broker that hears
+    the others but is not heard may be behind for so long."""
 
     def __init__(self, events, topics, trimmed=(), consumers=(0, 1), stale_ns=0):
         self.events, self.trimmed, self.consumers, self.stale_ns = events, list(trimmed), consumers, stale_ns
-        self.found = Findings(topics)
+        self.found, self.staleness = Findings(topics), 0.0
         by = {kind: events[events['kind'] == kind] for kind in range(1, 12)}
         self.by = by
         self.ok, self.final, self.poll = by[OK], by[FINAL], by[POLL]
@@ -78,7 +79,8 @@ class Checker:
         self.check_polls()
         self.check_ends()
         self.check_marks()
-        self.found.add('producer_fatal', self.by[FATAL])
+        fatal = self.by[FATAL]
+        self.found.add('producer_fatal', fatal[fatal['flags'] & EXCUSED == 0])
         resets = self.by[RESET]
         self.found.add('consumer_reset', resets[~self.is_trimmed(resets)])
         return self.found
@@ -178,6 +180,8 @@ class Checker:
         since = ns[np.minimum(np.searchsorted(highest, asked['offset'], side='right'), len(ns) - 1)]
         lag = asked['begin_ns'] - since
         late = low & (lag > self.stale_ns)
+        if np.any(low):
+            self.staleness = max(self.staleness, float(np.max(lag[low])) / 1e9)
         self.found.add(what, asked[late], lambda i: '%.3f s after %d was known' % (lag[late][i] / 1e9, highest[known[late][i]]))
 
     def check_marks(self):
@@ -186,8 +190,7 @@ class Checker:
         e = marks[order]
         p = history.place(e)
         back = (p[1:] == p[:-1]) & (e['process'][1:] == e['process'][:-1]) & (e['offset'][1:] < e['offset'][:-1])
-        if self.stale_ns == 0:
-            self.found.add('mark_back', e[1:][back], lambda i: 'after %d' % e['offset'][:-1][back][i])
+        self.found.add('mark_back', e[1:][back], lambda i: 'after %d' % e['offset'][:-1][back][i])
 
 
 def figures(events):

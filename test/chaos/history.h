@@ -12,7 +12,7 @@
  *     i32 error     librdkafka's number
  *     u16 process   who: the producer, the consumer
  *     u16 producer  of the value
- *     u16 flags     HISTORY_CORRUPT, HISTORY_MISROUTED
+ *     u16 flags     HISTORY_CORRUPT, HISTORY_MISROUTED, HISTORY_EXCUSED
  *     u8  topic     its place in the list of topics
  *     u8  kind
  *
@@ -41,6 +41,7 @@ enum history_kind {
 
 #define HISTORY_CORRUPT 1
 #define HISTORY_MISROUTED 2
+#define HISTORY_EXCUSED 4 /* FATAL: by a known weakness of the client library */
 
 struct history_event {
 	int64_t ns, begin_ns, sequence, offset;

@@ -2,7 +2,7 @@
 import numpy as np
 
 INVOKE, OK, FAIL, INFO, POLL, FINAL, BOUNDS, ENDED, MARK, RESET, FATAL = range(1, 12)
-CORRUPT, MISROUTED = 1, 2
+CORRUPT, MISROUTED, EXCUSED = 1, 2, 4
 
 EVENT = np.dtype([('ns', '<i8'), ('begin_ns', '<i8'), ('sequence', '<i8'), ('offset', '<i8'), ('random', '<u8'), ('partition', '<i4'),
                   ('error', '<i4'), ('process', '<u2'), ('producer', '<u2'), ('flags', '<u2'), ('topic', 'u1'), ('kind', 'u1')])

@@ -4,11 +4,13 @@ import subprocess
 import threading
 import time
 
+import numpy as np
+
 import checker
 import history
 import nemeses
 import replicas
-from cluster import Cluster
+from cluster import SESSION_MS, Cluster
 from network import FlatNetwork, Network
 from processes import BUILD, wait
 
@@ -224,8 +226,8 @@ class Run:
     def judge(self):
         events = history.load(self.path, self.path + '.final')
         trimmed = [i for i, (name, _) in enumerate(self.topics) if name == 'trim']
-        strict = self.options.target == 'klamm'
-        found = checker.Checker(events, [name for name, _ in self.topics], trimmed, stale_ns=0 if strict else 60 * 10**9).check()
+        judge = checker.Checker(events, [name for name, _ in self.topics], trimmed, stale_ns=SESSION_MS * 10**6)
+        found = judge.check()
         table, bounds = self.bounds(events)
         during = checker.acked_between(events, self.storm_begin_ns, self.storm_end_ns)
         if not during:
@@ -238,7 +240,8 @@ class Run:
         anomalies = {what: n for what, n in found.counts.items() if n}
         anomalies.update({what: len(texts) for what, texts in self.trouble.items()})
         return {'seed': self.seed, 'target': self.options.target, 'anomalies': anomalies, 'examples': dict(found.examples), 'trouble': self.trouble,
-                'figures': checker.figures(events), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
+                'figures': checker.figures(events), 'staleness': judge.staleness,
+                'producers_excused': int(np.count_nonzero(events['flags'][events['kind'] == history.FATAL] & history.EXCUSED)), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
                 'seconds': time.monotonic() - self.began}
 
     def go(self):

@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 
 import checker
 import history
-from history import BOUNDS, CORRUPT, ENDED, EVENT, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
+from history import BOUNDS, CORRUPT, ENDED, EVENT, EXCUSED, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
 
 N, PARTITIONS, PRODUCERS = 40, 2, 2
 
@@ -203,6 +203,7 @@ def test_a_reset_excuses_what_comes_again(story):
 
 def test_a_producer_given_up(story):
     story.add(FATAL, process=1, error=-150)
+    story.add(FATAL, process=1, error=-150, flags=EXCUSED)
     assert counts(story.judge()) == {'producer_fatal': 1}
 
 
