@@ -4,3 +4,16 @@ unit_tests += test/sim/core_sim
 test_sim_core_sim_SOURCES = test/sim/core_faults.c test/sim/core_judge.c test/sim/core_log.c test/sim/core_node.c test/sim/core_office.c \
 	test/sim/core_sim.c test/sim/core_stream.c test/sim/core_world.c test/sim/core_world.h
 test_sim_core_sim_LDADD = $(klamm_libs)
+
+# The whole cluster. What it implements itself is not taken from the library; calls of the system are wrapped.
+check_PROGRAMS += test/sim/sim
+test_sim_sim_SOURCES = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
+	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c \
+	test/sim/sim_process.c test/sim/sim_process.h test/sim/sim_rt.c test/sim/sim_settings.c test/sim/sim_socket.c test/sim/sim_system.c \
+	test/sim/sim_trace.c test/sim/sim_truth.c test/sim/sim_truth.h test/sim/sim_zk.h test/sim/sim_zk_library.c
+sim_wraps = -Wl,--wrap=socket,--wrap=bind,--wrap=listen,--wrap=accept4,--wrap=connect,--wrap=getsockname,--wrap=getsockopt,--wrap=setsockopt \
+	-Wl,--wrap=recv,--wrap=recvmsg,--wrap=sendmsg,--wrap=sendfile,--wrap=shutdown,--wrap=eventfd,--wrap=write,--wrap=pread,--wrap=close \
+	-Wl,--wrap=RAND_bytes,--wrap=pthread_create,--wrap=pthread_join \
+	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully
+test_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
+test_sim_sim_LDADD = libklamm_test.a $(klamm_libs)
