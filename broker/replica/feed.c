@@ -250,6 +250,14 @@ static void on_drained(void *ctx, struct peer *peer)
 	struct feed *feed = ctx;
 
 	(void)peer;
+	/* Not in this turn: a socket that takes all there is would else keep the loop to itself. */
+	timer_set(&feed->resume, clock_ms());
+}
+
+static void on_resume(struct timer *timer)
+{
+	struct feed *feed = CONTAINER_OF(timer, struct feed, resume);
+
 	feed->full = false;
 	feed_defer(feed);
 }
@@ -266,6 +274,7 @@ static void feed_free(struct feed *feed)
 	DL_DELETE(feed->feeds->list, feed);
 	loop_undefer(&feed->feeds->shard->worker.loop, &feed->turn);
 	timer_stop(&feed->advance_timer);
+	timer_stop(&feed->resume);
 	peer_free(feed->peer);
 	free(feed->answers);
 	free(feed->goodbyes);
@@ -331,7 +340,9 @@ void feeds_adopt(struct feeds *feeds, const struct detached *detached, int32_t f
 	feed->follower = follower;
 	feed->follower_epoch = follower_epoch;
 	feed->turn.run = on_turn;
+	feed->catch_up_window = FEED_WINDOW_FIRST;
 	timer_init(&feed->advance_timer, &feeds->shard->worker.loop, feed_on_advance_timer);
+	timer_init(&feed->resume, &feeds->shard->worker.loop, on_resume);
 	setup = setup_of(feed);
 	feed->peer = peer_adopt(&setup, detached);
 	DL_APPEND(feeds->list, feed);

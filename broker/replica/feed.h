@@ -38,7 +38,9 @@ struct shard;
 
 struct feed_piece {
 	int64_t end_offset;
-	int32_t bytes;
+	int64_t bytes;
+	int64_t under_way; /* bytes of the connection that were not acked when it was sent, its own too */
+	int64_t sent_ns;
 };
 
 enum feed_queue {

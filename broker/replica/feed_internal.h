@@ -34,8 +34,10 @@ struct feed {
 	struct feed_stream *catch_up;
 	struct feed_stream *advances;
 	int64_t catch_up_unacked; /* bytes */
+	int64_t catch_up_window;  /* so many may be (feed_send.c) */
 	bool full;                /* the peer has enough until it says on_drained */
 	struct deferred turn;
+	struct timer resume;      /* goes on after other connections had their turn */
 	struct timer advance_timer;
 	struct feed_answer *answers;
 	int n_answers, n_answers_max;
@@ -81,5 +83,8 @@ void feed_stream_settle_pieces(struct feed_stream *stream, int64_t acked_offset)
 void feed_stream_unqueue(struct feed_stream *stream);
 
 void feed_on_advance_timer(struct timer *timer);
+
+/* What a connection may have under way to those that catch up before anything is known of it. */
+#define FEED_WINDOW_FIRST (256 << 10)
 
 #endif

@@ -4,9 +4,11 @@
  *     feed_stream_wake --more to send--> live or catch-up queue --end of the turn--> feed_pump: APPEND, piece by piece
  *                      --marks moved---> advances --a moment later--> ADVANCE, unless an APPEND has carried them by then
  *
- * Live: the follower is in the ISR, or lacks only what is not committed, so that it may be about to join; acks wait for it. All others catch up:
- * of them so much is under way on a connection that live data never waits longer than for CATCH_UP_BYTES_MAX to be stored. Within a queue
- * streams take turns.
+ * Live: the follower is in the ISR, or lacks only what is not committed, so that it may be about to join; acks wait for it. All others catch up.
+ * Within a queue streams take turns.
+ *
+ * What catches up shares socket, checks and disk of the follower with what is live, and is in its way as long as it is under way. So much may be
+ * that it is acked within WINDOW_NS: each ack of a piece tells how many bytes the follower stores in that time at the moment.
  *
  * A small piece is copied into its frame, so that those of many partitions leave in one call; a large one goes by sendfile.
  */
@@ -26,9 +28,14 @@
 
 /* One APPEND: at most so much, or one batch. */
 #define PIECE_BYTES_MAX (256 << 10)
+#define PIECE_BYTES_MIN (64 << 10)
 
-/* What a connection has sent to streams that catch up, and that is not acked. */
-#define CATCH_UP_BYTES_MAX (1 << 20)
+/* The window of a connection: what it may have under way to streams that catch up. Beyond its bounds no measurement leads. */
+#define WINDOW_NS INT64_C(2000000)
+#define WINDOW_BYTES_MIN (64 << 10)
+#define WINDOW_BYTES_MAX (2 << 20)
+/* One ack moves it by this part of the difference: a moment in which the follower did not get a processor is no trend. */
+#define WINDOW_SLOWNESS 4
 
 /* A payload up to here is copied. */
 #define COPY_BYTES_MAX (16 << 10)
@@ -114,15 +121,35 @@ void feed_stream_wake(struct feed_stream *stream)
 		join_advances(stream);
 }
 
+static int64_t clamp(int64_t value, int64_t min, int64_t max)
+{
+	return value < min ? min : value > max ? max : value;
+}
+
+/* All that was under way with a piece is acked with it: so much fits into the time that it took. */
+static void learn_window(struct feed *feed, const struct feed_piece *piece)
+{
+	int64_t took_ns = clock_ns() - piece->sent_ns;
+	int64_t fits = piece->under_way * WINDOW_NS / (took_ns > 0 ? took_ns : 1);
+
+	feed->catch_up_window += (clamp(fits, WINDOW_BYTES_MIN, WINDOW_BYTES_MAX) - feed->catch_up_window) / WINDOW_SLOWNESS;
+}
+
+static void drop_piece(struct feed_stream *stream)
+{
+	stream->feed->catch_up_unacked -= stream->pieces[stream->first_piece].bytes;
+	stream->first_piece = (stream->first_piece + 1) % FEED_PIECES;
+	stream->n_pieces--;
+}
+
 void feed_stream_settle_pieces(struct feed_stream *stream, int64_t acked_offset)
 {
 	struct feed *feed = stream->feed;
 
 	stream->acked_offset = acked_offset;
 	while (stream->n_pieces > 0 && stream->pieces[stream->first_piece].end_offset <= acked_offset) {
-		feed->catch_up_unacked -= stream->pieces[stream->first_piece].bytes;
-		stream->first_piece = (stream->first_piece + 1) % FEED_PIECES;
-		stream->n_pieces--;
+		learn_window(feed, &stream->pieces[stream->first_piece]);
+		drop_piece(stream);
 	}
 	feed_stream_wake(stream);
 	if (feed->catch_up)
@@ -133,21 +160,21 @@ void feed_stream_unqueue(struct feed_stream *stream)
 {
 	dequeue(stream);
 	leave_advances(stream);
-	while (stream->n_pieces > 0) {
-		stream->feed->catch_up_unacked -= stream->pieces[stream->first_piece].bytes;
-		stream->first_piece = (stream->first_piece + 1) % FEED_PIECES;
-		stream->n_pieces--;
-	}
+	while (stream->n_pieces > 0)
+		drop_piece(stream);
 	if (stream->feed->catch_up)
 		feed_defer(stream->feed);
 }
 
 static void note_piece(struct feed_stream *stream, int64_t bytes)
 {
-	stream->pieces[(stream->first_piece + stream->n_pieces) % FEED_PIECES] = (struct feed_piece){stream->sent_offset, (int32_t)bytes};
+	struct feed *feed = stream->feed;
+
+	feed->catch_up_unacked += bytes;
+	stream->pieces[(stream->first_piece + stream->n_pieces) % FEED_PIECES] =
+		(struct feed_piece){stream->sent_offset, bytes, feed->catch_up_unacked, clock_ns()};
 	stream->n_pieces++;
-	stream->feed->catch_up_unacked += bytes;
-	stream->feed->feeds->counters.catch_up_bytes_sent += bytes;
+	feed->feeds->counters.catch_up_bytes_sent += bytes;
 }
 
 /* ---- Append ---- */
@@ -222,14 +249,14 @@ static int send_append(struct feed_stream *stream, struct log_slice *slice)
 }
 
 /* Sends the next piece: its bytes, or -1 when the stream is closed now. */
-static int64_t send_piece(struct feed_stream *stream)
+static int64_t send_piece(struct feed_stream *stream, int64_t bytes_max)
 {
 	struct feed *feed = stream->feed;
 	struct log *log = stream->partition->log;
 	struct log_read_args args = {
 		.offset = stream->sent_offset,
 		.max_offset = INT64_MAX,
-		.max_bytes = PIECE_BYTES_MAX,
+		.max_bytes = bytes_max,
 		.min_one_batch = true,
 		.whole_batches = true,
 	};
@@ -262,19 +289,19 @@ static void pump_live(struct feed *feed)
 
 		dequeue(stream);
 		/* It goes to the end of its queue when it has more. */
-		if (send_piece(stream) >= 0)
+		if (send_piece(stream, PIECE_BYTES_MAX) >= 0)
 			feed_stream_wake(stream);
 	}
 }
 
 static void pump_catch_up(struct feed *feed)
 {
-	while (feed->catch_up && !feed->full && feed->catch_up_unacked < CATCH_UP_BYTES_MAX) {
+	while (feed->catch_up && !feed->full && feed->catch_up_unacked < feed->catch_up_window) {
 		struct feed_stream *stream = feed->catch_up;
 		int64_t bytes;
 
 		dequeue(stream);
-		bytes = send_piece(stream);
+		bytes = send_piece(stream, clamp(feed->catch_up_window / 2, PIECE_BYTES_MIN, PIECE_BYTES_MAX));
 		if (bytes < 0)
 			continue;
 		note_piece(stream, bytes);
