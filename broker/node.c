@@ -236,7 +236,7 @@ static int nets_setup(struct node *node, struct error *err)
 	for (int i = 0; i < node->n_shards; i++) {
 		node->nets[i] = NEW(struct net);
 		net_init(node->nets[i], &node->shards[i]->worker, &node->net_setup);
-		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver);
+		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver, &node->follow_throttle);
 		node->shards[i]->net = node->nets[i];
 	}
 	return 0;

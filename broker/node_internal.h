@@ -9,6 +9,7 @@
 #include "broker/net/net.h"
 #include "broker/node.h"
 #include "broker/replica/shard.h"
+#include "broker/replica/throttle.h"
 #include "broker/replicas.h"
 #include "broker/rt/signals.h"
 #include "broker/store.h"
@@ -43,6 +44,7 @@ struct node {
 	struct store store;
 	struct disk resolver;    /* looks up the names of leaders' hosts */
 	bool resolves;
+	struct throttle follow_throttle; /* of all shards */
 	struct budget budget;
 	struct shard **shards;
 	int n_shards;

@@ -96,16 +96,22 @@ void link_ask(struct link_member *member)
 	wait_for(member, LINK_WAITS_TO_ASK);
 }
 
-void link_ask_later(struct link_member *member)
+void link_ask_after(struct link_member *member, int64_t pause_ms)
 {
 	struct link *link = member->link;
 
 	if (!link)
 		return;
 	link_forget_handle(member);
-	member->again_ms = clock_ms() + next_pause(link->target->links, &member->pause_ms);
+	member->again_ms = clock_ms() + pause_ms;
 	wait_for(member, LINK_PAUSES);
 	timer_set_earlier(&link->wake, member->again_ms);
+}
+
+void link_ask_later(struct link_member *member)
+{
+	if (member->link)
+		link_ask_after(member, next_pause(member->link->target->links, &member->pause_ms));
 }
 
 bool link_open_handle(struct link_member *member, int64_t handle)

@@ -42,6 +42,7 @@ struct link_member {
 	int64_t pause_ms; /* the last one; 0: none since something went well */
 	int64_t handle;   /* with is_open */
 	bool is_open;
+	bool is_throttled; /* by its topic's configuration */
 	UT_hash_handle hh; /* of the link's open handles */
 	/* What the leader has been told last on this handle. */
 	int64_t told_end_offset;
@@ -54,6 +55,9 @@ void link_ask(struct link_member *member);
 
 /* The same after a pause, which grows each time until link_went_well. */
 void link_ask_later(struct link_member *member);
+
+/* The same after this pause. */
+void link_ask_after(struct link_member *member, int64_t pause_ms);
 
 /* The leader has given it a handle. False: that is another partition's, and nothing is done. */
 bool link_open_handle(struct link_member *member, int64_t handle);

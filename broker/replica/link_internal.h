@@ -19,6 +19,8 @@ struct links {
 	struct receive_pool *pool;
 	struct budget *budget;
 	struct disk *resolver;
+	struct throttle *throttle;
+	int64_t throttle_rate;
 	struct link_target *targets;
 	struct link_member *homeless; /* members whose leader cannot be dialled by the view */
 	bool closed;

@@ -15,14 +15,24 @@ struct links *links_new(struct shard *shard)
 
 	links->shard = shard;
 	links->chance = (uint64_t)clock_ns() | 1;
+	links->throttle_rate = THROTTLE_NONE;
 	return links;
 }
 
-void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver)
+void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver, struct throttle *throttle)
 {
 	links->pool = pool;
 	links->budget = budget;
 	links->resolver = resolver;
+	links->throttle = throttle;
+}
+
+int64_t links_throttle(struct links *links, int64_t bytes)
+{
+	int64_t pause_ms = links->throttle ? throttle_take(links->throttle, links->throttle_rate, bytes, clock_ns()) : 0;
+
+	links->counters.n_throttled += pause_ms > 0;
+	return pause_ms;
 }
 
 struct links_counters *links_counters(struct links *links)
@@ -202,6 +212,7 @@ void links_on_view(struct links *links)
 {
 	struct link_target *target, *next;
 
+	links->throttle_rate = throttle_rate(links->shard->config, SLICE_LITERAL("follower.replication.throttled.rate"));
 	LL_FOREACH_SAFE(links->targets, target, next)
 		if (!is_current(target))
 			drop_target(target);

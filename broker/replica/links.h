@@ -21,6 +21,7 @@
 #include "broker/net/budget.h"
 #include "broker/net/receiver.h"
 #include "broker/replica/link.h"
+#include "broker/replica/throttle.h"
 #include "broker/rt/disk.h"
 #include "common/slice.h"
 
@@ -37,6 +38,7 @@ struct links_counters {
 	int64_t n_stuck;    /* leader epochs whose leader contradicts what is committed here (S10) */
 	int64_t n_truncated;
 	int64_t n_unstored; /* appends that the own disk did not take */
+	int64_t n_throttled; /* pauses because of a throttle */
 	int64_t n_frames;   /* of batches, appended */
 	int64_t bytes_in;   /* of batches, appended */
 };
@@ -44,9 +46,14 @@ struct links_counters {
 /* Without connections until the shard knows its own incarnation (links_set_broker_epoch) and a view. */
 struct links *links_new(struct shard *shard);
 
-/* What connections share with others: the worker's chunk to receive into, the budget of all frames, and the thread that looks up host names (NULL:
- * only numeric addresses are dialled). Each may be NULL. Before the worker starts. */
-void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver);
+/*
+ * What connections share with others: the worker's chunk to receive into, the budget of all frames, the thread that looks up host names (NULL: only
+ * numeric addresses are dialled), the throttle of all shards. Each may be NULL. Before the worker starts.
+ */
+void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver, struct throttle *throttle);
+
+/* So many bytes of a throttled replica have come. 0: go on; else how many ms to pause. */
+int64_t links_throttle(struct links *links, int64_t bytes);
 
 /* The partition follows the leader that its core names, from now on; asked at the end of this turn, or when the leader is reached. A handle that it
  * had is no longer its own. */

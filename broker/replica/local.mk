@@ -3,7 +3,7 @@ klamm_sources += broker/replica/feed.c broker/replica/feed.h broker/replica/feed
 	broker/replica/feed_send.c broker/replica/partition_lead.c broker/replica/partition_lead.h
 klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
 	broker/replica/link.c broker/replica/link.h broker/replica/link_frame.c broker/replica/link_internal.h broker/replica/links.c \
-	broker/replica/links.h broker/replica/partition_follow.c broker/replica/partition.c broker/replica/partition.h \
+	broker/replica/links.h broker/replica/throttle.c broker/replica/throttle.h broker/replica/partition_follow.c broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_check.c broker/replica/partition_internal.h \
 	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
@@ -66,3 +66,7 @@ test_unit_broker_replica_feed_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/replica/read_replica_core_test
 test_unit_broker_replica_read_replica_core_test_SOURCES = test/unit/broker/replica/read_replica_core_test.c
 test_unit_broker_replica_read_replica_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/throttle_test
+test_unit_broker_replica_throttle_test_SOURCES = test/unit/broker/replica/throttle_test.c
+test_unit_broker_replica_throttle_test_LDADD = $(unit_libs)

@@ -4,6 +4,7 @@
 #include "broker/log/log_dir.h"
 #include "broker/replica/partition_lead.h"
 #include "broker/replica/shard.h"
+#include "broker/replica/throttle.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -336,6 +337,7 @@ void partition_configure(struct partition *partition, const struct topic_config 
 	set_log_config(partition, config);
 	set_batch_rules(&partition->rules, config);
 	partition->delete_allowed = config->cleanup_delete;
+	partition->follow.is_throttled = throttle_names(config->follower_throttled_replicas, partition->key.index, broker->broker_id);
 	replica_core_configure(&partition->core, &now, &rules, &actions);
 	partition_carry_out(partition, &now, &actions);
 	/* Where the durable end counts from now on, the newest one does: what the dir has synced by itself, nobody was told of. */

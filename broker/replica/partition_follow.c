@@ -61,6 +61,18 @@ void partition_follow_lost(struct partition *partition)
 
 /* ---- trouble ---- */
 
+/* More than the operator grants, of a replica that is behind: nothing more is wanted for a while. The next question tells what has come. */
+static void pay(struct partition *partition, int64_t bytes)
+{
+	int64_t pause_ms = links_throttle(partition->shard->links, bytes);
+
+	if (pause_ms == 0)
+		return;
+	link_close_handle(&partition->follow, KAFKA_THROTTLING_QUOTA_EXCEEDED);
+	if (replica_follower_closed(&partition->core, REPLICA_HANDLE_NONE))
+		link_ask_after(&partition->follow, pause_ms);
+}
+
 /* What is open is closed from here; after a pause it is asked again. */
 static void give_up(struct partition *partition, int16_t error)
 {
@@ -311,8 +323,11 @@ static void store(struct partition *partition, struct slice batches, const struc
 	counters_of(partition)->bytes_in += (int64_t)batches.len;
 	link_went_well(&partition->follow);
 	take_marks(partition, marks);
-	if (partition->state != PARTITION_FAILED)
-		partition_flush_if_due(partition, info.now_ms);
+	if (partition->state == PARTITION_FAILED)
+		return;
+	partition_flush_if_due(partition, info.now_ms);
+	if (partition->follow.is_throttled && marks->high_watermark > log_end_offset(partition->log))
+		pay(partition, (int64_t)batches.len);
 }
 
 void partition_follow_append(struct partition *partition, int64_t from, const struct replica_leader_marks *marks, struct slice batches)

@@ -288,6 +288,35 @@ START_TEST(who_follows_no_more_says_so)
 }
 END_TEST
 
+START_TEST(a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up)
+{
+	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("100000")};
+	struct config_pairs rates = {&pair, 1}, none = {0};
+	struct throttle throttle = {0};
+	size_t len = put_batch(batches, 0, 0, 5, 4);
+	Klamm__Close *message;
+
+	setup_follow();
+	links_share(shard.links, NULL, NULL, NULL, &throttle);
+	shard_set_view(&shard, view_retain(shard.view), broker_config_derive(config, none, rates, NULL));
+	configure("follower.replication.throttled.replicas", "*");
+	begin_open(5, 0);
+	shared_i64_set(&throttle.paid_ns, clock_ns() + THROTTLE_BURST_NS);
+	/* One that is not behind does not wait, whatever others have used. */
+	leader_appends(&leader, HANDLE, 0, 4, batches, len);
+	ck_assert_int_eq(leader_expect_ack(&leader).log_end, 4);
+	len = put_batch(batches, 0, 4, 5, 4);
+	leader_appends(&leader, HANDLE, 4, 1000, batches, len);
+	leader_expect(&leader, FRAME_CLOSE);
+	message = klamm__close__unpack(NULL, leader.header_len, leader.header);
+	ck_assert_int_eq(message->error, KAFKA_THROTTLING_QUOTA_EXCEEDED);
+	klamm__close__free_unpacked(message, NULL);
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 8);
+	ck_assert_int_eq(links_counters(shard.links)->n_throttled, 1);
+	teardown_follow();
+}
+END_TEST
+
 /* ---- a disk in trouble ---- */
 
 static struct fs_mem *mem;
@@ -493,6 +522,7 @@ UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_e
 	  s10_what_is_committed_is_not_cut_and_the_replica_waits_for_another_epoch, a_log_that_ends_below_the_leaders_begins_anew,
 	  an_epoch_bump_of_the_same_leader_closes_the_handle_and_late_frames_are_dropped, after_a_lost_connection_it_asks_again_from_its_end,
 	  a_refusal_and_a_close_are_followed_by_the_same_question, in_fsync_mode_the_durable_end_is_acked_when_the_disk_has_it,
-	  who_follows_no_more_says_so, d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
+	  who_follows_no_more_says_so, a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
+	  d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
 	  d10_a_failed_disk_ends_the_following_for_good, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
 	  a_frame_that_cannot_be_read_ends_the_connection)
