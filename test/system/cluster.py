@@ -73,12 +73,15 @@ class Broker(Daemon):
 class Controller(Daemon):
     def __init__(self, cluster, number, rows):
         self.config = write_properties(cluster.folder / ('controller%d.properties' % number), dict({
-            'controller.id': number, 'zookeeper.connect': cluster.zookeeper_connect, 'zookeeper.session.timeout.ms': SESSION_MS}, **rows))
+            'controller.id': number, 'zookeeper.connect': cluster.zookeeper_connect, 'zookeeper.session.timeout.ms': SESSION_MS,
+            'klamm.drift.check.interval.ms': 1000}, **rows))
         super().__init__('controller%d' % number, [os.path.join(BUILD, 'klamm-controller'), self.config],
                          self.config.replace('.properties', '.log'))
 
 
 class Cluster:
+    drift_expected = False
+
     def __init__(self, zookeeper=None, brokers=1, controllers=1, config=None, target=TARGET):
         self.folder, self.target = Folder(), target
         self.own_zookeeper = zookeeper is None
@@ -117,12 +120,19 @@ class Cluster:
         """What crashed, and was started again by its parent, without the test's doing."""
         return [p.name for p in self.controllers + self.brokers if p.crashes()]
 
+    def drifts(self):
+        """What controllers did not hear of by a watch; a test that edits state nodes by hand sets drift_expected."""
+        if self.drift_expected:
+            return []
+        return [line for c in self.controllers for line in c.log_text().splitlines() if ' drift: ' in line]
+
     def close(self):
-        crashed = self.crashes()
+        crashed, drifts = self.crashes(), self.drifts()
         for process in reversed(self.processes):
             process.kill()
         self.folder.remove()
         assert not crashed, 'crashed: %s' % crashed
+        assert not drifts, drifts
 
     @property
     def bootstrap(self):

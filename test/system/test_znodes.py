@@ -126,6 +126,7 @@ ODD = [b'', b'{}', b'[]', b'null', b'garbage', b'{"version":1', b'\xff\xfe\x00',
 def odd(make_cluster):
     """A cluster at work; afterwards everybody lives, the good topic serves, and new topics can be made."""
     cluster = make_cluster(brokers=2, controllers=2)
+    cluster.drift_expected = True
     cluster.good = cluster.create_topic('good', partitions=2)
     fill(cluster, 'good', 2, 0)
     fill(cluster, 'good', 2, 1)
@@ -272,6 +273,27 @@ def test_the_topic_node_vanishes_without_a_request(odd):
     settle(odd)
     found = [d for d in os.listdir(os.path.dirname(folder)) if d.startswith(name)]
     assert found and os.path.getsize(os.path.join(os.path.dirname(folder), found[0], '%020d.log' % 0)) > 0, 'its files are kept'
+
+
+def test_what_no_watch_told_is_found_and_mended(make_cluster):
+    cluster = make_cluster(brokers=2)
+    cluster.drift_expected = True
+    name, controller = cluster.create_topic(partitions=3), cluster.controllers[0]
+    zk = cluster.zookeeper.client()
+    for n, partition in enumerate((0, 1, 2)):
+        path = '%s/brokers/topics/%s/partitions/%d/state' % (cluster.chroot, name, partition)
+        zk.set(path, zk.get(path)[0])
+        controller.wait_log('drift: /brokers/topics/%s/partitions/%d/state is at 1 in ZooKeeper and at 0 here; read again (%d found' % (
+            name, partition, n + 1))
+    zk.stop()
+    for broker in cluster.brokers:
+        broker.stop()
+        broker.start()
+        cluster.ready()
+    cluster.wait_leaders(name, 3)
+    for partition in range(3):
+        fill(cluster, name, 2, partition)
+    assert controller.log_text().count(' drift: ') == 3
 
 
 def test_a_foreign_controller_lives_here(make_cluster):

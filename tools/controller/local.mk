@@ -8,7 +8,7 @@ klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h too
 	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h tools/controller/controller.c \
 	tools/controller/controller.h tools/controller/controller_config.c tools/controller/controller_config.h \
 	tools/controller/controller_prepare.c tools/controller/office.c tools/controller/office.h tools/controller/office_decode.c \
-	tools/controller/office_decode.h tools/controller/office_erase.c tools/controller/office_erase.h tools/controller/office_line.c \
+	tools/controller/office_decode.h tools/controller/office_drift.c tools/controller/office_drift.h tools/controller/office_erase.c tools/controller/office_erase.h tools/controller/office_line.c \
 	tools/controller/office_line.h tools/controller/office_message.c tools/controller/office_message.h \
 	tools/controller/office_notices.c tools/controller/office_notices.h tools/controller/office_read.c \
 	tools/controller/office_read.h tools/controller/office_write.c tools/controller/office_write.h

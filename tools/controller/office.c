@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
+#include "tools/controller/office_drift.h"
 #include "tools/controller/office_line.h"
 #include "tools/controller/office_notices.h"
 #include "tools/controller/office_read.h"
@@ -177,6 +178,7 @@ struct office *office_new(const struct office_setup *setup)
 	office->read = office_read_new(setup->zk, config->inter_broker_listener_name, &read_port);
 	office->write = office_write_new(setup->zk, setup->election, setup->epoch_version, &write_port);
 	office->notices = office_notices_new(office);
+	office->drift = office_drift_new(office, config->drift_check_interval_ms);
 	office_tell(office, &elected);
 	return office;
 }
@@ -187,6 +189,7 @@ void office_free(struct office *office)
 	loop_undefer(&office->setup.worker->loop, &office->flush);
 	timer_stop(&office->timer);
 	office_line_close_all(office);
+	office_drift_free(office->drift);
 	office_notices_free(office->notices);
 	office_write_free(office->write);
 	office_read_free(office->read);

@@ -23,6 +23,7 @@
 #include "zk/session.h"
 
 struct office;
+struct office_drift;
 struct office_line;
 struct office_notices;
 struct office_read;
@@ -63,6 +64,7 @@ struct office {
 	struct office_read *read;
 	struct office_write *write;
 	struct office_notices *notices;
+	struct office_drift *drift;
 	struct office_line *lines;
 };
 
