@@ -1,15 +1,16 @@
 /*
  * DeleteRecords: the head of a partition goes, up to an offset.
  *
- *     delete_records_handle --scatter--> owner: partition_delete_records --disk thread--> new start on disk --> answer with the low watermark
+ *     delete_records_handle --scatter--> owner: partition_delete_records, followers too --disk thread--> new start on disk --> answer with the
+ *                                        low watermark: the lowest start of all replicas that live
  *
  * What is answered stays deleted, also after a crash: parts of one log dir that come together share one write.
- * With one replica the low watermark is the leader's own new log start.
  */
 #include "broker/api/api.h"
 #include "broker/api/scatter.h"
 #include "broker/log/log_dir.h"
 #include "broker/rt/disk.h"
+#include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
 #include "proto/kafka/delete_records.gen.h"
@@ -17,7 +18,7 @@
 
 struct delete_part {
 	struct scatter_part part;
-	int64_t offset;
+	struct partition_deletion deletion;
 	struct disk_job job;
 	struct log_dir *dir;
 	struct delete_records_response_partition *answer;
@@ -26,6 +27,7 @@ struct delete_part {
 struct delete_records {
 	struct scatter scatter;
 	struct delete_records_response response;
+	int64_t deadline_ms;
 };
 
 static void keep_run(struct disk_job *job)
@@ -56,18 +58,30 @@ static void keep(struct delete_part *part, struct partition *partition)
 	disk_post(partition->disk, &part->job);
 }
 
+static void on_deleted(struct partition_deletion *deletion)
+{
+	struct delete_part *part = CONTAINER_OF(deletion, struct delete_part, deletion);
+
+	part->answer->error_code = deletion->error;
+	part->answer->low_watermark = deletion->low_watermark;
+	if (deletion->error == 0)
+		keep(part, deletion->partition);
+	else
+		scatter_part_done(&part->part);
+}
+
 static void delete_part(struct scatter_part *scattered, struct partition *partition)
 {
 	struct delete_part *part = CONTAINER_OF(scattered, struct delete_part, part);
-	int64_t low_watermark = -1;
 
-	part->answer->error_code = partition ? partition_delete_records(partition, part->offset, &low_watermark)
-					     : KAFKA_NOT_LEADER_OR_FOLLOWER;
-	part->answer->low_watermark = low_watermark;
-	if (part->answer->error_code == 0)
-		keep(part, partition);
-	else
-		scatter_part_done(scattered);
+	part->deletion.done = on_deleted;
+	if (partition) {
+		partition_delete_records(partition, &part->deletion);
+		return;
+	}
+	part->answer->error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
+	part->answer->low_watermark = -1;
+	scatter_part_done(scattered);
 }
 
 static void delete_done(struct scatter *scatter)
@@ -96,7 +110,8 @@ static void add_topic(struct delete_records *delete, const struct delete_records
 		part = arena_zalloc(arena, 1, sizeof *part);
 		part->part.topic_id = topic->id;
 		part->part.partition = asked->partitions[p].partition_index;
-		part->offset = asked->partitions[p].offset;
+		part->deletion.offset = asked->partitions[p].offset;
+		part->deletion.deadline_ms = delete->deadline_ms;
 		part->answer = &answer->partitions[p];
 		scatter_add(&delete->scatter, &part->part);
 	}
@@ -115,6 +130,7 @@ void delete_records_handle(struct request *request)
 	scatter_init(&delete->scatter, request);
 	delete->scatter.work = delete_part;
 	delete->scatter.done = delete_done;
+	delete->deadline_ms = clock_ms() + (body->timeout_ms > 0 ? body->timeout_ms : 0);
 	delete->response = delete_records_response_default;
 	delete->response.topics = message_array(&request->arena, &delete_records_response_topic_struct, (size_t)body->n_topics);
 	delete->response.n_topics = body->n_topics;

@@ -314,6 +314,8 @@ void partition_carry_out(struct partition *partition, const struct replica_now *
 	}
 	if (actions->acks_failed)
 		partition_end_parked(partition, KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+	if (partition->deletions)
+		partition_end_deletions(partition, 0);
 	partition_wait(partition, now);
 	if (actions->follow)
 		partition_follow_begin(partition);
@@ -374,8 +376,10 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	/* A new leader's epoch begins at the log end, with or without data (KIP-101, D4). */
 	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH)
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
-	if (partition->core.role != REPLICA_LEADER)
+	if (partition->core.role != REPLICA_LEADER) {
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+		partition_end_deletions(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	}
 	if (partition->core.role != REPLICA_FOLLOWER || partition->core.leader < 0)
 		partition_follow_end(partition);
 	partition_carry_out(partition, &now, &actions);
@@ -390,6 +394,7 @@ void partition_resign(struct partition *partition)
 	partition_follow_end(partition);
 	partition_lead_settle(partition);
 	partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partition_end_deletions(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
 	partition_fire_watches(partition);
 }
 
@@ -402,6 +407,7 @@ void partition_fail(struct partition *partition)
 	partition_follow_end(partition);
 	partition_lead_settle(partition);
 	partition_end_parked(partition, KAFKA_STORAGE_ERROR);
+	partition_end_deletions(partition, KAFKA_STORAGE_ERROR);
 	partition_fire_watches(partition);
 }
 
@@ -468,29 +474,4 @@ void partition_fire_watches(struct partition *partition)
 		partition_unwatch(watch);
 		watch->fired(watch);
 	}
-}
-
-/* ---- delete records ---- */
-
-int16_t partition_delete_records(struct partition *partition, int64_t offset, int64_t *ret_low_watermark)
-{
-	int16_t error = partition_may_read(partition, REPLICA_EPOCH_NONE);
-	int r;
-
-	if (error)
-		return error;
-	if (!partition->delete_allowed)
-		return KAFKA_POLICY_VIOLATION;
-	if (offset == -1)
-		offset = partition->core.high_watermark;
-	if (offset < 0 || offset > partition->core.high_watermark)
-		return KAFKA_OFFSET_OUT_OF_RANGE;
-	if (offset > log_start_offset(partition->log)) {
-		r = log_advance_start(partition->log, offset);
-		if (r)
-			return partition_log_failed(partition, r, "delete records");
-		partition_log_moved(partition);
-	}
-	*ret_low_watermark = log_start_offset(partition->log);
-	return 0;
 }

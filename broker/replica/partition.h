@@ -58,6 +58,7 @@ struct partition {
 	struct partition_append *parked; /* acks -1, by required offset */
 	struct partition_check *check;   /* a batch is with the disk thread (partition_check.c): later appends wait behind it */
 	struct partition_watch *watches;
+	struct partition_deletion *deletions; /* that wait for followers */
 	struct feed_stream *streams; /* of followers: open handles (partition_lead.h) */
 	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;
@@ -215,9 +216,23 @@ void partition_follow_lost(struct partition *partition);
 /* Kafka error for a request to the leader; current_epoch -1: not said. Covers a failed log dir. */
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch);
 
-/*
- * DeleteRecords: everything below offset (-1: the high watermark) goes. Kafka error; *ret_low_watermark is the new log start.
- */
-int16_t partition_delete_records(struct partition *partition, int64_t offset, int64_t *ret_low_watermark);
+/* DeleteRecords: everything below an offset goes, here at once, and on the replicas that live before it is done. */
+struct partition_deletion {
+	/* In. */
+	int64_t offset;      /* -1: the high watermark */
+	int64_t deadline_ms; /* clock_ms; then REQUEST_TIMED_OUT */
+	/* Out. */
+	int16_t error;
+	int64_t low_watermark; /* the lowest log start of all replicas that live; -1 on errors but for a time-out */
+	/* Called once, on the owner's thread: before partition_delete_records returns, or later. */
+	void (*done)(struct partition_deletion *deletion);
+	/* Of the partition. */
+	struct partition *partition; /* also in done, unless it has failed */
+	struct timer timer;
+	struct partition_deletion *prev, *next; /* utlist */
+	int64_t required_offset;
+};
+
+void partition_delete_records(struct partition *partition, struct partition_deletion *deletion);
 
 #endif

@@ -20,6 +20,9 @@ void partition_log_moved(struct partition *partition);
 /* Ends parked appends that the high watermark has passed; with error != 0 all of them. */
 void partition_end_parked(struct partition *partition, int16_t error);
 
+/* Ends deletions that all live replicas have carried out; with error != 0 all of them (partition_delete.c). */
+void partition_end_deletions(struct partition *partition, int16_t error);
+
 /* Fires all watches. */
 void partition_fire_watches(struct partition *partition);
 

@@ -165,3 +165,62 @@ def test_below_the_minimum_nothing_is_acknowledged(three):
     writer.n += 1
     writer.write(5)
     writer.check()
+
+
+def test_records_are_deleted_on_all_replicas_before_it_is_answered(three):
+    name = three.create_topic(replication_factor=3)
+    Writer(three, name).write(20)
+    with three.leader_connection(name) as c:
+        answer = c.call('DeleteRecords', 2, topics=[{'name': name, 'partitions': [{'partition_index': 0, 'offset': 7}]}], timeout_ms=20000)
+        part = answer.topics[0].partitions[0]
+        assert (part.error_code, part.low_watermark) == (0, 7)
+    for broker in three.brokers:
+        with broker.connect() as c:
+            assert c.call('ListOffsets', 7, replica_id=-2, isolation_level=0, topics=[
+                {'name': name, 'partitions': [{'partition_index': 0, 'current_leader_epoch': -1, 'timestamp': -2}]}]
+            ).topics[0].partitions[0].offset == 7
+    # One that hangs keeps it waiting, and the answer says so.
+    leader = three.leader(name)
+    follower = next(b for b in three.brokers if b is not leader)
+    follower.freeze()
+    try:
+        with leader.connect() as c:
+            answer = c.call('DeleteRecords', 2, topics=[{'name': name, 'partitions': [{'partition_index': 0, 'offset': 9}]}], timeout_ms=300)
+            part = answer.topics[0].partitions[0]
+            assert (error_name(part.error_code), part.low_watermark) == ('REQUEST_TIMED_OUT', 7)
+    finally:
+        follower.thaw()
+    with leader.connect() as c:
+        wait(lambda: c.call('DeleteRecords', 2, topics=[{'name': name, 'partitions': [{'partition_index': 0, 'offset': 9}]}],
+                            timeout_ms=5000).topics[0].partitions[0].low_watermark == 9, 'the one that was away deletes, too')
+
+
+def test_a_consumer_reads_from_the_replica_in_its_rack(make_cluster):
+    rows = dict(LAG, **{'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector'})
+    cluster = make_cluster(brokers=3, config=rows, start=False)
+    for broker in cluster.brokers:
+        broker.rows['broker.rack'] = 'rack%d' % broker.number
+    cluster.start()
+    name = cluster.create_topic(replication_factor=3)
+    Writer(cluster, name).write(10)
+    leader = cluster.leader(name)
+    near = next(b for b in cluster.brokers if b is not leader)
+    with leader.connect() as c:
+        for rack, preferred in (('rack%d' % near.number, near.number), ('rack%d' % leader.number, -1), ('', -1), ('elsewhere', -1)):
+            def told():
+                part = c.fetch(name, 3, rack_id=rack)
+                return part.preferred_read_replica == preferred and bool(part.records) == (preferred < 0)
+            wait(told, 'a client in %r is sent to %d' % (rack, preferred))
+    with near.connect() as c:
+        got = wait(lambda: values(c.fetch(name, 0, rack_id='rack%d' % near.number).records or b''), 'the follower knows what is committed')
+        assert got[0] == b'%08d' % 0
+        # Clients that could not be told to come here are sent back, and so is one that is ahead.
+        assert error_name(c.fetch(name, 0, version=10).error_code) == 'NOT_LEADER_OR_FOLLOWER'
+        assert error_name(c.fetch(name, 1000, rack_id='rack%d' % near.number).error_code) == 'OFFSET_OUT_OF_RANGE'
+    # What comes later wakes a reader that waits at the follower.
+    with near.connect() as c:
+        end = wait(lambda: c.fetch(name, 0).high_watermark == 10 and 10, 'the follower knows all')
+        c.send('Fetch', 11, c.fetch_body(name, end, max_wait_ms=20000, rack_id='rack%d' % near.number))
+        Writer(cluster, name).write(1)
+        part = c.receive().responses[0].partitions[0]
+        assert values(part.records) == [b'%08d' % 0]

@@ -535,15 +535,21 @@ START_TEST(logs_that_part_are_told_where)
 }
 END_TEST
 
+static void on_deleted(struct partition_deletion *deletion)
+{
+	(void)deletion;
+}
+
 START_TEST(a_follower_below_the_log_start_starts_anew_there)
 {
-	int64_t low;
+	struct partition_deletion deletion = {.offset = 3, .done = on_deleted, .deadline_ms = clock_ms() + 600000};
 
 	setup();
 	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
 	for (int i = 0; i < 4; i++)
 		append(0, 100, 1);
-	ck_assert_int_eq(partition_delete_records(partitions[0], 3, &low), 0);
+	partition_delete_records(partitions[0], &deletion);
+	ck_assert_int_eq(log_start_offset(partitions[0]->log), 3);
 	connect_follower(&two);
 	send_follow_from(&two, 0, 5, 5, 1, 0);
 	turn_until_int(&two.n_answers, 1);

@@ -1,6 +1,8 @@
 /* partition: append, idempotence, parking, reading, watches, deletion of records, on a real folder. */
 #include "test/unit/broker/replica/partition_fixture.h"
 
+#include "broker/replica/replica_leader_core.h"
+
 static int n_fired;
 
 START_TEST(what_is_appended_is_committed_and_read)
@@ -183,21 +185,72 @@ START_TEST(a_follower_serves_only_those_that_may_come_to_it)
 }
 END_TEST
 
+static int n_deleted;
+
+static void on_deleted(struct partition_deletion *deletion)
+{
+	(void)deletion;
+	n_deleted++;
+}
+
+/* A deletion that ends at once, or waits. */
+static struct partition_deletion *delete_to(int64_t offset, int64_t wait_ms)
+{
+	static struct partition_deletion deletion;
+
+	n_deleted = 0;
+	deletion = (struct partition_deletion){.offset = offset, .deadline_ms = clock_ms() + wait_ms, .done = on_deleted};
+	partition_delete_records(partition, &deletion);
+	return &deletion;
+}
+
 START_TEST(deleting_records_moves_the_start)
 {
-	int64_t low = -1;
-
 	setup();
 	append(-1, -1, 5, 1);
 	append(-1, -1, 5, 1);
-	ck_assert_int_eq(partition_delete_records(partition, 11, &low), KAFKA_OFFSET_OUT_OF_RANGE);
-	ck_assert_int_eq(partition_delete_records(partition, 7, &low), 0);
-	ck_assert_int_eq(low, 7);
+	ck_assert_int_eq(delete_to(11, 0)->error, KAFKA_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(delete_to(7, 0)->error, 0);
+	ck_assert_int_eq(delete_to(7, 0)->low_watermark, 7);
 	ck_assert_int_eq(read_at(6).error, KAFKA_OFFSET_OUT_OF_RANGE);
-	ck_assert_int_eq(partition_delete_records(partition, -1, &low), 0);
-	ck_assert_int_eq(low, 10);
+	ck_assert_int_eq(delete_to(-1, 0)->error, 0);
+	ck_assert_int_eq(delete_to(-1, 0)->low_watermark, 10);
 	configure("cleanup.policy", "compact");
-	ck_assert_int_eq(partition_delete_records(partition, 10, &low), KAFKA_POLICY_VIOLATION);
+	ck_assert_int_eq(delete_to(10, 0)->error, KAFKA_POLICY_VIOLATION);
+	ck_assert_int_eq(n_deleted, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_deletion_waits_for_the_replicas_that_live)
+{
+	struct replica_now now = {clock_ms(), INT64_MAX};
+	struct replica_follow follow = {.id = 2, .broker_epoch = 7, .last_epoch = 0, .log_end_offset = 5, .durable_end_offset = 5};
+	struct replica_judgement judgement;
+	struct replica_actions actions;
+	struct partition_deletion *deletion;
+
+	setup();
+	append(-1, -1, 5, 1);
+	replica_leader_list(&partition->core, &now, 2, 7, &actions);
+	deletion = delete_to(3, 1);
+	turn_until(&n_deleted, 1);
+	ck_assert_int_eq(deletion->error, KAFKA_REQUEST_TIMED_OUT);
+	ck_assert_int_eq(log_start_offset(partition->log), 3);
+	deletion = delete_to(3, 600000);
+	ck_assert_int_eq(n_deleted, 0);
+	/* Broker 2 says where its log starts. */
+	follow.log_start_offset = 3;
+	replica_leader_follow(&partition->core, &now, &follow, log_end_for_epoch(partition->log, 0), 1, &judgement, &actions);
+	partition_set_session(partition, 12345);
+	ck_assert_int_eq(n_deleted, 1);
+	ck_assert_int_eq(deletion->error, 0);
+	ck_assert_int_eq(deletion->low_watermark, 3);
+	deletion = delete_to(4, 600000);
+	become(2, 1);
+	ck_assert_int_eq(n_deleted, 1);
+	ck_assert_int_eq(deletion->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(deletion->low_watermark, -1);
 	teardown();
 }
 END_TEST
@@ -345,7 +398,7 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
-	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_failed_dir_ends_everything_with_a_storage_error,
+	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_deletion_waits_for_the_replicas_that_live, a_failed_dir_ends_everything_with_a_storage_error,
 	  a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it, a_large_batch_is_packed_anew_elsewhere,
 	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, time_that_is_up_during_a_check_is_told_after_it,
 	  a_partition_that_is_closed_during_a_check_ends_after_it)
