@@ -22,7 +22,7 @@ class Replicated:
         self.ports = ','.join(str(p) for p in cluster.ports)
 
     def cpu_s(self):
-        return sum(broker.cpu_s() for broker in self.cluster.brokers)
+        return sum(broker.cpu_s() for broker in self.cluster.brokers if broker.popen.poll() is None)
 
     def create(self, topic, partitions):
         run_json(PROBE, 'create', self.ports, topic, 1, partitions, 1, REPLICAS)
