@@ -11,18 +11,23 @@ static bool has_all(const struct replica_core *core, const struct replica_member
 	return replica_member_end(core, member) >= replica_promised_end(core);
 }
 
-static bool must_go(const struct replica_core *core, const struct replica_member *member, int64_t now_ms)
+static bool lags(const struct replica_core *core, const struct replica_member *member, int64_t now_ms)
 {
-	return member->in_isr && member->id != core->broker && !has_all(core, member) &&
-	       now_ms - member->caught_up_ms > core->rules.lag_ms_max;
+	return !has_all(core, member) && now_ms - member->caught_up_ms > core->rules.lag_ms_max;
 }
 
-static bool may_join(const struct replica_core *core, const struct replica_member *member)
+static bool must_go(const struct replica_core *core, const struct replica_member *member, int64_t now_ms)
+{
+	return member->in_isr && member->id != core->broker && lags(core, member, now_ms);
+}
+
+/* One that would have to go again at once stays out, though it may have the high watermark, which stood still with it. */
+static bool may_join(const struct replica_core *core, const struct replica_member *member, int64_t now_ms)
 {
 	int64_t end = replica_member_end(core, member);
 
 	return !member->in_isr && member->id != core->broker && replica_member_follows(member) && end >= core->high_watermark &&
-	       end >= core->epoch_start_offset;
+	       end >= core->epoch_start_offset && !lags(core, member, now_ms);
 }
 
 /* Marks the members of the next ISR; false when it is as it is. Leaving goes first: who is refused to join must not keep others in. */
@@ -37,7 +42,7 @@ static bool choose(struct replica_core *core, int64_t now_ms)
 
 		member->proposed_epoch = member->id == core->broker ? member->listed_epoch : member->broker_epoch;
 		member->in_proposal = leaving ? member->in_isr && !must_go(core, member, now_ms)
-					      : member->in_isr || may_join(core, member);
+					      : member->in_isr || may_join(core, member, now_ms);
 		changed |= member->in_proposal != member->in_isr;
 	}
 	return changed;

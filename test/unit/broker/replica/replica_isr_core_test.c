@@ -46,6 +46,26 @@ START_TEST(s11_who_has_the_high_watermark_and_the_epoch_start_joins)
 }
 END_TEST
 
+START_TEST(who_had_to_go_joins_again_only_when_it_has_caught_up)
+{
+	setup(2, false);
+	LEAD(1, 2);
+	follow(2, 20, 20);
+	log_moved(30, 30);
+	tick_after(LAG_MS + 1);
+	ck_assert_int_eq(proposed(), 1);
+	/* Alone the leader commits nothing: 2 still has the high watermark. */
+	ANSWER(0, 51, 1);
+	ck_assert(!actions.propose);
+	ck_assert_int_eq(core.high_watermark, 20);
+	ack(2, 20, 20);
+	ck_assert(!actions.propose);
+	ack(2, 30, 30);
+	ck_assert(actions.propose);
+	ck_assert_int_eq(proposed(), 12);
+}
+END_TEST
+
 START_TEST(d4_nobody_joins_below_the_epoch_start)
 {
 	setup(1, false);
@@ -302,6 +322,7 @@ START_TEST(kip966_the_recovery_ends_with_the_first_isr_that_is_written)
 END_TEST
 
 UNIT_MAIN("broker/replica/replica_isr_core", s11_who_has_the_high_watermark_and_the_epoch_start_joins, d4_nobody_joins_below_the_epoch_start,
+	  who_had_to_go_joins_again_only_when_it_has_caught_up,
 	  s11_nobody_joins_below_the_high_watermark, d8_nobody_joins_by_an_end_that_is_not_durable,
 	  kip903_only_the_incarnation_that_is_alive_joins, who_has_not_caught_up_for_a_lag_time_goes, who_never_came_goes_after_a_lag_time,
 	  leaving_goes_before_joining, d3_what_is_to_join_counts_from_the_asking_on, d3_what_is_to_go_counts_until_the_answer,
