@@ -62,3 +62,13 @@ test_fuzz_logfiles_fuzz_SOURCES = test/fuzz/logfiles_fuzz.c
 test_fuzz_logfiles_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_logfiles_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/feed_replay
+test_fuzz_feed_replay_SOURCES = test/fuzz/feed_fuzz.c $(fuzz_replay_sources)
+test_fuzz_feed_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/feed_fuzz
+test_fuzz_feed_fuzz_SOURCES = test/fuzz/feed_fuzz.c
+test_fuzz_feed_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_feed_fuzz_LDADD = $(unit_libs)
+endif
