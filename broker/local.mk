@@ -26,3 +26,7 @@ test_unit_broker_isr_line_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/forward_line_test
 test_unit_broker_forward_line_test_SOURCES = test/unit/broker/forward_line_test.c
 test_unit_broker_forward_line_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replication_hello_test
+test_unit_broker_replication_hello_test_SOURCES = test/unit/broker/replication_hello_test.c
+test_unit_broker_replication_hello_test_LDADD = $(unit_libs)
