@@ -33,12 +33,24 @@ enum ctl_write_kind {
 	CTL_WRITE_FIRST_STATE,    /* create <p> and its state, and `partitions` before when `with_parent` */
 	CTL_WRITE_STATE,          /* set the state at `version` */
 	CTL_WRITE_TOPIC,          /* set the topic's node at `version`: same assignment, its id `id` */
+	CTL_WRITE_MOVES,          /* set the topic's node at `version` with other assignments, and states at theirs, all or nothing */
 	CTL_WRITE_ERASE_TOPIC,    /* delete the topic's tree children first, its config, its deletion request */
 	CTL_WRITE_ERASE_REQUEST,  /* delete a deletion request only */
 	CTL_WRITE_OFFICE,         /* the broker id in /controller */
 };
 
-/* Every write is a multi with check(/controller_epoch, epoch_version): S13. */
+/* One partition of CTL_WRITE_MOVES. */
+struct ctl_write_move {
+	int32_t partition;
+	struct ctl_assignment assignment;
+	const struct ctl_lead *lead;   /* NULL: it has no state yet */
+	int32_t version;               /* of its state */
+};
+
+/*
+ * Every write is a multi with check(/controller_epoch, epoch_version): S13. That of CTL_WRITE_MOVES is answered by one event: the
+ * topic (partition -1) first, then the partitions with a state, all with the same ticket and outcome.
+ */
 struct ctl_write {
 	enum ctl_write_kind kind;
 	uint32_t ticket;
@@ -51,6 +63,8 @@ struct ctl_write {
 	int64_t created;               /* CTL_WRITE_ERASE_TOPIC: czxid of the topic's node; another one is another topic: done */
 	bool with_parent;
 	const struct ctl_lead *lead;   /* states */
+	const struct ctl_write_move *moves;
+	int32_t n_moves;
 	int32_t broker;                /* office */
 };
 

@@ -3,6 +3,7 @@
 
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
+#include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
 
@@ -127,6 +128,7 @@ static void drop(struct ctl *ctl, struct ctl_broker *broker, const char *what)
 		say_to_shell(ctl, CTL_DO_DISCONNECT, broker);
 		ctl_action_report(ctl->out, false, "broker %d with epoch %lld %s", broker->id, (long long)broker->epoch, what);
 		ctl_delete_broker_lost(ctl, broker);
+		ctl_leftover_broker_lost(ctl, broker);
 	}
 	free_address(ctl, broker);
 	memmove(broker, broker + 1, (size_t)(ctl->n_brokers - at - 1) * sizeof *broker);
@@ -236,8 +238,10 @@ void ctl_broker_on_reached(struct ctl *ctl, const struct ctl_event *event)
 
 	if (!broker)
 		return;
-	if (broker->reached)
+	if (broker->reached) {
 		ctl_delete_broker_lost(ctl, broker);
+		ctl_leftover_broker_lost(ctl, broker);
+	}
 	forget_connection(broker);
 	broker->reached = true;
 	broker->deadline_ms = 0;
@@ -252,6 +256,7 @@ void ctl_broker_on_lost(struct ctl *ctl, const struct ctl_event *event)
 		return;
 	forget_connection(broker);
 	ctl_delete_broker_lost(ctl, broker);
+	ctl_leftover_broker_lost(ctl, broker);
 	if (!broker->unreachable && broker->deadline_ms == 0)
 		broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
 }

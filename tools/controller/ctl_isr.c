@@ -170,7 +170,7 @@ static int16_t judge(struct ctl *ctl, const struct ctl_topic *topic, const struc
 		return SAID_ALREADY;
 	if (item->partition_epoch < p->version)
 		return KAFKA_INVALID_UPDATE_VERSION;
-	if (p->ticket != 0 || p->reading)
+	if (ctl_partition_is_busy(p))
 		return KAFKA_NOT_CONTROLLER;
 	return are_eligible(ctl, topic, p, item) ? 0 : KAFKA_INELIGIBLE_REPLICA;
 }

@@ -7,6 +7,7 @@
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_isr.h"
+#include "tools/controller/ctl_reassign.h"
 #include "tools/controller/ctl_step.h"
 
 #include <string.h>
@@ -85,6 +86,45 @@ void ctl_partition_fill_eligible(struct ctl *ctl, const struct ctl_topic *topic,
 	list_epochs(ctl, topic, p, elected->elr, elected->n_elr, epochs);
 	ctl_lead_set_elr(ctl, &p->next, elected->elr, epochs, elected->n_elr);
 	ctl_lead_set_lost(ctl, &p->next, elected->lost, elected->n_lost);
+}
+
+/* Only those in `kept`. */
+static int keep(int32_t *ids, int n, const int32_t *kept, int n_kept)
+{
+	int n_left = 0;
+
+	for (int i = 0; i < n; i++)
+		if (ctl_contains(kept, n_kept, ids[i]))
+			ids[n_left++] = ids[i];
+	return n_left;
+}
+
+void ctl_partition_begin_move(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const int32_t *replicas, int n_replicas,
+			      uint32_t ticket)
+{
+	int32_t lost[LIMIT_REPLICAS];
+	struct question q;
+	struct ctl_election *election = &q.election;
+	struct ctl_elected elected;
+
+	ask(ctl, topic, p, &q);
+	election->replicas = replicas;
+	election->n_replicas = n_replicas;
+	election->n_isr = keep(q.isr, election->n_isr, replicas, n_replicas);
+	election->n_elr = keep(q.elr, election->n_elr, replicas, n_replicas);
+	memcpy(lost, p->now.lost, (size_t)p->now.n_lost * sizeof *lost);
+	election->lost = lost;
+	election->n_lost = keep(lost, election->n_lost, replicas, n_replicas);
+	if (election->min_isr > n_replicas)
+		election->min_isr = n_replicas;
+	fill_members(ctl, topic, p, replicas, n_replicas, q.replicas);
+	fill_members(ctl, topic, p, q.isr, election->n_isr, q.isr_members);
+	fill_members(ctl, topic, p, q.elr, election->n_elr, q.elr_members);
+	ctl_elect_offline(election, &elected);
+	elected.new_epoch = true;
+	fill_next(ctl, topic, p, &elected);
+	p->ticket = ticket;
+	topic->n_writing++;
 }
 
 void ctl_partition_write(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
@@ -195,6 +235,7 @@ static void adopt(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition
 	p->tell_replicas = true;
 	p->tell_view = true;
 	ctl_topic_touch(ctl, topic);
+	ctl_reassign_check(ctl, topic, p);
 }
 
 static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
@@ -297,8 +338,9 @@ void ctl_partition_check(struct ctl *ctl, struct ctl_topic *topic, int32_t index
 		return;
 	if (p->odd || p->state == CTL_NON_EXISTENT)
 		return;
-	if (p->ticket == 0 && !p->reading) {
+	if (!ctl_partition_is_busy(p)) {
 		ctl_partition_step(ctl, topic, index, CTL_ON_CHECK);
+		ctl_reassign_check(ctl, topic, p);
 		return;
 	}
 	p->again = true;
@@ -330,7 +372,7 @@ int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t in
 
 	if (!ctl_may_decide(ctl) || topic->phase != CTL_TOPIC_LIVE || topic->deletion >= CTL_DELETION_STOPPING || p->odd)
 		return KAFKA_NOT_CONTROLLER;
-	if (p->ticket != 0 || p->reading)
+	if (ctl_partition_is_busy(p))
 		return CTL_ELECT_BUSY;
 	ask(ctl, topic, p, &q);
 	if (by == CTL_ELECT_PREFERRED) {
@@ -350,9 +392,9 @@ int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t in
 	return 0;
 }
 
-static void check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
+void ctl_partition_check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
 {
-	if (!p->again || p->reading || p->ticket != 0)
+	if (!p->again || ctl_partition_is_busy(p))
 		return;
 	p->again = false;
 	ctl_partition_check(ctl, topic, (int32_t)(p - topic->partitions));
@@ -469,7 +511,7 @@ void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struc
 	}
 	release(ctl, p);
 	ctl_isr_settle(ctl, topic, p);
-	check_if_due(ctl, topic, p);
+	ctl_partition_check_if_due(ctl, topic, p);
 	settle_creating(topic, p);
 }
 
@@ -498,7 +540,7 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 	ctl_partition_step(ctl, topic, written->partition, events[written->outcome]);
 	if (written->outcome != CTL_MISSED)
 		ctl_isr_settle(ctl, topic, p);
-	check_if_due(ctl, topic, p);
+	ctl_partition_check_if_due(ctl, topic, p);
 	settle_creating(topic, p);
 	if (topic->deletion == CTL_DELETION_QUEUED && topic->n_writing == 0)
 		ctl_delete_check(ctl, topic);

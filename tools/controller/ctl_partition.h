@@ -35,6 +35,16 @@ void ctl_partition_check(struct ctl *ctl, struct ctl_topic *topic, int32_t index
 void ctl_partition_check_topic(struct ctl *ctl, struct ctl_topic *topic);
 void ctl_partition_check_all(struct ctl *ctl);
 
+/* Decides about one for which that was put off while something of it was being written or read. */
+void ctl_partition_check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *partition);
+
+/*
+ * Puts into partition->next the leader and members of those that are in another assignment, under the next leader epoch: the leader stays
+ * where it may, else the first of the assignment that is eligible. The caller sends the write, with this ticket.
+ */
+void ctl_partition_begin_move(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *partition, const int32_t *replicas,
+			      int n_replicas, uint32_t ticket);
+
 /* A state znode was read. */
 void ctl_partition_on_read(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_state_read *read);
 
@@ -68,6 +78,14 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 
 /* A broker says that the log dir of its replica failed. */
 void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker);
+
+/* Something about it is being written or read. */
+static inline bool ctl_partition_is_busy(const struct ctl_partition *partition)
+{
+	const struct ctl_move *move = partition->move;
+
+	return partition->ticket != 0 || partition->reading || (move && (move->writing || move->unknown));
+}
 
 /* Has a state that can be told to anyone. */
 static inline bool ctl_partition_has_state(const struct ctl_partition *partition)

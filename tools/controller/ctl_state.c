@@ -179,6 +179,12 @@ void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic)
 	topic->seen = false;
 }
 
+static void copy_ids(int32_t *to, const int32_t *from, int32_t n)
+{
+	if (n > 0)
+		memcpy(to, from, (size_t)n * sizeof *to);
+}
+
 static void lead_free(struct ctl *ctl, struct ctl_lead *lead)
 {
 	ctl_pool_put(&ctl->pool, lead->isr, (size_t)lead->isr_room, sizeof *lead->isr);
@@ -197,6 +203,67 @@ static void replicas_free(struct ctl *ctl, struct ctl_partition *p)
 	p->replicas = NULL;
 }
 
+void ctl_topic_unlist_moving(struct ctl *ctl, struct ctl_topic *topic)
+{
+	struct ctl_topic **at = &ctl->moving;
+
+	if (!topic->is_moving)
+		return;
+	while (*at != topic)
+		at = &(*at)->next_moving;
+	*at = topic->next_moving;
+	topic->is_moving = false;
+}
+
+void ctl_move_set_target(struct ctl *ctl, struct ctl_move *move, const int32_t *target, int n_target)
+{
+	size_t n_before = move->n_target > 0 ? (size_t)move->n_target : 0;
+	size_t n = n_target > 0 ? (size_t)n_target : 0;
+
+	ctl_pool_put(&ctl->pool, move->target, n_before, sizeof *move->target);
+	move->target = ctl_pool_get(&ctl->pool, n, sizeof *move->target);
+	move->n_target = (int16_t)n_target;
+	if (n > 0)
+		memcpy(move->target, target, n * sizeof *target);
+}
+
+static size_t n_ids(const struct ctl_move *move)
+{
+	return (size_t)move->n_replicas + (size_t)move->n_adding + (size_t)move->n_removing;
+}
+
+void ctl_move_set_plan(struct ctl *ctl, struct ctl_move *move, const struct ctl_assignment *plan)
+{
+	ctl_pool_put(&ctl->pool, move->ids, n_ids(move), sizeof *move->ids);
+	move->n_replicas = (int16_t)plan->n_replicas;
+	move->n_adding = (int16_t)plan->n_adding;
+	move->n_removing = (int16_t)plan->n_removing;
+	move->ids = ctl_pool_get(&ctl->pool, n_ids(move), sizeof *move->ids);
+	copy_ids(move->ids, plan->replicas, move->n_replicas);
+	copy_ids(move->ids + move->n_replicas, plan->adding, move->n_adding);
+	copy_ids(move->ids + move->n_replicas + move->n_adding, plan->removing, move->n_removing);
+}
+
+void ctl_move_set_message(struct ctl *ctl, struct ctl_move *move, struct slice message)
+{
+	if (!slice_is_null(move->message))
+		ctl_pool_put(&ctl->pool, (void *)(uintptr_t)move->message.data, move->message.len + 1, 1);
+	move->message = slice_is_null(message) ? SLICE_NULL : ctl_pool_copy(&ctl->pool, message);
+}
+
+void ctl_move_free(struct ctl *ctl, struct ctl_partition *p)
+{
+	struct ctl_move *move = p->move;
+
+	if (!move)
+		return;
+	p->move = NULL;
+	ctl_move_set_target(ctl, move, NULL, 0);
+	ctl_move_set_plan(ctl, move, &(struct ctl_assignment){0});
+	ctl_move_set_message(ctl, move, SLICE_NULL);
+	ctl_pool_put(&ctl->pool, move, 1, sizeof *move);
+}
+
 static void unlink_dirty(struct ctl *ctl, struct ctl_topic *topic)
 {
 	struct ctl_topic **at = &ctl->dirty;
@@ -213,6 +280,7 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 {
 	ctl_topic_hide(ctl, topic);
 	unlink_dirty(ctl, topic);
+	ctl_topic_unlist_moving(ctl, topic);
 	unlink_by_name(ctl, topic);
 	unlink_by_id(ctl, topic);
 	*(topic->prev ? &topic->prev->next : &ctl->topics) = topic->next;
@@ -224,6 +292,7 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 		ctl->n_clearing -= topic->partitions[i].clearing;
 		lead_free(ctl, &topic->partitions[i].now);
 		lead_free(ctl, &topic->partitions[i].next);
+		ctl_move_free(ctl, &topic->partitions[i]);
 		replicas_free(ctl, &topic->partitions[i]);
 	}
 	ctl_pool_put(&ctl->pool, topic->partitions, (size_t)topic->n_partitions, sizeof *topic->partitions);
@@ -265,13 +334,16 @@ void ctl_topic_touch(struct ctl *ctl, struct ctl_topic *topic)
 	ctl->dirty = topic;
 }
 
-/* ---- partitions ---- */
-
-static void copy_ids(int32_t *to, const int32_t *from, int32_t n)
+void ctl_topic_list_moving(struct ctl *ctl, struct ctl_topic *topic)
 {
-	if (n > 0)
-		memcpy(to, from, (size_t)n * sizeof *to);
+	if (topic->is_moving)
+		return;
+	topic->is_moving = true;
+	topic->next_moving = ctl->moving;
+	ctl->moving = topic;
 }
+
+/* ---- partitions ---- */
 
 void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *p, const struct ctl_assignment *assignment)
 {

@@ -82,8 +82,25 @@ struct ctl_lead {
 	bool recovering;
 };
 
+/* An assignment that somebody asks for, or that is being written (ctl_reassign.h). */
+struct ctl_move {
+	uint32_t serial;       /* of the asking; another one has taken its place when it is no longer the same */
+	bool asked;            /* whoever asked waits for the outcome */
+	bool wanted;           /* target is to be written */
+	bool settled;          /* error and message are the outcome */
+	bool writing;          /* ids are being written */
+	bool unknown;          /* that write's outcome is not known: the topic's node is being read */
+	int16_t error;
+	int16_t n_target;      /* -1: back to the origin */
+	int16_t n_replicas, n_adding, n_removing;
+	int32_t *target;
+	int32_t *ids;          /* n_replicas, then n_adding, then n_removing */
+	struct slice message;  /* null: none */
+};
+
 struct ctl_partition {
 	int32_t *replicas; /* n_replicas, then n_adding, then n_removing */
+	struct ctl_move *move; /* NULL: none is asked for or being written */
 	int16_t n_replicas;
 	int16_t n_adding;
 	int16_t n_removing;
@@ -99,6 +116,7 @@ struct ctl_partition {
 	bool proposed : 1; /* the write under way is a leader's proposal: it waits for the answer */
 	bool void_elr : 1; /* the ELR in the znode no longer counts, and could not be taken out yet */
 	bool clearing : 1; /* the write under way drops eligible leaders that a smaller min.insync.replicas makes worthless */
+	bool grown : 1;    /* its adding replicas are new and nobody has been told yet */
 	int32_t version;   /* of the state znode, the partition epoch; -1: none */
 	int32_t controller_epoch; /* in the znode */
 	uint32_t ticket;   /* of the write under way; 0: none */
@@ -147,6 +165,7 @@ struct ctl_topic {
 	struct ctl_topic *next, *prev;          /* all topics, oldest first */
 	struct ctl_topic *next_by_name, *next_by_id;
 	struct ctl_topic *next_dirty;
+	struct ctl_topic *next_moving;
 	struct slice name;
 	struct uuid id;                         /* zero until its node has been read */
 	int64_t created;                        /* czxid of its node */
@@ -156,6 +175,9 @@ struct ctl_topic {
 	uint8_t phase;                          /* enum ctl_topic_phase */
 	uint8_t deletion;                       /* enum ctl_deletion_phase */
 	bool is_dirty : 1;                      /* in the list of dirty ones */
+	bool is_moving : 1;                     /* in the list of those whose reassignments may go on */
+	bool moves_written : 1;                 /* the write of its node under way holds moves */
+	bool moves_unknown : 1;                 /* its node is being read to learn how such a write ended */
 	bool seen : 1;                          /* a view that went out holds it */
 	bool configs_dirty : 1;
 	bool configs_known : 1;
@@ -168,6 +190,17 @@ struct ctl_topic {
 	struct ctl_stop *stops;
 	int32_t n_stops;
 	struct ctl_configs configs;
+};
+
+/* A replica that its broker has to erase, since the partition moved away (ctl_leftover.h). */
+struct ctl_leftover {
+	struct ctl_leftover *next;
+	struct slice topic;
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t broker;
+	bool failed;     /* it said no */
+	int64_t request; /* that it was asked by on its present connection; 0: to be asked */
 };
 
 struct ctl_broker_config {
@@ -227,6 +260,9 @@ struct ctl {
 	struct ctl_topic **by_name, **by_id;
 	size_t n_buckets;
 	struct ctl_topic *dirty;
+	struct ctl_topic *moving;
+	uint32_t serials;             /* of askings for reassignments */
+	struct ctl_leftover *leftovers;
 
 	struct slice *deletions;      /* names in /admin/delete_topics */
 	int n_deletions;
@@ -272,6 +308,12 @@ void ctl_lead_set_isr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *isr
 void ctl_lead_set_elr(struct ctl *ctl, struct ctl_lead *lead, const int32_t *elr, const int64_t *epochs, int n_elr);
 void ctl_lead_set_lost(struct ctl *ctl, struct ctl_lead *lead, const int32_t *lost, int n_lost);
 void ctl_lead_copy(struct ctl *ctl, struct ctl_lead *to, const struct ctl_lead *from);
+/* The pieces of a move; ids of the plan may be those of the partition itself. Freed: the partition has none. */
+void ctl_move_set_target(struct ctl *ctl, struct ctl_move *move, const int32_t *target, int n_target);
+void ctl_move_set_plan(struct ctl *ctl, struct ctl_move *move, const struct ctl_assignment *plan);
+void ctl_move_set_message(struct ctl *ctl, struct ctl_move *move, struct slice message);
+void ctl_move_free(struct ctl *ctl, struct ctl_partition *partition);
+
 
 void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version);
 
@@ -283,6 +325,10 @@ struct ctl_broker_config *ctl_broker_config_find(struct ctl *ctl, int32_t broker
 
 /* Puts the topic on the list of those that the next flush looks at. */
 void ctl_topic_touch(struct ctl *ctl, struct ctl_topic *topic);
+
+/* Puts the topic on the list of those whose reassignments the next flush looks at. */
+void ctl_topic_list_moving(struct ctl *ctl, struct ctl_topic *topic);
+void ctl_topic_unlist_moving(struct ctl *ctl, struct ctl_topic *topic);
 
 static inline bool ctl_configs_same(const struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs)
 {

@@ -8,7 +8,9 @@
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_isr.h"
+#include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_partition.h"
+#include "tools/controller/ctl_reassign.h"
 #include "tools/controller/ctl_topic.h"
 #include "tools/controller/ctl_view.h"
 
@@ -191,6 +193,7 @@ static void on_results(struct ctl *ctl, const struct ctl_event *event)
 			ctl_partition_on_log_dir_failed(ctl, topic, error->partition, broker->id);
 	}
 	ctl_delete_on_results(ctl, broker, event);
+	ctl_leftover_on_results(ctl, broker, event);
 	ctl_broker_on_answer(ctl, broker, event->request);
 }
 
@@ -202,6 +205,7 @@ static void on_timer(struct ctl *ctl)
 		return;
 	ctl->retry_ms = 0;
 	ctl_delete_retry(ctl);
+	ctl_leftover_retry(ctl);
 	decide_all(ctl);
 }
 
@@ -290,6 +294,7 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 			ctl_ask(ctl, CTL_READ_DELETIONS, SLICE_NULL);
 		ctl->deletions_wanted = false;
 		ctl_broker_take_in(ctl);
+		ctl_reassign_flush(ctl);
 		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
 		if (ctl_may_decide(ctl) && ctl->n_clearing == 0) {
 			ctl_view_flush(ctl);

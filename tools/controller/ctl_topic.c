@@ -4,6 +4,7 @@
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_elect.h"
 #include "tools/controller/ctl_partition.h"
+#include "tools/controller/ctl_reassign.h"
 #include "tools/controller/ctl_step.h"
 #include "tools/controller/ctl_view.h"
 
@@ -93,6 +94,21 @@ void ctl_topic_on_list_read(struct ctl *ctl, const struct ctl_event *event)
 
 /* ---- the node ---- */
 
+static const char *find_fault_of_reassignment(const struct ctl_assignment *assignment)
+{
+	for (int i = 0; i < assignment->n_adding; i++)
+		if (!ctl_contains(assignment->replicas, assignment->n_replicas, assignment->adding[i]) ||
+		    ctl_contains(assignment->adding, i, assignment->adding[i]))
+			return "a partition adds a broker twice or one that is no replica";
+	for (int i = 0; i < assignment->n_removing; i++)
+		if (!ctl_contains(assignment->replicas, assignment->n_replicas, assignment->removing[i]) ||
+		    ctl_contains(assignment->removing, i, assignment->removing[i]))
+			return "a partition removes a broker twice or one that is no replica";
+	if (assignment->n_removing >= assignment->n_replicas || assignment->n_adding >= assignment->n_replicas)
+		return "a partition adds or removes all of its replicas";
+	return NULL;
+}
+
 static const char *find_fault_of_partition(const struct ctl_assignment *assignment)
 {
 	if (assignment->n_replicas < 1)
@@ -102,7 +118,7 @@ static const char *find_fault_of_partition(const struct ctl_assignment *assignme
 	for (int i = 0; i < assignment->n_replicas; i++)
 		if (assignment->replicas[i] < 0 || ctl_contains(assignment->replicas, i, assignment->replicas[i]))
 			return "a partition names a broker twice or a negative number";
-	return NULL;
+	return find_fault_of_reassignment(assignment);
 }
 
 static const char *find_fault(const struct ctl_topic_read *node)
@@ -206,6 +222,7 @@ static void take_node(struct ctl *ctl, struct ctl_topic *topic, const struct ctl
 		wait_as_odd(ctl, topic, "its topic id was changed", SLICE_NULL);
 		return;
 	}
+	ctl_reassign_on_node_read(ctl, topic, node);
 	take_partitions(ctl, topic, node);
 	if (topic->phase != CTL_TOPIC_LIVE)
 		topic->phase = CTL_TOPIC_LOADING;
@@ -257,6 +274,10 @@ void ctl_topic_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct
 {
 	if (topic->ticket == 0 || topic->ticket != written->ticket)
 		return;
+	if (topic->moves_written) {
+		ctl_reassign_on_written(ctl, topic, written);
+		return;
+	}
 	topic->ticket = 0;
 	if (written->outcome == CTL_FAILED) {
 		wait_as_odd(ctl, topic, "its topic id cannot be written", SLICE_NULL);

@@ -2,6 +2,7 @@
 #include "tools/controller/ctl_view.h"
 
 #include "tools/controller/ctl_broker.h"
+#include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
 
@@ -61,6 +62,12 @@ static struct ctl_part list_partitions(struct ctl *ctl, const struct ctl_topic *
 	return part;
 }
 
+/* One that is being added and has nothing yet. */
+static bool is_new_replica(const struct ctl_partition *p, int32_t broker)
+{
+	return ctl_contains(p->replicas + p->n_replicas, p->n_adding, broker) && !ctl_contains(p->now.isr, p->now.n_isr, broker);
+}
+
 /*
  * The states of a broker's replicas. One that names the broker itself as leader under an epoch of its earlier incarnation is held
  * back: the election that gives it a new epoch is under way (S7).
@@ -78,7 +85,7 @@ static struct ctl_part list_states(struct ctl *ctl, const struct ctl_topic *topi
 		if (p->now.leader == broker->id && !ctl_broker_is_known(p, broker))
 			continue;
 		list[n++] = part.partitions[i];
-		if (p->fresh)
+		if (p->fresh || (p->grown && is_new_replica(p, broker->id)))
 			fresh[part.n_fresh++] = part.partitions[i];
 	}
 	part.partitions = list;
@@ -361,6 +368,16 @@ static void send_stops(struct ctl *ctl, struct ctl_broker *broker)
 		send_stop(ctl, broker, topics, n);
 }
 
+/* The same for replicas that were moved away from the broker. */
+static void send_leftovers(struct ctl *ctl, struct ctl_broker *broker)
+{
+	int32_t n;
+	struct ctl_stop_topic *topics = ctl_leftover_ask(ctl, broker, broker->request + 1, &n);
+
+	if (n > 0)
+		send_stop(ctl, broker, topics, n);
+}
+
 /* ---- flush ---- */
 
 static void settle_topic(struct ctl *ctl, struct ctl_topic *topic)
@@ -372,6 +389,7 @@ static void settle_topic(struct ctl *ctl, struct ctl_topic *topic)
 
 		p->tell_replicas = false;
 		p->fresh = false;
+		p->grown = false;
 		if (is_visible(topic, p)) {
 			p->tell_view = false;
 			p->unseen = false;
@@ -437,5 +455,8 @@ void ctl_view_flush(struct ctl *ctl)
 	for (int i = 0; i < ctl->n_brokers && ctl->n_stopping > 0; i++)
 		if (ctl->brokers[i].reached && ctl->brokers[i].view_sent)
 			send_stops(ctl, &ctl->brokers[i]);
+	for (int i = 0; i < ctl->n_brokers && ctl->leftovers; i++)
+		if (ctl->brokers[i].reached && ctl->brokers[i].view_sent)
+			send_leftovers(ctl, &ctl->brokers[i]);
 	settle(ctl);
 }

@@ -3,13 +3,14 @@ klamm_sources += tools/controller/ctl_action.c tools/controller/ctl_action.h too
 	tools/controller/ctl_balance.h tools/controller/ctl_isr.c tools/controller/ctl_isr.h tools/controller/ctl_broker.c tools/controller/ctl_broker.h \
 	tools/controller/ctl_config.c tools/controller/ctl_config.h tools/controller/ctl_delete.c tools/controller/ctl_delete.h \
 	tools/controller/ctl_elect.c tools/controller/ctl_elect.h tools/controller/ctl_event.h tools/controller/ctl_partition.c \
-	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_state.c \
+	tools/controller/ctl_leftover.c tools/controller/ctl_leftover.h \
+	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_reassign.c tools/controller/ctl_reassign.h tools/controller/ctl_state.c \
 	tools/controller/ctl_state.h tools/controller/ctl_step.c tools/controller/ctl_step.h tools/controller/ctl_topic.c \
 	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h tools/controller/controller.c \
 	tools/controller/controller.h tools/controller/controller_config.c tools/controller/controller_config.h \
 	tools/controller/controller_prepare.c tools/controller/office.c tools/controller/office.h tools/controller/office_decode.c \
 	tools/controller/office_decode.h tools/controller/office_drift.c tools/controller/office_drift.h tools/controller/office_erase.c tools/controller/office_erase.h tools/controller/office_line.c \
-	tools/controller/office_line.h tools/controller/office_message.c tools/controller/office_message.h \
+	tools/controller/office_line.h tools/controller/office_message.c tools/controller/office_message.h tools/controller/office_moves.c tools/controller/office_moves.h \
 	tools/controller/office_notices.c tools/controller/office_notices.h tools/controller/office_read.c \
 	tools/controller/office_read.h tools/controller/office_write.c tools/controller/office_write.h
 
@@ -32,6 +33,7 @@ EXTRA_DIST += test/golden/controller/balance.txt test/golden/controller/bounce.t
 	test/golden/controller/foreign.txt test/golden/controller/isr.txt test/golden/controller/min_isr.txt \
 	test/golden/controller/shutdown.txt test/golden/controller/unclean.txt test/golden/controller/unclean_takeover.txt \
 	test/golden/controller/logdir.txt test/golden/controller/missed.txt test/golden/controller/nonsense.txt \
+	test/golden/controller/reassign.txt test/golden/controller/reassign-cancel.txt test/golden/controller/reassign-takeover.txt \
 	test/golden/controller/takeover.txt test/golden/controller/unreachable.txt
 
 unit_tests += test/unit/tools/controller/controller_test
@@ -42,7 +44,7 @@ EXTRA_test_unit_tools_controller_controller_test_DEPENDENCIES = klamm-controller
 
 unit_tests += test/unit/tools/controller/ctl_random_test
 test_unit_tools_controller_ctl_random_test_SOURCES = test/unit/tools/controller/ctl_random_test.c \
-	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world.h
+	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world_moves.c test/unit/tools/controller/ctl_world.h
 test_unit_tools_controller_ctl_random_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/tools/controller/controller_config_test

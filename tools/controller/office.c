@@ -115,9 +115,9 @@ static void on_read_failed(void *ctx, const char *path, int code)
 	office_end(ctx, why);
 }
 
-static void on_written(void *ctx, const struct ctl_written *written)
+static void on_written(void *ctx, const struct ctl_written *written, int n_written)
 {
-	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = written, .n_written = 1};
+	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = written, .n_written = n_written};
 
 	office_tell(ctx, &event);
 }

@@ -6,6 +6,7 @@
 #include "common/trace.h"
 #include "tools/controller/ctl_state.h"
 #include "tools/controller/office_erase.h"
+#include "tools/controller/office_moves.h"
 #include "zk/json_partition_state.h"
 #include "zk/json_topic.h"
 #include "zk/path.h"
@@ -31,6 +32,7 @@ struct office_write {
 	struct office_write_port port;
 	struct office_pending *pending;
 	struct office_erase *erasures;
+	struct office_moves *moves;
 	int32_t epoch_version;
 	bool dirty;
 };
@@ -69,6 +71,8 @@ void office_write_free(struct office_write *write)
 		pending_free(write->pending);
 	while (write->erasures)
 		office_erase_free(write->erasures);
+	while (write->moves)
+		office_moves_free(write->moves);
 	free(write);
 }
 
@@ -100,7 +104,7 @@ static void tell(struct office_write *write, const struct office_pending *pendin
 	if (written.outcome == CTL_FAILED)
 		trace_limited(TRACE_ERROR, "controller", "a write of topic %.*s, partition %d, is refused by ZooKeeper: %s",
 			      SLICE_ARGS(pending->topic), pending->partition, error_text(code));
-	write->port.tell(write->port.ctx, &written);
+	write->port.tell(write->port.ctx, &written, 1);
 }
 
 static void on_written(void *ctx, const struct zk_op_result *result)
@@ -135,13 +139,12 @@ static struct office_pending *pending_new(struct office_write *write, const stru
 
 /* ---- states ---- */
 
-static struct slice encode_state(struct arena *arena, const struct ctl_write *what)
+struct slice office_write_encode_state(struct arena *arena, const struct ctl_lead *lead, int32_t controller_epoch)
 {
-	const struct ctl_lead *lead = what->lead;
 	struct partition_state_znode znode = {
 		.leader = lead->leader,
 		.leader_epoch = lead->leader_epoch,
-		.controller_epoch = what->controller_epoch,
+		.controller_epoch = controller_epoch,
 		.recovering = lead->recovering,
 		.isr = lead->isr,
 		.n_isr = lead->n_isr,
@@ -180,7 +183,7 @@ static void add_first_state(struct office_write *write, struct arena *arena, con
 		create_parent(write, zk_path_partitions(arena, what->topic_name));
 	create_parent(write, zk_path_partition(arena, what->topic_name, what->partition));
 	op.path = zk_path_partition_state(arena, what->topic_name, what->partition);
-	op.data = encode_state(arena, what);
+	op.data = office_write_encode_state(arena, what->lead, what->controller_epoch);
 	zk_batch_add(write->batch, &op, on_written, pending_new(write, what));
 }
 
@@ -188,7 +191,7 @@ static void add_state(struct office_write *write, struct arena *arena, const str
 {
 	struct zk_op op = {.kind = ZK_OP_SET,
 			   .path = zk_path_partition_state(arena, what->topic_name, what->partition),
-			   .data = encode_state(arena, what),
+			   .data = office_write_encode_state(arena, what->lead, what->controller_epoch),
 			   .version = what->version};
 
 	zk_batch_add(write->batch, &op, on_written, pending_new(write, what));
@@ -196,12 +199,9 @@ static void add_state(struct office_write *write, struct arena *arena, const str
 
 /* ---- topics ---- */
 
-static void add_topic(struct office_write *write, struct arena *arena, const struct ctl_write *what)
+struct topic_znode office_write_topic_znode(struct arena *arena, const struct ctl_topic *topic)
 {
-	const struct ctl_topic *topic = what->topic;
 	struct partition_assignment *list = arena_zalloc(arena, (size_t)topic->n_partitions, sizeof *list);
-	struct topic_znode znode = {.topic_id = topic->id, .partitions = list, .n_partitions = topic->n_partitions};
-	struct zk_op op = {.kind = ZK_OP_SET, .path = zk_path_topic(arena, what->topic_name), .version = what->version};
 
 	for (int32_t i = 0; i < topic->n_partitions; i++) {
 		const struct ctl_partition *p = &topic->partitions[i];
@@ -214,6 +214,14 @@ static void add_topic(struct office_write *write, struct arena *arena, const str
 							.adding = p->replicas + p->n_replicas,
 							.removing = p->replicas + p->n_replicas + p->n_adding};
 	}
+	return (struct topic_znode){.topic_id = topic->id, .partitions = list, .n_partitions = topic->n_partitions};
+}
+
+static void add_topic(struct office_write *write, struct arena *arena, const struct ctl_write *what)
+{
+	struct topic_znode znode = office_write_topic_znode(arena, what->topic);
+	struct zk_op op = {.kind = ZK_OP_SET, .path = zk_path_topic(arena, what->topic_name), .version = what->version};
+
 	op.data = topic_znode_encode(arena, &znode);
 	zk_batch_add(write->batch, &op, on_written, pending_new(write, what));
 }
@@ -227,7 +235,26 @@ static void on_erased(void *ctx, uint32_t ticket, struct slice topic, int code)
 	if (code == ERR_FENCED)
 		write->port.fenced(write->port.ctx);
 	else if (code != ERR_SESSION_LOST && code != ERR_CLOSED)
-		write->port.tell(write->port.ctx, &written);
+		write->port.tell(write->port.ctx, &written, 1);
+}
+
+static void on_moves_written(void *ctx, const struct ctl_written *written, int n_written)
+{
+	struct office_write *write = ctx;
+
+	write->port.tell(write->port.ctx, written, n_written);
+}
+
+static void add_moves(struct office_write *write, const struct ctl_write *what)
+{
+	struct office_moves_setup setup = {.zk = write->zk,
+					   .list = &write->moves,
+					   .what = what,
+					   .ctx = write,
+					   .done = on_moves_written,
+					   .fenced = on_fenced};
+
+	office_moves_start(&setup);
 }
 
 static void add_erasure(struct office_write *write, const struct ctl_write *what)
@@ -275,6 +302,9 @@ void office_write_add(struct office_write *write, const struct ctl_write *what)
 		break;
 	case CTL_WRITE_TOPIC:
 		add_topic(write, &arena, what);
+		break;
+	case CTL_WRITE_MOVES:
+		add_moves(write, what);
 		break;
 	case CTL_WRITE_ERASE_TOPIC:
 		add_erasure(write, what);

@@ -12,12 +12,13 @@
 #include "tools/controller/ctl_action.h"
 #include "zk/batch.h"
 #include "zk/election.h"
+#include "zk/json_topic.h"
 
 struct office_write;
 
 struct office_write_port {
 	void *ctx;
-	void (*tell)(void *ctx, const struct ctl_written *written);
+	void (*tell)(void *ctx, const struct ctl_written *written, int n_written);
 	/* Somebody else holds the office: nothing is written any more. */
 	void (*fenced)(void *ctx);
 };
@@ -35,5 +36,9 @@ void office_write_add(struct office_write *write, const struct ctl_write *what);
 void office_write_delete(struct office_write *write, const char *path);
 
 void office_write_flush(struct office_write *write);
+
+/* The bytes of a state, and the topic's node as the picture has it. */
+struct slice office_write_encode_state(struct arena *arena, const struct ctl_lead *lead, int32_t controller_epoch);
+struct topic_znode office_write_topic_znode(struct arena *arena, const struct ctl_topic *topic);
 
 #endif

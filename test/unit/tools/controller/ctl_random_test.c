@@ -16,7 +16,7 @@ static void read_seeds(unsigned *ret_first, unsigned *ret_last)
 	const char *text = getenv("KLAMM_SEEDS");
 
 	*ret_first = 1;
-	*ret_last = 40;
+	*ret_last = 160;
 	if (text && sscanf(text, "%u-%u", ret_first, ret_last) == 1)
 		*ret_last = *ret_first;
 }
@@ -25,6 +25,7 @@ START_TEST(the_rules_hold_in_every_random_world)
 {
 	struct world *world = NEW(struct world);
 	int n_elections = 0, n_writes = 0, n_fenced = 0, n_bounces = 0, n_deleted = 0, n_takeovers = 0, n_lost = 0;
+	int n_moves_begun = 0, n_moves_ended = 0, n_moves_lost = 0;
 	unsigned first, last;
 
 	read_seeds(&first, &last);
@@ -45,12 +46,19 @@ START_TEST(the_rules_hold_in_every_random_world)
 		n_deleted += world->n_deleted;
 		n_takeovers += world->n_takeovers;
 		n_lost += world->n_lost_answers;
+		n_moves_begun += world->n_moves_begun;
+		n_moves_ended += world->n_moves_ended;
+		n_moves_lost += world->n_moves_lost;
 		ctl_world_fini(world);
 		free(text);
 	}
 	fprintf(stderr, "%u worlds: %d writes, %d changes of leader, %d fenced, %d bounces, %d deletions, %d terms, %d lost answers\n",
 		last - first + 1, n_writes, n_elections, n_fenced, n_bounces, n_deleted, n_takeovers, n_lost);
+	fprintf(stderr, "%d reassignments begun, %d ended, %d writes of them lost or refused\n", n_moves_begun, n_moves_ended, n_moves_lost);
 	if (last - first >= 20) {
+		ck_assert_int_gt(n_moves_begun, 50);
+		ck_assert_int_gt(n_moves_ended, 30);
+		ck_assert_int_gt(n_moves_lost, 5);
 		ck_assert_int_gt(n_elections, 100);
 		ck_assert_int_gt(n_fenced, 20);
 		ck_assert_int_gt(n_bounces, 100);

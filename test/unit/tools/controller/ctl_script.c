@@ -3,6 +3,7 @@
 
 #include "common/memory.h"
 #include "proto/kafka_error.h"
+#include "tools/controller/ctl_reassign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,18 @@ static void parse_assignment(struct arena *arena, char *word, struct ctl_topic_r
 {
 	struct ctl_assignment *assignment = &partitions[node->n_partitions++];
 
+	char *adding = strchr(word, '+');
+	char *removing = strchr(word, '-');
+
+	if (adding)
+		*adding = 0;
+	if (removing)
+		*removing = 0;
 	assignment->replicas = parse_ids(arena, strchr(word, ':') + 1, ",", &assignment->n_replicas);
+	if (adding)
+		assignment->adding = parse_ids(arena, adding + 1, ",", &assignment->n_adding);
+	if (removing)
+		assignment->removing = parse_ids(arena, removing + 1, ",", &assignment->n_removing);
 }
 
 static void parse_topic(struct arena *arena, const struct words *words, struct ctl_event *event)
@@ -348,6 +360,18 @@ static bool is_fresh(const struct ctl_part *part, int32_t partition)
 	return false;
 }
 
+/* The assignment, then +adding and -removing if there are any. */
+static void print_replicas(FILE *out, const int32_t *ids, int n_replicas, int n_adding, int n_removing)
+{
+	print_ids(out, ids, n_replicas, ",");
+	if (n_adding > 0)
+		fprintf(out, " +");
+	print_ids(out, ids + n_replicas, n_adding, ",");
+	if (n_removing > 0)
+		fprintf(out, " -");
+	print_ids(out, ids + n_replicas + n_adding, n_removing, ",");
+}
+
 static void print_part(FILE *out, const struct ctl_part *part)
 {
 	fprintf(out, "\n        %.*s ", SLICE_ARGS(part->topic->name));
@@ -358,7 +382,7 @@ static void print_part(FILE *out, const struct ctl_part *part)
 		const struct ctl_partition *p = &part->topic->partitions[part->partitions[i]];
 
 		fprintf(out, "\n        %.*s-%d replicas [", SLICE_ARGS(part->topic->name), part->partitions[i]);
-		print_ids(out, p->replicas, p->n_replicas, ",");
+		print_replicas(out, p->replicas, p->n_replicas, p->n_adding, p->n_removing);
 		fprintf(out, "] ");
 		print_lead(out, &p->now, false);
 		fprintf(out, " partition epoch %d%s", p->version, is_fresh(part, part->partitions[i]) ? " fresh" : "");
@@ -400,9 +424,26 @@ static void print_stops(FILE *out, const struct ctl_stops *stops)
 	}
 }
 
+static void print_moves(FILE *out, const struct ctl_write *write)
+{
+	for (int32_t i = 0; i < write->n_moves; i++) {
+		const struct ctl_write_move *move = &write->moves[i];
+
+		fprintf(out, "\n        %.*s-%d replicas [", SLICE_ARGS(write->topic_name), move->partition);
+		print_replicas(out, move->assignment.replicas, move->assignment.n_replicas, move->assignment.n_adding,
+			       move->assignment.n_removing);
+		fprintf(out, "]");
+		if (!move->lead)
+			continue;
+		fprintf(out, " at v%d ", move->version);
+		print_lead(out, move->lead, true);
+		fprintf(out, " ce %d", write->controller_epoch);
+	}
+}
+
 static void print_write(FILE *out, const struct ctl_write *write)
 {
-	static const char *const names[] = {"first-state", "state", "topic", "erase-topic", "erase-request", "office"};
+	static const char *const names[] = {"first-state", "state", "topic", "moves", "erase-topic", "erase-request", "office"};
 
 	fprintf(out, "write %s", names[write->kind]);
 	if (write->topic_name.len > 0)
@@ -411,7 +452,7 @@ static void print_write(FILE *out, const struct ctl_write *write)
 		fprintf(out, "-%d", write->partition);
 	if (write->kind == CTL_WRITE_OFFICE)
 		fprintf(out, " %d", write->broker);
-	if (write->kind == CTL_WRITE_STATE || write->kind == CTL_WRITE_TOPIC)
+	if (write->kind == CTL_WRITE_STATE || write->kind == CTL_WRITE_TOPIC || write->kind == CTL_WRITE_MOVES)
 		fprintf(out, " at v%d", write->version);
 	if (write->kind == CTL_WRITE_TOPIC) {
 		fprintf(out, " ");
@@ -423,6 +464,7 @@ static void print_write(FILE *out, const struct ctl_write *write)
 		fprintf(out, " ce %d", write->controller_epoch);
 	}
 	fprintf(out, "%s fence v%d", write->with_parent ? " with parent" : "", write->epoch_version);
+	print_moves(out, write);
 }
 
 static void print_read(FILE *out, const struct ctl_action *action)
@@ -518,7 +560,7 @@ void ctl_script_print(FILE *out, const struct ctl *ctl, const struct ctl_action 
 
 /* ---- running ---- */
 
-static void remember_write(struct ctl_script *script, const struct ctl_write *write)
+static void remember_one(struct ctl_script *script, const struct ctl_write *write, int32_t partition, int32_t version)
 {
 	int at = script->n_writes;
 
@@ -526,9 +568,17 @@ static void remember_write(struct ctl_script *script, const struct ctl_write *wr
 		return;
 	script->writes[at].ticket = write->ticket;
 	snprintf(script->writes[at].topic, sizeof script->writes[at].topic, "%.*s", SLICE_ARGS(write->topic_name));
-	script->writes[at].partition = write->partition;
-	script->writes[at].version = write->kind == CTL_WRITE_FIRST_STATE ? 0 : write->version + 1;
+	script->writes[at].partition = partition;
+	script->writes[at].version = version;
 	script->n_writes++;
+}
+
+static void remember_write(struct ctl_script *script, const struct ctl_write *write)
+{
+	remember_one(script, write, write->partition, write->kind == CTL_WRITE_FIRST_STATE ? 0 : write->version + 1);
+	for (int32_t i = 0; i < write->n_moves; i++)
+		if (write->moves[i].lead)
+			remember_one(script, write, write->moves[i].partition, write->moves[i].version + 1);
 }
 
 static void run(struct ctl_script *script, const struct ctl_event *event)
@@ -549,25 +599,48 @@ static void run(struct ctl_script *script, const struct ctl_event *event)
 
 static void forget_write(struct ctl_script *script, int at)
 {
-	script->writes[at] = script->writes[--script->n_writes];
+	script->n_writes--;
+	memmove(&script->writes[at], &script->writes[at + 1], (size_t)(script->n_writes - at) * sizeof script->writes[0]);
+}
+
+/* The write of that partition (-1: of the topic's node), and what went in one multi with it. */
+static int take_writes(struct ctl_script *script, const char *topic, int32_t partition, struct ctl_written *ret_written)
+{
+	uint32_t ticket = 0;
+	int n = 0;
+
+	for (int i = 0; i < script->n_writes && ticket == 0; i++)
+		if (strcmp(script->writes[i].topic, topic) == 0 && script->writes[i].partition == partition)
+			ticket = script->writes[i].ticket;
+	for (int i = 0; i < script->n_writes && ticket != 0;) {
+		if (script->writes[i].ticket != ticket) {
+			i++;
+			continue;
+		}
+		ret_written[n++] = (struct ctl_written){.ticket = ticket,
+							.topic = slice_of_text(topic),
+							.partition = script->writes[i].partition,
+							.version = script->writes[i].version};
+		forget_write(script, i);
+	}
+	return n;
 }
 
 static bool run_written(struct ctl_script *script, const struct words *words)
 {
-	struct ctl_written written = {.topic = slice_of_text(words->at[1]), .partition = atoi(words->at[2])};
-	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = &written, .n_written = 1};
+	struct ctl_written *written = arena_zalloc(&script->arena, CTL_SCRIPT_WRITES, sizeof *written);
+	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = written};
 
-	for (int i = 0; i < script->n_writes; i++) {
-		if (strcmp(script->writes[i].topic, words->at[1]) != 0 || script->writes[i].partition != written.partition)
-			continue;
-		written.ticket = script->writes[i].ticket;
-		written.version = script->writes[i].version;
-		forget_write(script, i);
-		break;
+	event.n_written = take_writes(script, words->at[1], atoi(words->at[2]), written);
+	if (event.n_written == 0) {
+		written[0] = (struct ctl_written){.topic = slice_of_text(words->at[1]), .partition = atoi(words->at[2])};
+		event.n_written = 1;
 	}
-	written.outcome = words->at[3][0] == 'd' ? CTL_DONE : words->at[3][0] == 'm' ? CTL_MISSED : CTL_FAILED;
-	if (words->n > 4)
-		written.version = atoi(words->at[4]);
+	for (int i = 0; i < event.n_written; i++) {
+		written[i].outcome = words->at[3][0] == 'd' ? CTL_DONE : words->at[3][0] == 'm' ? CTL_MISSED : CTL_FAILED;
+		if (words->n > 4 && event.n_written == 1)
+			written[i].version = atoi(words->at[4]);
+	}
 	run(script, &event);
 	return true;
 }
@@ -681,6 +754,37 @@ static bool run_simple(struct ctl_script *script, const char *verb, const struct
 	return false;
 }
 
+/* ask t 0 1,2 | ask t 0 cancel | outcome t 0 */
+static bool run_asking(struct ctl_script *script, const struct words *words)
+{
+	struct ctl_event nothing = {.kind = CTL_TIMER};
+	struct ctl_topic *topic = ctl_topic_find(&script->ctl, slice_of_text(words->at[1]));
+	int32_t partition = atoi(words->at[2]);
+	struct ctl_actions actions;
+	struct slice message;
+	int16_t error;
+	int32_t *target;
+	int32_t n;
+
+	if (!topic || partition >= topic->n_partitions || partition >= CTL_SCRIPT_WRITES)
+		return false;
+	if (strcmp(words->at[0], "ask") == 0) {
+		bool cancel = strcmp(words->at[3], "cancel") == 0;
+
+		target = parse_ids(&script->arena, words->at[3], ",", &n);
+		script->serials[partition] = ctl_reassign_ask(&script->ctl, topic, partition, target, cancel ? CTL_REASSIGN_CANCEL : n);
+		run(script, &nothing);
+		return true;
+	}
+	ctl_actions_init(&actions, &script->arena);
+	script->ctl.out = &actions;
+	if (!ctl_reassign_outcome(&script->ctl, topic, partition, script->serials[partition], &error, &message))
+		fprintf(script->out, "    open\n");
+	else
+		fprintf(script->out, "    %s%s%.*s\n", kafka_error_name(error), slice_is_null(message) ? "" : ": ", SLICE_ARGS(message));
+	return true;
+}
+
 static bool run_words(struct ctl_script *script, const struct words *words)
 {
 	static const char *const readings[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs"};
@@ -695,6 +799,8 @@ static bool run_words(struct ctl_script *script, const struct words *words)
 			return run_reading(script, (enum ctl_read)i, asked, *words);
 	if (strcmp(verb, "written") == 0 && words->n >= 4)
 		return run_written(script, words);
+	if ((strcmp(verb, "ask") == 0 && words->n == 4) || (strcmp(verb, "outcome") == 0 && words->n == 3))
+		return run_asking(script, words);
 	if (strcmp(verb, "all-written") == 0)
 		return run_all_written(script);
 	if (strcmp(verb, "balance") == 0) {

@@ -5,11 +5,14 @@
  *     brokers 1@100 2@110/rack-a 3@120!foreign 4@130!odd
  *     topics a b
  *     topic a absent | a nonsense | a c5 v0 id7 0:1,2 1:2,1        czxid, version, topic id (id0: none)
+ *     topic a c5 v1 id7 0:3,1+3-1                                  adding 3, removing 1
  *     states a 0:absent 1:v0,z50,l1,e0,c1,i1.2 2:nonsense          version, mzxid, leader, leader epoch, controller epoch, ISR
  *     deletions a
  *     config a v0 k=v
  *     broker-configs default:v0,k=v 1:v2
  *     written a 0 done 3 | missed | failed     the outcome of the write under way; -1: of the topic itself
+ *     ask a 0 3,4 | ask a 0 cancel             somebody wants another assignment
+ *     outcome a 0                              what became of that
  *     all-written                              all writes asked for so far are done
  *     reached 1@100 / lost 1@100 / gap 1@100 / log-dir-failed 1 / states-changed a
  *     results 1@100 2 [id7/0=56 ...] | results 1@100 2 error 11
@@ -39,6 +42,7 @@ struct ctl_script {
 		int32_t version; /* that the node has when it is done */
 	} writes[CTL_SCRIPT_WRITES];
 	int n_writes;
+	uint32_t serials[CTL_SCRIPT_WRITES]; /* of the last asking for each partition, whatever its topic */
 };
 
 void ctl_script_init(struct ctl_script *script, FILE *out);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned draw(struct world *world, unsigned n)
+unsigned ctl_world_draw(struct world *world, unsigned n)
 {
 	world->random ^= world->random << 13;
 	world->random ^= world->random >> 7;
@@ -15,7 +15,7 @@ static unsigned draw(struct world *world, unsigned n)
 	return (unsigned)((world->random * 0x2545F4914F6CDD1Du) >> 33) % n;
 }
 
-static struct slice topic_name(int topic)
+struct slice ctl_world_topic_name(int topic)
 {
 	static const char *const names[WORLD_TOPICS] = {"t0", "t1", "t2", "t3", "t4"};
 
@@ -27,7 +27,7 @@ static int topic_of(struct slice name)
 	return name.len == 2 ? name.data[1] - '0' : -1;
 }
 
-static struct uuid id_of(int32_t n)
+struct uuid ctl_world_id(int32_t n)
 {
 	struct uuid id = UUID_ZERO;
 
@@ -85,14 +85,14 @@ static void on_read_action(struct world_candidate *candidate, const struct ctl_a
 	push_op(candidate, &op);
 }
 
-static struct world_state state_of(const struct ctl_lead *lead)
+struct world_state ctl_world_lead(const struct ctl_lead *lead)
 {
 	struct world_state state = {.exists = true, .leader = lead->leader, .leader_epoch = lead->leader_epoch, .n_isr = lead->n_isr,
 				    .n_elr = lead->n_elr, .n_lost = lead->n_lost};
 
-	ck_assert_int_le(lead->n_isr, WORLD_REPLICAS);
-	ck_assert_int_le(lead->n_elr, WORLD_REPLICAS);
-	ck_assert_int_le(lead->n_lost, WORLD_REPLICAS);
+	ck_assert_int_le(lead->n_isr, WORLD_BROKERS);
+	ck_assert_int_le(lead->n_elr, WORLD_BROKERS);
+	ck_assert_int_le(lead->n_lost, WORLD_BROKERS);
 	for (int i = 0; i < lead->n_isr; i++) {
 		state.isr[i] = lead->isr[i];
 		state.isr_epochs[i] = lead->isr_epochs[i];
@@ -117,9 +117,10 @@ static void on_write_action(struct world_candidate *candidate, const struct ctl_
 		op.topic = topic_of(write->topic_name);
 	if (write->lead) {
 		ck_assert_int_eq(write->controller_epoch, candidate->ctl.epoch);
-		op.state = state_of(write->lead);
+		op.state = ctl_world_lead(write->lead);
 		op.state.controller_epoch = write->controller_epoch;
 	}
+	ctl_world_note_moves(&op, write);
 	push_op(candidate, &op);
 }
 
@@ -134,12 +135,21 @@ static void add_part(struct world_message *message, const struct ctl_part *part)
 	}
 }
 
+static void add_stop(struct world_message *message, const struct ctl_stop_topic *stop)
+{
+	for (int32_t i = 0; i < stop->n_partitions; i++) {
+		ck_assert_int_lt(message->n_items, (int)ARRAY_LEN(message->items));
+		message->items[message->n_items++] =
+			(struct world_item){.id = number_of(&stop->id), .partition = stop->partitions[i], .leader = stop->erase};
+	}
+}
+
 static void on_send_action(struct world_candidate *candidate, const struct ctl_action *action)
 {
 	int broker = action->broker;
 	struct world_message *message;
 
-	if (!candidate->lines[broker].reached || candidate->lines[broker].epoch != action->broker_epoch)
+	if (!candidate->lines[broker].reached || candidate->lines[broker].epoch != action->broker_epoch || action->message > CTL_SEND_STOP)
 		return;
 	message = push_message(candidate, broker);
 	message->kind = action->message;
@@ -157,8 +167,7 @@ static void on_send_action(struct world_candidate *candidate, const struct ctl_a
 			add_part(message, &action->states->parts[i]);
 	} else {
 		for (int32_t i = 0; i < action->stops->n_topics; i++)
-			message->items[message->n_items++] =
-				(struct world_item){.id = number_of(&action->stops->topics[i].id), .partition = -1};
+			add_stop(message, &action->stops->topics[i]);
 	}
 }
 
@@ -215,7 +224,7 @@ static void resign(struct world_candidate *candidate)
 	}
 }
 
-static void tell(struct world *world, struct world_candidate *candidate, const struct ctl_event *event)
+void ctl_world_tell(struct world *world, struct world_candidate *candidate, const struct ctl_event *event)
 {
 	struct ctl_actions actions;
 	struct arena arena;
@@ -228,7 +237,7 @@ static void tell(struct world *world, struct world_candidate *candidate, const s
 		carry_out(candidate, &actions.items[i]);
 	arena_fini(&arena);
 	ctl_actions_init(&actions, &arena);
-	if (candidate->active && (world->settling || draw(world, 3) > 0))
+	if (candidate->active && (world->settling || ctl_world_draw(world, 3) > 0))
 		ctl_flush(&candidate->ctl, world->now_ms, &actions);
 	for (int32_t i = 0; i < actions.n_items; i++)
 		carry_out(candidate, &actions.items[i]);
@@ -256,7 +265,7 @@ static void elect(struct world *world)
 	event.epoch_version = ++world->fence;
 	world->zxid++;
 	world->n_takeovers++;
-	tell(world, candidate, &event);
+	ctl_world_tell(world, candidate, &event);
 }
 
 /* ---- ZooKeeper: reads ---- */
@@ -279,7 +288,7 @@ static void answer_names(struct world *world, struct ctl_event *event, struct ar
 	event->names = names;
 	for (int i = 0; i < WORLD_TOPICS; i++)
 		if (deletions ? world->topics[i].deletion : world->topics[i].exists)
-			names[event->n_names++] = topic_name(i);
+			names[event->n_names++] = ctl_world_topic_name(i);
 }
 
 static void answer_topic(const struct world_topic *topic, struct ctl_event *event, struct arena *arena)
@@ -291,11 +300,13 @@ static void answer_topic(const struct world_topic *topic, struct ctl_event *even
 	node->found = topic->exists ? CTL_FOUND : CTL_ABSENT;
 	node->created = topic->czxid;
 	node->version = topic->version;
-	node->id = id_of(topic->id);
+	node->id = ctl_world_id(topic->id);
 	node->partitions = partitions;
 	node->n_partitions = topic->n_partitions;
 	for (int i = 0; i < topic->n_partitions; i++)
-		partitions[i] = (struct ctl_assignment){.n_replicas = topic->n_replicas, .replicas = topic->replicas[i]};
+		partitions[i] = (struct ctl_assignment){topic->assignments[i].n_replicas, topic->assignments[i].n_adding,
+							topic->assignments[i].n_removing, topic->assignments[i].replicas,
+							topic->assignments[i].adding, topic->assignments[i].removing};
 }
 
 static void answer_states(const struct world_topic *topic, const struct world_op *op, struct ctl_event *event, struct arena *arena)
@@ -335,7 +346,7 @@ static void run_read(struct world *world, struct world_candidate *candidate, con
 
 	arena_init(&arena);
 	if (op->topic >= 0)
-		event.topic = topic_name(op->topic);
+		event.topic = ctl_world_topic_name(op->topic);
 	switch (op->read) {
 	case CTL_READ_BROKERS:
 		answer_brokers(world, &event, &arena);
@@ -357,13 +368,13 @@ static void run_read(struct world *world, struct world_candidate *candidate, con
 	case CTL_READ_BROKER_CONFIGS:
 		break;
 	}
-	tell(world, candidate, &event);
+	ctl_world_tell(world, candidate, &event);
 	arena_fini(&arena);
 }
 
 /* ---- ZooKeeper: writes ---- */
 
-static bool holds(const int32_t *ids, int n, int32_t id)
+bool ctl_world_holds(const int32_t *ids, int n, int32_t id)
 {
 	for (int i = 0; i < n; i++)
 		if (ids[i] == id)
@@ -372,14 +383,15 @@ static bool holds(const int32_t *ids, int n, int32_t id)
 }
 
 /* What every state that reaches ZooKeeper has to be (S6, S11, S12). */
-static void check_state(const struct world_topic *topic, int partition, const struct world_state *before, const struct world_state *after)
+void ctl_world_check_state(const struct world_topic *topic, int partition, const struct world_state *before, const struct world_state *after)
 {
 	ck_assert_int_gt(after->n_isr, 0);
-	ck_assert(after->leader == -1 || holds(after->isr, after->n_isr, after->leader));
+	ck_assert(after->leader == -1 || ctl_world_holds(after->isr, after->n_isr, after->leader));
 	for (int i = 0; i < after->n_isr; i++) {
-		ck_assert(holds(topic->replicas[partition], topic->n_replicas, after->isr[i]));
-		ck_assert(!before->exists || holds(before->isr, before->n_isr, after->isr[i]) ||
-			  holds(before->elr, before->n_elr, after->isr[i]));
+		ck_assert(ctl_world_holds(topic->assignments[partition].replicas, topic->assignments[partition].n_replicas, after->isr[i]));
+		ck_assert(!before->exists || ctl_world_holds(before->isr, before->n_isr, after->isr[i]) ||
+			  ctl_world_holds(before->elr, before->n_elr, after->isr[i]) ||
+			  before->joined[after->isr[i]] == before->leader_epoch + 1);
 	}
 	if (before->exists)
 		ck_assert_int_ge(after->leader_epoch, before->leader_epoch + (after->leader != before->leader));
@@ -390,16 +402,19 @@ static int write_state(struct world *world, const struct world_op *op)
 	struct world_topic *topic = &world->topics[op->topic];
 	struct world_state *state = &topic->states[op->partition];
 	bool first = op->write == CTL_WRITE_FIRST_STATE;
+	int32_t joined[WORLD_BROKERS];
 	int32_t version;
 
 	if (!topic->exists || op->partition >= topic->n_partitions || first == state->exists)
 		return CTL_MISSED;
 	if (!first && state->version != op->version)
 		return CTL_MISSED;
-	check_state(topic, op->partition, state, &op->state);
+	ctl_world_check_state(topic, op->partition, state, &op->state);
 	world->n_elections += state->exists && op->state.leader != state->leader;
 	version = first ? 0 : state->version + 1;
+	memcpy(joined, state->joined, sizeof joined);
 	*state = op->state;
+	memcpy(state->joined, joined, sizeof joined);
 	state->version = version;
 	state->mzxid = world->zxid;
 	topic->has_parents = true;
@@ -415,6 +430,11 @@ static int apply_write(struct world *world, const struct world_op *op)
 	case CTL_WRITE_FIRST_STATE:
 	case CTL_WRITE_STATE:
 		return write_state(world, op);
+	case CTL_WRITE_MOVES:
+		if (ctl_world_write_moves(world, op) != CTL_DONE)
+			return CTL_MISSED;
+		push_news(world, CTL_READ_TOPIC, op->topic);
+		return CTL_DONE;
 	case CTL_WRITE_ERASE_TOPIC:
 		if (!topic->exists || topic->czxid != op->created)
 			return CTL_DONE;
@@ -438,7 +458,7 @@ static void run_write(struct world *world, struct world_candidate *candidate, co
 {
 	struct ctl_written written = {.ticket = op->ticket, .partition = op->partition};
 	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = &written, .n_written = 1};
-	unsigned accident = accidents ? draw(world, 40) : 99;
+	unsigned accident = accidents ? ctl_world_draw(world, 40) : 99;
 
 	if (op->fence != world->fence) {
 		world->n_fenced++;
@@ -455,11 +475,13 @@ static void run_write(struct world *world, struct world_candidate *candidate, co
 		written.outcome = op->write == CTL_WRITE_ERASE_TOPIC ? CTL_FAILED : CTL_MISSED;
 	world->n_lost_answers += accident <= 2;
 	if (op->topic >= 0)
-		written.topic = topic_name(op->topic);
+		written.topic = ctl_world_topic_name(op->topic);
 	if (op->partition >= 0)
 		written.version = world->topics[op->topic].states[op->partition].version;
-	if (op->ticket != 0)
-		tell(world, candidate, &event);
+	if (op->n_moves > 0)
+		ctl_world_tell_moves(world, candidate, op, written.outcome);
+	else if (op->ticket != 0)
+		ctl_world_tell(world, candidate, &event);
 }
 
 static bool run_op(struct world *world, struct world_candidate *candidate, bool accidents)
@@ -484,6 +506,13 @@ static struct world_item *find_item(struct world_item *items, int n, int32_t id,
 		if (items[i].id == id && items[i].partition == partition)
 			return &items[i];
 	return NULL;
+}
+
+const struct world_item *ctl_world_state_of(const struct world *world, int broker, int32_t id, int32_t partition)
+{
+	const struct world_broker *of = &world->brokers[broker];
+
+	return find_item((struct world_item *)(uintptr_t)of->states, of->n_states, id, partition);
 }
 
 /* S7: one incarnation leads under an epoch. */
@@ -523,14 +552,37 @@ static void take_states(struct world *world, int at, const struct world_message 
 	}
 }
 
-static void remove_items(struct world_item *items, int *n, int32_t id)
+/* partition -1: all of the topic. */
+static void remove_items(struct world_item *items, int *n, int32_t id, int32_t partition)
 {
 	int kept = 0;
 
 	for (int i = 0; i < *n; i++)
-		if (items[i].id != id)
+		if (items[i].id != id || (partition >= 0 && items[i].partition != partition))
 			items[kept++] = items[i];
 	*n = kept;
+}
+
+/* A replica that is erased is none that acknowledged records stand on, but for those of topics that are being deleted (S1). */
+static void check_erasure(const struct world *world, struct world_candidate *candidate, int broker, const struct world_item *item)
+{
+	struct uuid id = ctl_world_id(item->id);
+	const struct ctl_topic *of = ctl_topic_find_id(&candidate->ctl, &id);
+
+	for (int t = 0; t < WORLD_TOPICS && of && of->deletion < CTL_DELETION_STOPPING; t++) {
+		const struct world_topic *topic = &world->topics[t];
+
+		if (topic->exists && topic->id == item->id && item->leader)
+			ck_assert(!ctl_world_holds(topic->states[item->partition].isr, topic->states[item->partition].n_isr, broker));
+	}
+}
+
+static void take_stops(struct world *world, struct world_candidate *candidate, int at, const struct world_message *message)
+{
+	for (int i = 0; i < message->n_items; i++) {
+		check_erasure(world, candidate, at, &message->items[i]);
+		remove_items(world->brokers[at].states, &world->brokers[at].n_states, message->items[i].id, message->items[i].partition);
+	}
 }
 
 static void take_view(struct world_broker *broker, const struct world_message *message)
@@ -548,7 +600,7 @@ static void take_view(struct world_broker *broker, const struct world_message *m
 		struct world_item *have = find_item(broker->view, broker->n_view, item->id, item->partition);
 
 		if (item->partition < 0) {
-			remove_items(broker->view, &broker->n_view, item->id);
+			remove_items(broker->view, &broker->n_view, item->id, -1);
 			continue;
 		}
 		if (!have) {
@@ -576,10 +628,9 @@ static bool run_line(struct world *world, struct world_candidate *candidate, int
 	else if (message->kind == CTL_SEND_STATES)
 		take_states(world, at, message);
 	else
-		for (int i = 0; i < message->n_items; i++)
-			remove_items(broker->states, &broker->n_states, message->items[i].id);
+		take_stops(world, candidate, at, message);
 	if (message->kind != CTL_SEND_VIEW)
-		tell(world, candidate, &event);
+		ctl_world_tell(world, candidate, &event);
 	return true;
 }
 
@@ -593,7 +644,7 @@ static bool change_line(struct world *world, struct world_candidate *candidate, 
 	if (candidate->lines[at].reached && (may_cut || !fits)) {
 		drop_line(candidate, at);
 		event.kind = CTL_LOST;
-		tell(world, candidate, &event);
+		ctl_world_tell(world, candidate, &event);
 		return true;
 	}
 	if (candidate->lines[at].reached || !candidate->lines[at].wanted || !fits || candidate->ctl.epoch != world->controller_epoch)
@@ -604,7 +655,7 @@ static bool change_line(struct world *world, struct world_candidate *candidate, 
 	candidate->lines[at].reached = true;
 	broker->highest_controller_epoch = candidate->ctl.epoch;
 	event.kind = CTL_REACHED;
-	tell(world, candidate, &event);
+	ctl_world_tell(world, candidate, &event);
 	return true;
 }
 
@@ -621,7 +672,7 @@ static void register_broker(struct world *world, int at)
 static void change_broker(struct world *world, int at)
 {
 	struct world_broker *broker = &world->brokers[at];
-	unsigned what = draw(world, 4);
+	unsigned what = ctl_world_draw(world, 4);
 
 	if (!broker->alive) {
 		register_broker(world, at);
@@ -641,10 +692,11 @@ static void change_broker(struct world *world, int at)
 
 static void assign(struct world *world, struct world_topic *topic, int partition)
 {
-	int first = (int)draw(world, WORLD_BROKERS);
+	int first = (int)ctl_world_draw(world, WORLD_BROKERS);
 
+	topic->assignments[partition] = (struct world_assignment){.n_replicas = topic->n_replicas};
 	for (int k = 0; k < topic->n_replicas; k++)
-		topic->replicas[partition][k] = (first + k) % WORLD_BROKERS;
+		topic->assignments[partition].replicas[k] = (first + k) % WORLD_BROKERS;
 }
 
 /*
@@ -655,7 +707,7 @@ static bool is_known(struct world *world, int at)
 {
 	for (int i = 0; i < WORLD_CANDIDATES; i++) {
 		const struct ctl_topic *topic =
-			world->candidates[i].active ? ctl_topic_find(&world->candidates[i].ctl, topic_name(at)) : NULL;
+			world->candidates[i].active ? ctl_topic_find(&world->candidates[i].ctl, ctl_world_topic_name(at)) : NULL;
 
 		if (topic && topic->deletion != CTL_DELETION_ERASING)
 			return true;
@@ -676,20 +728,20 @@ static void change_topic(struct world *world, int at)
 		if (topic->deletion || is_known(world, at))
 			return;
 		*topic = (struct world_topic){.exists = true, .id = ++world->next_id, .czxid = world->zxid,
-					      .n_partitions = 1 + (int)draw(world, WORLD_PARTITIONS),
-					      .n_replicas = 1 + (int)draw(world, WORLD_REPLICAS)};
+					      .n_partitions = 1 + (int)ctl_world_draw(world, WORLD_PARTITIONS),
+					      .n_replicas = 1 + (int)ctl_world_draw(world, WORLD_REPLICAS)};
 		for (int i = 0; i < topic->n_partitions; i++)
 			assign(world, topic, i);
 		world->n_created++;
 		push_news(world, CTL_READ_TOPICS, -1);
-	} else if (draw(world, 2) == 0 && topic->n_partitions < WORLD_PARTITIONS && !topic->deletion) {
+	} else if (ctl_world_draw(world, 2) == 0 && topic->n_partitions < WORLD_PARTITIONS && !topic->deletion) {
 		assign(world, topic, topic->n_partitions++);
 		topic->version++;
 		push_news(world, CTL_READ_TOPIC, at);
-	} else if (draw(world, 3) == 0) {
+	} else if (ctl_world_draw(world, 3) == 0) {
 		topic->deletion = true;
 		push_news(world, CTL_READ_DELETIONS, -1);
-	} else if (draw(world, 30) == 0) {
+	} else if (ctl_world_draw(world, 30) == 0) {
 		/* Gone behind everybody's back. */
 		memset(topic, 0, sizeof *topic);
 		push_news(world, CTL_READ_TOPICS, -1);
@@ -710,30 +762,34 @@ static void pass_time(struct world *world, int64_t ms)
 		if (!candidate->active || (!world->settling && (candidate->timer_ms == 0 || candidate->timer_ms > world->now_ms)))
 			continue;
 		candidate->timer_ms = 0;
-		tell(world, candidate, &event);
+		ctl_world_tell(world, candidate, &event);
 	}
 }
 
 void ctl_world_step(struct world *world)
 {
-	struct world_candidate *candidate = &world->candidates[draw(world, WORLD_CANDIDATES)];
-	unsigned what = draw(world, 1000);
-	int broker = (int)draw(world, WORLD_BROKERS);
+	struct world_candidate *candidate = &world->candidates[ctl_world_draw(world, WORLD_CANDIDATES)];
+	unsigned what = ctl_world_draw(world, 1000);
+	int broker = (int)ctl_world_draw(world, WORLD_BROKERS);
 
-	if (what < 550)
+	if (what < 520)
 		run_op(world, candidate, true);
-	else if (what < 850)
+	else if (what < 820)
 		run_line(world, candidate, broker);
-	else if (what < 930)
-		change_line(world, candidate, broker, draw(world, 10) == 0);
-	else if (what < 960)
-		change_topic(world, (int)draw(world, WORLD_TOPICS));
-	else if (what < 980)
+	else if (what < 880)
+		change_line(world, candidate, broker, ctl_world_draw(world, 10) == 0);
+	else if (what < 905)
+		change_topic(world, (int)ctl_world_draw(world, WORLD_TOPICS));
+	else if (what < 925)
 		change_broker(world, broker);
-	else if (what < 984)
+	else if (what < 929)
 		elect(world);
+	else if (what < 945)
+		ctl_world_ask(world);
+	else if (what < 985)
+		ctl_world_propose(world, (int)ctl_world_draw(world, WORLD_TOPICS), (int)ctl_world_draw(world, WORLD_PARTITIONS));
 	else
-		pass_time(world, draw(world, 500));
+		pass_time(world, ctl_world_draw(world, 500));
 }
 
 static bool run_everything(struct world *world)
@@ -755,6 +811,7 @@ static void check_partition(struct world *world, const struct world_topic *topic
 	const struct world_state *state = &topic->states[partition];
 	bool any = false;
 
+	ctl_world_check_moved(world, topic, partition);
 	ck_assert(state->exists);
 	for (int i = 0; i < state->n_isr; i++)
 		any = any || world->brokers[state->isr[i]].alive;
@@ -770,7 +827,7 @@ static void check_partition(struct world *world, const struct world_topic *topic
 		ck_assert_int_eq(seen->leader, state->leader);
 		ck_assert_int_eq(seen->leader_epoch, state->leader_epoch);
 		ck_assert_int_eq(seen->version, state->version);
-		if (!holds(topic->replicas[partition], topic->n_replicas, i))
+		if (!ctl_world_holds(topic->assignments[partition].replicas, topic->assignments[partition].n_replicas, i))
 			continue;
 		seen = find_item((struct world_item *)(uintptr_t)broker->states, broker->n_states, topic->id, partition);
 		ck_assert_ptr_nonnull(seen);
@@ -794,6 +851,9 @@ void ctl_world_settle(struct world *world)
 	for (int round = 0; round < 200; round++) {
 		while (run_everything(world))
 			;
+		for (int t = 0; t < WORLD_TOPICS; t++)
+			for (int i = 0; i < world->topics[t].n_partitions; i++)
+				ctl_world_propose(world, t, i);
 		pass_time(world, 1000);
 	}
 	for (int t = 0; t < WORLD_TOPICS; t++) {

@@ -25,8 +25,14 @@ struct world_state {
 	int32_t version, leader, leader_epoch, controller_epoch;
 	int64_t mzxid;
 	int n_isr, n_elr, n_lost;
-	int32_t isr[WORLD_REPLICAS], elr[WORLD_REPLICAS], lost[WORLD_REPLICAS];
-	int64_t isr_epochs[WORLD_REPLICAS], elr_epochs[WORLD_REPLICAS];
+	int32_t isr[WORLD_BROKERS], elr[WORLD_BROKERS], lost[WORLD_BROKERS];
+	int64_t isr_epochs[WORLD_BROKERS], elr_epochs[WORLD_BROKERS];
+	int32_t joined[WORLD_BROKERS]; /* leader epoch in which a leader last proposed this broker, and 1 */
+};
+
+struct world_assignment {
+	int n_replicas, n_adding, n_removing;
+	int32_t replicas[WORLD_BROKERS], adding[WORLD_BROKERS], removing[WORLD_BROKERS];
 };
 
 struct world_topic {
@@ -36,7 +42,7 @@ struct world_topic {
 	int32_t version;
 	int n_partitions;
 	int n_replicas;
-	int32_t replicas[WORLD_PARTITIONS][WORLD_REPLICAS];
+	struct world_assignment assignments[WORLD_PARTITIONS];
 	bool has_parents;
 	struct world_state states[WORLD_PARTITIONS];
 };
@@ -53,6 +59,13 @@ struct world_op {
 	int32_t fence, partition, version;
 	int64_t created;
 	struct world_state state;
+	int n_moves;
+	struct {
+		int32_t partition, version;
+		struct world_assignment assignment;
+		bool has_state;
+		struct world_state state;
+	} moves[WORLD_PARTITIONS];
 };
 
 /* A message on its way to a broker. */
@@ -67,7 +80,7 @@ struct world_message {
 		int32_t id;
 		int32_t partition; /* -1: the topic is gone */
 		int32_t leader, leader_epoch, version;
-	} items[WORLD_TOPICS * (WORLD_PARTITIONS + 1) * 2];
+	} items[WORLD_TOPICS * (WORLD_PARTITIONS + 1) * 8];
 };
 
 struct world_candidate {
@@ -114,8 +127,10 @@ struct world {
 		int64_t broker_epoch;
 	} *leads;
 	int n_leads;
+	int64_t proposals;
 	/* What happened, for the floors. */
 	int n_elections, n_writes, n_fenced, n_bounces, n_deleted, n_created, n_takeovers, n_lost_answers;
+	int n_moves_begun, n_moves_ended, n_moves_lost;
 };
 
 void ctl_world_init(struct world *world, uint64_t seed);
@@ -123,6 +138,24 @@ void ctl_world_fini(struct world *world);
 
 /* One random step. */
 void ctl_world_step(struct world *world);
+
+/* For the world's own files. */
+unsigned ctl_world_draw(struct world *world, unsigned n);
+void ctl_world_tell(struct world *world, struct world_candidate *candidate, const struct ctl_event *event);
+const struct world_item *ctl_world_state_of(const struct world *world, int broker, int32_t id, int32_t partition);
+bool ctl_world_holds(const int32_t *ids, int n, int32_t id);
+struct slice ctl_world_topic_name(int topic);
+struct uuid ctl_world_id(int32_t n);
+struct world_state ctl_world_lead(const struct ctl_lead *lead);
+void ctl_world_check_state(const struct world_topic *topic, int partition, const struct world_state *before, const struct world_state *after);
+
+/* ctl_world_moves.c: somebody asks for another assignment or cancels; a leader proposes a follower that has caught up. */
+void ctl_world_ask(struct world *world);
+bool ctl_world_propose(struct world *world, int topic, int partition);
+void ctl_world_note_moves(struct world_op *op, const struct ctl_write *write);
+int ctl_world_write_moves(struct world *world, const struct world_op *op);
+void ctl_world_tell_moves(struct world *world, struct world_candidate *candidate, const struct world_op *op, enum ctl_outcome outcome);
+void ctl_world_check_moved(const struct world *world, const struct world_topic *topic, int partition);
 
 /* No more accidents: everything comes to rest, then all is compared. */
 void ctl_world_settle(struct world *world);
