@@ -1,10 +1,12 @@
 """Three replicas: acks of all, leaders that die, stop or hang, followers that come back, consumers that read nearby."""
 import os
+import time
 
 import pytest
 
 from batch import build, values
-from processes import wait
+from cluster import SESSION_MS
+from processes import Folder, TARGET, ZooKeeper, wait
 from wire import Closed, error_name
 
 RETRIED = {'NOT_LEADER_OR_FOLLOWER', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION', 'NOT_ENOUGH_REPLICAS',
@@ -224,3 +226,42 @@ def test_a_consumer_reads_from_the_replica_in_its_rack(make_cluster):
         Writer(cluster, name).write(1)
         part = c.receive().responses[0].partitions[0]
         assert values(part.records) == [b'%08d' % 0]
+
+
+@pytest.mark.klamm_only
+def test_without_zookeeper_replicated_topics_are_written_on(make_cluster):
+    folder = Folder()
+    zookeeper = ZooKeeper(folder).start().ready()
+    try:
+        cluster = make_cluster(zookeeper=zookeeper, brokers=3, config=LAG)
+        name = cluster.create_topic(partitions=3, replication_factor=3, min_insync_replicas=2)
+        writers = [Writer(cluster, name, p) for p in range(3)]
+        zookeeper.freeze()
+        until = time.monotonic() + 4 * SESSION_MS / 1000
+        while time.monotonic() < until:
+            for writer in writers:
+                writer.write(1)
+        assert not any(w.errors for w in writers), [w.errors for w in writers]
+        zookeeper.thaw()
+        # All sessions have expired: everybody registers anew, and the partitions are led again.
+        for writer in writers:
+            writer.write(20)
+            in_sync(cluster, name, [1, 2, 3], writer.partition)
+            writer.check()
+            replicas_equal(cluster, name, writer.partition)
+    finally:
+        zookeeper.thaw()
+        zookeeper.kill()
+        folder.remove()
+
+
+@pytest.mark.skipif(TARGET == 'kafka', reason='a Kafka broker waits for its controller')
+def test_without_a_controller_what_needs_one_is_refused(make_cluster):
+    cluster = make_cluster(brokers=1)
+    cluster.controllers[0].kill()
+    with cluster.connect() as c:
+        def refused():
+            return [error_name(c.call('ElectLeaders', 1, election_type=0, topic_partitions=None, timeout_ms=1000).error_code),
+                    error_name(c.call('AlterPartitionReassignments', 0, timeout_ms=1000, topics=[]).error_code),
+                    error_name(c.call('ListPartitionReassignments', 0, timeout_ms=1000, topics=None).error_code)] == ['NOT_CONTROLLER'] * 3
+        wait(refused, 'the client is told to look for the controller')
