@@ -238,6 +238,7 @@ static int nets_setup(struct node *node, struct error *err)
 		net_init(node->nets[i], &node->shards[i]->worker, &node->net_setup);
 		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver, &node->follow_throttle);
 		node->shards[i]->net = node->nets[i];
+		node->shards[i]->feeds.throttle = &node->lead_throttle;
 	}
 	return 0;
 }

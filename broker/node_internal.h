@@ -44,7 +44,7 @@ struct node {
 	struct store store;
 	struct disk resolver;    /* looks up the names of leaders' hosts */
 	bool resolves;
-	struct throttle follow_throttle; /* of all shards */
+	struct throttle follow_throttle, lead_throttle; /* of all shards */
 	struct budget budget;
 	struct shard **shards;
 	int n_shards;

@@ -275,6 +275,7 @@ static void feed_free(struct feed *feed)
 	loop_undefer(&feed->feeds->shard->worker.loop, &feed->turn);
 	timer_stop(&feed->advance_timer);
 	timer_stop(&feed->resume);
+	timer_stop(&feed->unthrottle);
 	peer_free(feed->peer);
 	free(feed->answers);
 	free(feed->goodbyes);
@@ -343,6 +344,7 @@ void feeds_adopt(struct feeds *feeds, const struct detached *detached, int32_t f
 	feed->catch_up_window = FEED_WINDOW_FIRST;
 	timer_init(&feed->advance_timer, &feeds->shard->worker.loop, feed_on_advance_timer);
 	timer_init(&feed->resume, &feeds->shard->worker.loop, on_resume);
+	timer_init(&feed->unthrottle, &feeds->shard->worker.loop, feed_on_unthrottle);
 	setup = setup_of(feed);
 	feed->peer = peer_adopt(&setup, detached);
 	DL_APPEND(feeds->list, feed);
@@ -353,7 +355,7 @@ void feeds_adopt(struct feeds *feeds, const struct detached *detached, int32_t f
 
 void feeds_init(struct feeds *feeds, struct shard *shard)
 {
-	*feeds = (struct feeds){.shard = shard, .next_handle = 1};
+	*feeds = (struct feeds){.shard = shard, .next_handle = 1, .throttle_rate = THROTTLE_NONE};
 	timer_init(&feeds->parked_timer, &shard->worker.loop, feeds_on_parked_timer);
 }
 
@@ -382,6 +384,7 @@ void feeds_on_view(struct feeds *feeds, const struct view_diff *diff)
 {
 	struct feed *feed, *next;
 
+	feeds->throttle_rate = throttle_rate(feeds->shard->config, SLICE_LITERAL("leader.replication.throttled.rate"));
 	DL_FOREACH_SAFE(feeds->list, feed, next)
 		if (is_over(feeds, feed->follower, feed->follower_epoch))
 			feed_free(feed);

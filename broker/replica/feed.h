@@ -21,6 +21,7 @@
 
 #include "broker/meta/view.h"
 #include "broker/net/peer.h"
+#include "broker/replica/throttle.h"
 #include "broker/rt/loop.h"
 
 #include <stdbool.h>
@@ -78,6 +79,7 @@ struct feed_counters {
 	int64_t n_acks_dropped; /* of handles that are closed: no fault */
 	int64_t n_acks_invalid;
 	int64_t n_frames_refused;
+	int64_t n_throttled; /* pauses because of a throttle */
 	int64_t bytes_sent;
 	int64_t catch_up_bytes_sent;
 };
@@ -91,6 +93,8 @@ struct feeds {
 	struct parked_follow *parked_first; /* by the end of their time */
 	int n_parked;
 	struct timer parked_timer;
+	struct throttle *throttle; /* of all shards; NULL: there is none */
+	int64_t throttle_rate;     /* leader.replication.throttled.rate */
 	bool closed;
 	struct feed_counters counters;
 };

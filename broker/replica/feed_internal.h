@@ -38,6 +38,7 @@ struct feed {
 	bool full;                /* the peer has enough until it says on_drained */
 	struct deferred turn;
 	struct timer resume;      /* goes on after other connections had their turn */
+	struct timer unthrottle;  /* those that a throttle holds go on */
 	struct timer advance_timer;
 	struct feed_answer *answers;
 	int n_answers, n_answers_max;
@@ -83,6 +84,7 @@ void feed_stream_settle_pieces(struct feed_stream *stream, int64_t acked_offset)
 void feed_stream_unqueue(struct feed_stream *stream);
 
 void feed_on_advance_timer(struct timer *timer);
+void feed_on_unthrottle(struct timer *timer);
 
 /* What a connection may have under way to those that catch up before anything is known of it. */
 #define FEED_WINDOW_FIRST (256 << 10)

@@ -10,6 +10,8 @@
  * What catches up shares socket, checks and disk of the follower with what is live, and is in its way as long as it is under way. So much may be
  * that it is acked within WINDOW_NS: each ack of a piece tells how many bytes the follower stores in that time at the moment.
  *
+ * What catches up may also be throttled by the operator (leader.replication.throttled.*): then it is out of its queue for a while.
+ *
  * A small piece is copied into its frame, so that those of many partitions leave in one call; a large one goes by sendfile.
  */
 #include "broker/replica/feed_internal.h"
@@ -294,6 +296,31 @@ static void pump_live(struct feed *feed)
 	}
 }
 
+/* Counts bytes of a throttled partition (0: only asks). True when no more of it may be sent for now: a timer wakes it. */
+static bool is_throttled(struct feed *feed, const struct partition *partition, int64_t bytes)
+{
+	struct feeds *feeds = feed->feeds;
+	int64_t pause_ms;
+
+	if (!partition->lead_throttled || !feeds->throttle)
+		return false;
+	pause_ms = throttle_take(feeds->throttle, feeds->throttle_rate, bytes, clock_ns());
+	if (pause_ms == 0)
+		return false;
+	feeds->counters.n_throttled++;
+	timer_set_earlier(&feed->unthrottle, clock_ms() + pause_ms);
+	return true;
+}
+
+void feed_on_unthrottle(struct timer *timer)
+{
+	struct feed *feed = CONTAINER_OF(timer, struct feed, unthrottle);
+	struct feed_stream *stream, *next;
+
+	HASH_ITER(hh, feed->streams, stream, next)
+		feed_stream_wake(stream);
+}
+
 static void pump_catch_up(struct feed *feed)
 {
 	while (feed->catch_up && !feed->full && feed->catch_up_unacked < feed->catch_up_window) {
@@ -301,10 +328,13 @@ static void pump_catch_up(struct feed *feed)
 		int64_t bytes;
 
 		dequeue(stream);
+		if (is_throttled(feed, stream->partition, 0))
+			continue;
 		bytes = send_piece(stream, clamp(feed->catch_up_window / 2, PIECE_BYTES_MIN, PIECE_BYTES_MAX));
 		if (bytes < 0)
 			continue;
 		note_piece(stream, bytes);
+		is_throttled(feed, stream->partition, bytes);
 		feed_stream_wake(stream);
 	}
 }

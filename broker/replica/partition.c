@@ -339,6 +339,7 @@ void partition_configure(struct partition *partition, const struct topic_config 
 	set_log_config(partition, config);
 	set_batch_rules(&partition->rules, config);
 	partition->delete_allowed = config->cleanup_delete;
+	partition->lead_throttled = throttle_names(config->leader_throttled_replicas, partition->key.index, broker->broker_id);
 	partition->follow.is_throttled = throttle_names(config->follower_throttled_replicas, partition->key.index, broker->broker_id);
 	replica_core_configure(&partition->core, &now, &rules, &actions);
 	partition_carry_out(partition, &now, &actions);

@@ -741,6 +741,36 @@ START_TEST(one_that_catches_up_leaves_room_for_those_in_sync)
 }
 END_TEST
 
+START_TEST(a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait)
+{
+	struct throttle throttle = {0};
+
+	setup();
+	shard.feeds.throttle = &throttle;
+	shard.feeds.throttle_rate = 100000;
+	partitions[0]->lead_throttled = true;
+	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
+	for (int i = 0; i < 6; i++)
+		append(0, 60000, 1);
+	two.acks = true;
+	connect_follower(&two);
+	send_follow(&two, 0, 5);
+	turn_until_i64(&two.ends[0], 2);
+	turn_some();
+	/* A second's worth went at once, and nothing more. */
+	ck_assert_int_lt(two.ends[0], 4);
+	ck_assert_int_gt(shard.feeds.counters.n_throttled, 0);
+	lead(1, 5);
+	send_follow(&two, 1, 5);
+	turn_until_int(&two.n_answers, 2);
+	append(1, 100, -1);
+	turn_until_int(&n_done, 7);
+	ck_assert_int_lt(two.ends[0], 6);
+	turn_until_i64(&two.ends[0], 6);
+	teardown();
+}
+END_TEST
+
 START_TEST(frames_that_cannot_be_read_end_the_connection)
 {
 	setup();
@@ -767,4 +797,4 @@ UNIT_MAIN("broker/replica/feed", acks_of_all_wait_until_the_follower_has_it, app
 	  a_follower_below_the_log_start_starts_anew_there, another_epoch_closes_the_handle_and_its_acks_count_no_more,
 	  a_leader_that_resigns_or_fails_closes_its_handles, who_acks_what_it_was_never_sent_loses_the_handle,
 	  a_lost_connection_closes_its_handles_and_a_newer_one_takes_over, a_connection_ends_with_either_incarnation,
-	  without_a_lease_a_leader_serves_while_its_follower_is_heard, one_that_catches_up_leaves_room_for_those_in_sync, frames_that_cannot_be_read_end_the_connection)
+	  a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait, without_a_lease_a_leader_serves_while_its_follower_is_heard, one_that_catches_up_leaves_room_for_those_in_sync, frames_that_cannot_be_read_end_the_connection)
