@@ -35,6 +35,9 @@
 /* Members of an ISR or assignment; the most that a client may ask for. Kafka has no bound; ZooKeeper's 1 MiB a node has. */
 #define LIMIT_REPLICAS 64
 
+/* Requests that brokers handed on to the controller and that it works on at a time: the frame bounds each. */
+#define LIMIT_FORWARDED_REQUESTS 256
+
 /* Partitions of one topic: its znode must stay below ZooKeeper's 1 MiB (about 20 bytes a partition with three replicas). */
 #define LIMIT_TOPIC_PARTITIONS 20000
 

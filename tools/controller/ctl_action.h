@@ -17,6 +17,7 @@ struct ctl_broker_config;
 struct ctl_lead;
 struct ctl_partition;
 struct ctl_topic;
+struct message_schema;
 
 enum ctl_action_kind {
 	CTL_DO_READ,
@@ -141,7 +142,9 @@ struct ctl_forward_answer {
 	int64_t number;
 	int16_t error;          /* Kafka error of the whole; the body holds when it is 0 */
 	const char *message;    /* for the client's user; NULL: none */
-	struct slice body;      /* the response in Kafka's encoding, without header */
+	const struct message_schema *schema;
+	const void *response;   /* of that schema */
+	int32_t version;
 };
 
 enum ctl_message {

@@ -1,6 +1,7 @@
 /* Who is alive; see ctl_broker.h. */
 #include "tools/controller/ctl_broker.h"
 
+#include "tools/controller/ctl_admin.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_leftover.h"
@@ -129,6 +130,7 @@ static void drop(struct ctl *ctl, struct ctl_broker *broker, const char *what)
 		ctl_action_report(ctl->out, false, "broker %d with epoch %lld %s", broker->id, (long long)broker->epoch, what);
 		ctl_delete_broker_lost(ctl, broker);
 		ctl_leftover_broker_lost(ctl, broker);
+		ctl_admin_broker_lost(ctl, broker);
 	}
 	free_address(ctl, broker);
 	memmove(broker, broker + 1, (size_t)(ctl->n_brokers - at - 1) * sizeof *broker);
@@ -241,6 +243,7 @@ void ctl_broker_on_reached(struct ctl *ctl, const struct ctl_event *event)
 	if (broker->reached) {
 		ctl_delete_broker_lost(ctl, broker);
 		ctl_leftover_broker_lost(ctl, broker);
+		ctl_admin_broker_lost(ctl, broker);
 	}
 	forget_connection(broker);
 	broker->reached = true;
@@ -257,6 +260,7 @@ void ctl_broker_on_lost(struct ctl *ctl, const struct ctl_event *event)
 	forget_connection(broker);
 	ctl_delete_broker_lost(ctl, broker);
 	ctl_leftover_broker_lost(ctl, broker);
+	ctl_admin_broker_lost(ctl, broker);
 	if (!broker->unreachable && broker->deadline_ms == 0)
 		broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
 }

@@ -263,6 +263,8 @@ struct ctl {
 	struct ctl_topic *moving;
 	uint32_t serials;             /* of askings for reassignments */
 	struct ctl_leftover *leftovers;
+	struct ctl_request *requests; /* of clients, handed on by brokers (ctl_admin.c) */
+	int32_t n_requests;
 
 	struct slice *deletions;      /* names in /admin/delete_topics */
 	int n_deletions;

@@ -3,6 +3,7 @@
 
 #include "common/check.h"
 #include "proto/kafka_error.h"
+#include "tools/controller/ctl_admin.h"
 #include "tools/controller/ctl_balance.h"
 #include "tools/controller/ctl_broker.h"
 #include "tools/controller/ctl_config.h"
@@ -54,19 +55,6 @@ static void decide_all(struct ctl *ctl)
 	ctl_broker_choose_office(ctl);
 	ctl_partition_check_all(ctl);
 	ctl_delete_check_all(ctl);
-}
-
-/* Nobody here carries out what brokers hand on: the client is told so. */
-static void refuse_forwarded(struct ctl *ctl, const struct ctl_event *event)
-{
-	struct ctl_forward_answer *answer = arena_zalloc(ctl->out->arena, 1, sizeof *answer);
-	struct ctl_action *action = ctl_action_add(ctl->out, CTL_DO_SEND);
-
-	*answer = (struct ctl_forward_answer){.number = event->forwarded->number, .error = KAFKA_UNSUPPORTED_VERSION};
-	action->broker = event->broker;
-	action->broker_epoch = event->broker_epoch;
-	action->message = CTL_SEND_FORWARD_ANSWER;
-	action->forward = answer;
 }
 
 static void raise_epoch(struct ctl *ctl)
@@ -243,7 +231,7 @@ static void dispatch(struct ctl *ctl, const struct ctl_event *event)
 		ctl_broker_on_shutdown_asked(ctl, event);
 		break;
 	case CTL_FORWARDED:
-		refuse_forwarded(ctl, event);
+		ctl_admin_on_forwarded(ctl, event);
 		break;
 	case CTL_STATES_CHANGED:
 		ctl_topic_on_states_changed(ctl, event);
@@ -269,14 +257,17 @@ void ctl_step(struct ctl *ctl, const struct ctl_event *event, int64_t now_ms, st
 	ctl->out = NULL;
 }
 
+/* 0: no time. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static void arm_timer(struct ctl *ctl)
 {
-	int64_t at_ms = ctl_broker_deadline_ms(ctl);
+	int64_t at_ms = earlier(ctl_broker_deadline_ms(ctl), ctl_admin_deadline_ms(ctl));
 
-	if (ctl->retry_ms != 0 && (at_ms == 0 || ctl->retry_ms < at_ms))
-		at_ms = ctl->retry_ms;
-	if (ctl->balance_ms != 0 && (at_ms == 0 || ctl->balance_ms < at_ms))
-		at_ms = ctl->balance_ms;
+	at_ms = earlier(earlier(at_ms, ctl->retry_ms), ctl->balance_ms);
 	if (at_ms == 0 || at_ms == ctl->timer_ms)
 		return;
 	ctl->timer_ms = at_ms;
@@ -295,11 +286,13 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 		ctl->deletions_wanted = false;
 		ctl_broker_take_in(ctl);
 		ctl_reassign_flush(ctl);
+		ctl_admin_flush(ctl);
 		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
 		if (ctl_may_decide(ctl) && ctl->n_clearing == 0) {
 			ctl_view_flush(ctl);
 			ctl_isr_flush(ctl);
 			ctl_balance_flush(ctl);
+			ctl_admin_answer(ctl);
 		}
 		arm_timer(ctl);
 	}

@@ -5,6 +5,8 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "proto/cluster/cluster.pb-c.h"
+#include "proto/kafka_error.h"
+#include "proto/message.h"
 #include "tools/controller/ctl_state.h"
 
 #include <string.h>
@@ -288,16 +290,34 @@ struct slice office_message_shutdown_answer(uint8_t bytes[64], int64_t broker_ep
 	return slice_of(bytes, klamm__shutdown_answer__pack(&message, bytes));
 }
 
+/* The response as Kafka encodes it; NULL: it is too large. */
+static struct buf *encode(const struct ctl_forward_answer *answer)
+{
+	struct wire_writer out;
+
+	wire_writer_init(&out, buf_new(1024));
+	if (message_encode(answer->schema, answer->version, answer->response, &out, NULL) == 0)
+		return out.buf;
+	buf_release(out.buf);
+	return NULL;
+}
+
 struct buf *office_message_forward_answer(const struct ctl_forward_answer *answer)
 {
 	Klamm__ForwardAnswer message = KLAMM__FORWARD_ANSWER__INIT;
+	struct buf *body = answer->error == 0 ? encode(answer) : buf_new(1);
+	struct buf *frame;
 
 	message.number = answer->number;
-	message.error = answer->error;
+	message.error = body ? answer->error : KAFKA_UNKNOWN_SERVER_ERROR;
 	if (answer->message)
 		message.message = (char *)(uintptr_t)answer->message;
-	message.body = (ProtobufCBinaryData){answer->body.len, (uint8_t *)(uintptr_t)answer->body.data};
-	return pack(&message.base);
+	if (body)
+		message.body = (ProtobufCBinaryData){body->len, body->data};
+	frame = pack(&message.base);
+	if (body)
+		buf_release(body);
+	return frame;
 }
 
 /* ---- answers and questions of brokers ---- */

@@ -2,6 +2,10 @@
 #include "test/unit/tools/controller/ctl_script.h"
 
 #include "common/memory.h"
+#include "proto/api.h"
+#include "proto/kafka/alter_partition_reassignments.gen.h"
+#include "proto/kafka/elect_leaders.gen.h"
+#include "proto/kafka/list_partition_reassignments.gen.h"
 #include "proto/kafka_error.h"
 #include "tools/controller/ctl_reassign.h"
 
@@ -299,12 +303,109 @@ static void parse_proposal(struct arena *arena, const struct words *words, struc
 	event->n_proposals = 1;
 }
 
+/* topic:partition[=replicas]; each in a topic of its own, as a client may send it. */
+static struct slice topic_of_item(char *item, int32_t *ret_partition, char **ret_rest)
+{
+	char *colon = strchr(item, ':');
+
+	*ret_partition = atoi(colon + 1);
+	*ret_rest = strchr(colon, '=');
+	return slice_of(item, (size_t)(colon - item));
+}
+
+static void *parse_alter(struct arena *arena, const struct words *words)
+{
+	struct alter_partition_reassignments_request *request = message_array(arena, &alter_partition_reassignments_request_struct, 1);
+
+	request->timeout_ms = atoi(words->at[4]);
+	request->topics = message_array(arena, &alter_partition_reassignments_request_topic_struct, WORDS_MAX);
+	for (int i = 5; i < words->n; i++) {
+		struct alter_partition_reassignments_request_topic *topic = &request->topics[request->n_topics++];
+		char *rest;
+
+		topic->partitions = message_array(arena, &alter_partition_reassignments_request_partition_struct, 1);
+		topic->n_partitions = 1;
+		topic->name = topic_of_item(words->at[i], &topic->partitions[0].partition_index, &rest);
+		topic->partitions[0].replicas = rest ? parse_ids(arena, rest + 1, ",", &topic->partitions[0].n_replicas) : NULL;
+		if (!rest)
+			topic->partitions[0].n_replicas = -1;
+	}
+	return request;
+}
+
+static void *parse_elect(struct arena *arena, const struct words *words)
+{
+	struct elect_leaders_request *request = message_array(arena, &elect_leaders_request_struct, 1);
+
+	request->timeout_ms = atoi(words->at[4]);
+	request->election_type = (int8_t)(strcmp(words->at[5], "unclean") == 0);
+	request->n_topic_partitions = words->n == 6 ? -1 : 0;
+	request->topic_partitions = message_array(arena, &elect_leaders_request_topic_struct, WORDS_MAX);
+	for (int i = 6; i < words->n; i++) {
+		struct elect_leaders_request_topic *topic = &request->topic_partitions[request->n_topic_partitions++];
+		char *rest;
+
+		topic->partitions = arena_zalloc(arena, 1, sizeof *topic->partitions);
+		topic->n_partitions = 1;
+		topic->topic = topic_of_item(words->at[i], &topic->partitions[0], &rest);
+	}
+	return request;
+}
+
+static void *parse_list(struct arena *arena, const struct words *words)
+{
+	struct list_partition_reassignments_request *request = message_array(arena, &list_partition_reassignments_request_struct, 1);
+
+	request->n_topics = words->n == 4 ? -1 : 0;
+	request->topics = message_array(arena, &list_partition_reassignments_request_topic_struct, WORDS_MAX);
+	for (int i = 4; i < words->n; i++) {
+		struct list_partition_reassignments_request_topic *topic = &request->topics[request->n_topics++];
+		char *rest;
+
+		topic->partition_indexes = arena_zalloc(arena, 1, sizeof *topic->partition_indexes);
+		topic->n_partition_indexes = 1;
+		topic->name = topic_of_item(words->at[i], &topic->partition_indexes[0], &rest);
+	}
+	return request;
+}
+
+static struct slice encode_body(struct arena *arena, const struct message_schema *schema, int version, const void *request)
+{
+	struct wire_writer out;
+	struct slice body;
+
+	wire_writer_init(&out, buf_new(256));
+	message_encode(schema, version, request, &out, NULL);
+	body = arena_copy(arena, buf_slice(out.buf));
+	buf_release(out.buf);
+	return body;
+}
+
 static void parse_forwarded(struct arena *arena, const struct words *words, struct ctl_event *event)
 {
 	struct ctl_forwarded *forwarded = arena_zalloc(arena, 1, sizeof *forwarded);
+	const struct message_schema *schema = NULL;
+	const void *request = NULL;
 
 	forwarded->number = atoll(words->at[2]);
 	forwarded->api_key = atoi(words->at[3]);
+	if (strcmp(words->at[3], "alter") == 0) {
+		forwarded->api_key = API_ALTER_PARTITION_REASSIGNMENTS;
+		schema = &alter_partition_reassignments_request_schema;
+		request = parse_alter(arena, words);
+	} else if (strcmp(words->at[3], "elect") == 0) {
+		forwarded->api_key = API_ELECT_LEADERS;
+		schema = &elect_leaders_request_schema;
+		request = parse_elect(arena, words);
+	} else if (strcmp(words->at[3], "list") == 0) {
+		forwarded->api_key = API_LIST_PARTITION_REASSIGNMENTS;
+		schema = &list_partition_reassignments_request_schema;
+		request = parse_list(arena, words);
+	}
+	if (schema) {
+		forwarded->api_version = schema->until;
+		forwarded->body = encode_body(arena, schema, schema->until, request);
+	}
 	event->forwarded = forwarded;
 }
 
@@ -522,6 +623,12 @@ static void print_send(FILE *out, const struct ctl_action *action)
 		break;
 	case CTL_SEND_FORWARD_ANSWER:
 		fprintf(out, "forward answer number %lld %s", (long long)action->forward->number, kafka_error_name(action->forward->error));
+		if (action->forward->message)
+			fprintf(out, ": %s", action->forward->message);
+		if (action->forward->schema) {
+			fprintf(out, " ");
+			message_dump_json(action->forward->schema, action->forward->version, action->forward->response, out);
+		}
 		break;
 	}
 }

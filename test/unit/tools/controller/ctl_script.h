@@ -11,6 +11,8 @@
  *     config a v0 k=v
  *     broker-configs default:v0,k=v 1:v2
  *     written a 0 done 3 | missed | failed     the outcome of the write under way; -1: of the topic itself
+ *     forward 1@100 7 alter 5000 t:0=3,4 t:1   a client's request, number 7, handed on by broker 1; without replicas: cancel
+ *     forward 1@100 8 elect 5000 preferred t:0 | elect 5000 unclean | list | list t:0 | 99
  *     ask a 0 3,4 | ask a 0 cancel             somebody wants another assignment
  *     outcome a 0                              what became of that
  *     all-written                              all writes asked for so far are done

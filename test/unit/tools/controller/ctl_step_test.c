@@ -94,6 +94,7 @@ DIALOGUE(leaderships_go_back_to_preferred_replicas, "balance")
 DIALOGUE(replicas_move_to_other_brokers, "reassign")
 DIALOGUE(reassignments_are_cancelled_replaced_and_refused, "reassign-cancel")
 DIALOGUE(reassignments_outlive_controllers_and_failed_writes, "reassign-takeover")
+DIALOGUE(requests_of_clients_are_answered_as_kafka_does, "admin")
 
 UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_made, a_cluster_is_taken_over,
 	  leaders_move_when_brokers_die_and_come_back, a_broker_that_bounced_leads_under_a_new_epoch_only,
@@ -105,4 +106,4 @@ UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_mad
 	  a_smaller_minimum_is_told_when_nobody_is_eligible, what_is_stale_since_others_ruled_elects_nobody,
 	  brokers_that_stop_hand_over_first, leaderships_go_back_to_preferred_replicas,
 	  replicas_move_to_other_brokers, reassignments_are_cancelled_replaced_and_refused,
-	  reassignments_outlive_controllers_and_failed_writes)
+	  reassignments_outlive_controllers_and_failed_writes, requests_of_clients_are_answered_as_kafka_does)
