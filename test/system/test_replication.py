@@ -265,3 +265,50 @@ def test_without_a_controller_what_needs_one_is_refused(make_cluster):
                     error_name(c.call('AlterPartitionReassignments', 0, timeout_ms=1000, topics=[]).error_code),
                     error_name(c.call('ListPartitionReassignments', 0, timeout_ms=1000, topics=None).error_code)] == ['NOT_CONTROLLER'] * 3
         wait(refused, 'the client is told to look for the controller')
+
+
+@pytest.mark.klamm_only
+def test_a_registration_says_how_its_broker_started(three):
+    import json
+    zk = three.zookeeper.client()
+    broker, path = three.broker(2), three.chroot + '/brokers/ids/2'
+
+    def said(start, previous=None):
+        def fits():
+            data, stat = zk.get(path)
+            node = json.loads(data)
+            return node['klamm_start'] == start and (previous is None or node.get('klamm_previous') == previous) and stat.czxid
+        return wait(fits, 'broker 2 says %s after %s: %s' % (start, previous, zk.get(path)[0]))
+    try:
+        name = three.create_topic(replication_factor=3)
+        Writer(three, name).write(5)
+        epoch = said('disk_new')
+        broker.kill()
+        broker.start()
+        three.ready()
+        epoch = said('process_crash', epoch)
+        assert broker.stop() == 0
+        broker.start()
+        three.ready()
+        epoch = said('clean', epoch)
+        in_sync(three, name, [1, 2, 3])
+        # A session that ends while the process lives costs nothing that was stored.
+        broker.freeze()
+        wait(lambda: not zk.exists(path), 'its session expires', 30)
+        broker.thaw()
+        wait(lambda: zk.exists(path), 'it is back', 30)
+        said('clean', epoch)
+        in_sync(three, name, [1, 2, 3], number=1)
+        # Nobody knows what became of a machine that was away: its marker says another boot.
+        broker.kill()
+        run_file = broker.folder + '/klamm.run'
+        lines = open(run_file).read().splitlines()
+        lines[1] = 'boot 00000000-0000-0000-0000-000000000000'
+        with open(run_file, 'w') as f:
+            f.write('\n'.join(lines) + '\n')
+        broker.start()
+        three.ready()
+        said('unclean')
+        in_sync(three, name, [1, 2, 3], number=1)
+    finally:
+        zk.stop()
