@@ -312,3 +312,77 @@ def test_a_registration_says_how_its_broker_started(three):
         in_sync(three, name, [1, 2, 3], number=1)
     finally:
         zk.stop()
+
+
+@pytest.mark.klamm_only
+def test_an_isr_waits_for_the_next_controller(make_cluster):
+    cluster = make_cluster(brokers=3, config=LAG)
+    name = cluster.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(cluster, name)
+    writer.write(5)
+    leader = cluster.leader(name)
+    follower = next(b for b in cluster.brokers if b is not leader)
+    cluster.controllers[0].kill()
+    follower.freeze()
+    try:
+        with leader.connect() as c:
+            # In the page cache of two, but nobody may say that the third does not count.
+            answer = c.produce(name, build([b'waits']), timeout_ms=500)
+            assert error_name(answer.error_code) == 'REQUEST_TIMED_OUT', answer
+            leader_says = state(cluster, name, number=leader.number)
+            assert len(leader_says.isr_nodes) == 3
+            cluster.controllers[0].start()
+            in_sync(cluster, name, [b.number for b in cluster.brokers if b is not follower], number=leader.number)
+            assert c.list_offset(name, -1).offset == 6
+    finally:
+        follower.thaw()
+    in_sync(cluster, name, [1, 2, 3], number=leader.number)
+    replicas_equal(cluster, name)
+
+
+@pytest.mark.klamm_only
+def test_a_leader_that_was_away_promises_nothing_any_more(three):
+    name = three.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(three, name)
+    writer.write(5)
+    old = three.leader(name)
+    other = next(b for b in three.brokers if b is not old)
+    with old.connect(timeout=30) as c:
+        old.freeze()
+        try:
+            writer.ask = other.number
+            wait(lambda: state(three, name, number=other.number).leader_id not in (-1, old.number), 'another one leads', 30)
+            writer.write(5)
+            # These lie in its socket when it wakes up, before it has heard of anything.
+            for acks in (1, -1):
+                body = {'acks': acks, 'timeout_ms': 1000, 'transactional_id': None, 'topic_data': [
+                    {'name': name, 'partition_data': [{'index': 0, 'records': build([b'lost'])}]}]}
+                c.send('Produce', 9, body)
+            c.send('Fetch', 10, c.fetch_body(name, 0, version=10))
+        finally:
+            old.thaw()
+        for _ in range(2):
+            answer = c.receive().responses[0].partition_responses[0]
+            assert error_name(answer.error_code) == 'NOT_LEADER_OR_FOLLOWER', answer
+        assert error_name(c.receive().responses[0].partitions[0].error_code) == 'NOT_LEADER_OR_FOLLOWER'
+    in_sync(three, name, [1, 2, 3], number=other.number)
+    writer.check()
+    replicas_equal(three, name)
+
+
+@pytest.mark.klamm_only
+@pytest.mark.parametrize('durability', ['fsync-isr', 'page-cache'])
+def test_all_brokers_die_at_once(three, durability):
+    name = three.create_topic(replication_factor=3, min_insync_replicas=2, klamm_durability=durability)
+    writer = Writer(three, name)
+    for _ in range(2):
+        writer.write(20)
+        for broker in three.brokers:
+            broker.kill()
+        for broker in three.brokers:
+            broker.start()
+        three.ready()
+        writer.write(5)
+        in_sync(three, name, [1, 2, 3])
+    writer.check()
+    replicas_equal(three, name)
