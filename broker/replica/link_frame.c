@@ -5,6 +5,7 @@
  */
 #include "broker/replica/link_internal.h"
 
+#include "broker/replica/partition_internal.h"
 #include "broker/replica/replica_follower_core.h"
 #include "broker/replica/shard.h"
 #include "common/error.h"
@@ -105,13 +106,14 @@ void link_send_follows(struct link *link)
 static void put_ack(struct link_member *member, Klamm__AckMark *ret_mark)
 {
 	const struct replica_core *core = &link_partition(member)->core;
+	int64_t start_offset = partition_told_start(link_partition(member));
 
 	klamm__ack_mark__init(ret_mark);
 	ret_mark->handle = member->handle;
 	ret_mark->log_end = core->log_end_offset;
 	ret_mark->durable_end = core->durable_end_offset;
-	ret_mark->log_start = core->log_start_offset;
-	note_told(member, core->log_end_offset, core->durable_end_offset, core->log_start_offset);
+	ret_mark->log_start = start_offset;
+	note_told(member, core->log_end_offset, core->durable_end_offset, start_offset);
 }
 
 static void send_some_acks(struct link *link, int n)

@@ -157,7 +157,7 @@ static void partition_free(struct partition *partition)
 
 static bool has_jobs(const struct partition *partition)
 {
-	return partition->flushing || partition->check;
+	return partition->flushing || partition->keeping || partition->check;
 }
 
 static void flush_run(struct disk_job *job)
@@ -234,6 +234,7 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	if (log) {
 		replica_core_init(&partition->core, shard->config->broker_id, log_start_offset(log), log_end_offset(log),
 				  log_durable_end(log), log_high_watermark(log));
+		partition->kept_start_offset = log_start_offset(log);
 	} else {
 		replica_core_init(&partition->core, shard->config->broker_id, 0, 0, 0, 0);
 	}

@@ -49,6 +49,10 @@ struct partition {
 	bool delete_allowed;      /* cleanup.policy has delete */
 	struct disk_job flush;
 	bool flushing;
+	struct disk_job keep;     /* of a follower: where its log starts is written down, before the leader is told */
+	bool keeping;
+	int64_t keep_start_offset;
+	int64_t kept_start_offset;
 	struct timer tick;        /* of the core (partition_isr.c) */
 	struct link_member follow; /* a follower's place on the connection to its leader */
 	bool closing;             /* ends when the flush under way is done */

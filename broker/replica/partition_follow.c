@@ -14,6 +14,7 @@
  */
 #include "broker/replica/partition_internal.h"
 
+#include "broker/log/log_dir.h"
 #include "broker/replica/links.h"
 #include "broker/replica/replica_follower_core.h"
 #include "broker/replica/shard.h"
@@ -51,7 +52,10 @@ void partition_follow_end(struct partition *partition)
 
 bool partition_follow_ask(struct partition *partition, struct replica_follow *ret_follow)
 {
-	return replica_follower_ask(&partition->core, partition->shard->broker_epoch, last_epoch(partition), ret_follow);
+	if (!replica_follower_ask(&partition->core, partition->shard->broker_epoch, last_epoch(partition), ret_follow))
+		return false;
+	ret_follow->log_start_offset = partition_told_start(partition);
+	return true;
 }
 
 void partition_follow_lost(struct partition *partition)
@@ -98,6 +102,50 @@ static void unstored(struct partition *partition, int error, const char *what)
 		give_up(partition, KAFKA_STORAGE_ERROR);
 }
 
+/* ---- where the log starts ---- */
+
+int64_t partition_told_start(const struct partition *partition)
+{
+	int64_t start_offset = partition->core.log_start_offset;
+
+	return start_offset < partition->kept_start_offset ? start_offset : partition->kept_start_offset;
+}
+
+static void keep_run(struct disk_job *job)
+{
+	struct log_dir *dir = log_dir_of(CONTAINER_OF(job, struct partition, keep)->log);
+	int r = log_dir_keep_starts(dir);
+
+	/* On a full disk it is done by the next checkpoint: deleting is how room is made. */
+	if (r && !log_dir_failed(dir))
+		trace_limited(TRACE_WARN, AREA, "where logs start cannot be written down yet: %s", error_text(r));
+}
+
+static void keep_done(struct disk_job *job)
+{
+	struct partition *partition = CONTAINER_OF(job, struct partition, keep);
+
+	partition->keeping = false;
+	if (partition->closing) {
+		partition_closed(partition);
+		return;
+	}
+	partition->kept_start_offset = partition->keep_start_offset;
+	if (partition->state != PARTITION_FAILED)
+		partition_follow_moved(partition);
+}
+
+/* What the leader is told is deleted stays deleted, also after a crash here: it may answer who asked for it (DeleteRecords). */
+static void keep_start(struct partition *partition)
+{
+	if (partition->keeping || partition->kept_start_offset >= partition->core.log_start_offset)
+		return;
+	partition->keeping = true;
+	partition->keep_start_offset = partition->core.log_start_offset;
+	partition->keep = (struct disk_job){.run = keep_run, .done = keep_done, .reply_to = &partition->shard->worker};
+	disk_post(partition->disk, &partition->keep);
+}
+
 /* ---- marks ---- */
 
 void partition_follow_moved(struct partition *partition)
@@ -107,7 +155,8 @@ void partition_follow_moved(struct partition *partition)
 
 	if (!told->is_open)
 		return;
-	if (core->log_end_offset != told->told_end_offset || core->log_start_offset != told->told_start_offset ||
+	keep_start(partition);
+	if (core->log_end_offset != told->told_end_offset || partition_told_start(partition) != told->told_start_offset ||
 	    (core->rules.durable_counts && core->durable_end_offset != told->told_durable_offset))
 		link_ack(&partition->follow);
 }
@@ -182,6 +231,9 @@ static void cut_log(struct partition *partition, enum replica_cut cut, int64_t o
 	int r = cut == REPLICA_CUT_TO ? log_truncate_to(partition->log, offset) : log_truncate_fully(partition->log, offset);
 
 	counters_of(partition)->n_truncated++;
+	/* A log that begins anew says by the name of its file where. */
+	if (r == 0 && cut == REPLICA_CUT_ALL)
+		partition->kept_start_offset = log_start_offset(partition->log);
 	partition_log_moved(partition);
 	if (r)
 		unstored(partition, r, "truncating");

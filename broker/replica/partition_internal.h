@@ -52,6 +52,9 @@ void partition_follow_end(struct partition *partition);
 /* The core's marks may have moved: a leader that is followed is told. */
 void partition_follow_moved(struct partition *partition);
 
+/* The log start that a leader is told: the one that is on the disk. */
+int64_t partition_told_start(const struct partition *partition);
+
 /* ---- appends ---- */
 
 /* Kafka error when the batch may not come in: role, ISR, log dir. */

@@ -79,11 +79,25 @@ START_TEST(first_contact_tells_where_the_log_ends_and_batches_are_stored_and_ack
 }
 END_TEST
 
+static int text_of(const char *path, char *ret_text, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	size_t n;
+
+	if (!file)
+		return ERR_NOT_FOUND;
+	n = fread(ret_text, 1, size - 1, file);
+	ret_text[n] = 0;
+	fclose(file);
+	return 0;
+}
+
 START_TEST(marks_without_data_move_the_high_watermark_and_the_log_start)
 {
 	Klamm__Advance advance = KLAMM__ADVANCE__INIT;
 	Klamm__AdvanceMark mark = KLAMM__ADVANCE_MARK__INIT, *marks = &mark;
 	Klamm__AckMark ack;
+	char path[FS_PATH_MAX], text[256];
 	size_t len;
 
 	setup_follow();
@@ -99,6 +113,10 @@ START_TEST(marks_without_data_move_the_high_watermark_and_the_log_start)
 	leader_send_payload(&leader, FRAME_ADVANCE, &advance.base);
 	ack = leader_expect_ack(&leader);
 	ck_assert_int_eq(ack.log_start, 2);
+	/* So that the leader may answer who has deleted what lies below. */
+	snprintf(path, sizeof path, "%s/log-start-offset-checkpoint", log_dir_path(dir));
+	ck_assert_int_eq(text_of(path, text, sizeof text), 0);
+	ck_assert_ptr_nonnull(strstr(text, "t 0 2"));
 	ck_assert_int_eq(partition->core.high_watermark, 4);
 	ck_assert_int_eq(log_start_offset(partition->log), 2);
 	teardown_follow();
