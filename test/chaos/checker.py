@@ -20,7 +20,11 @@ Classes of anomalies, each with the invariant it breaks (reliability, S and T id
     unseen           acknowledged, and a live consumer has not got it in the end (L6)
     stale_end        an end told that is before what was acknowledged when it was asked for (S4, S9)
     end_back         an end told that is before one told earlier (S4)
-    mark_back        a high watermark shown that is below one shown to the same consumer (S4)
+
+Told, and no anomaly:
+
+    mark_back        a high watermark in a fetch below one shown to the same consumer: a new leader learns it from its followers, as in Kafka;
+                     it must not tell such an end when asked for it (end_back)
 """
 import collections
 
@@ -31,6 +35,7 @@ from history import BOUNDS, CORRUPT, ENDED, EXCUSED, FAIL, FATAL, FINAL, INFO, I
 
 CLASSES = ['lost', 'vanished', 'inconsistent', 'duplicate', 'phantom', 'corrupt', 'misrouted', 'failed_but_read', 'send_order', 'reordered',
            'gap', 'poll_skip', 'poll_back', 'consumer_reset', 'producer_fatal', 'unseen', 'stale_end', 'end_back', 'mark_back']
+NOTES = ['mark_back']
 EXAMPLES = 5
 
 
@@ -45,6 +50,12 @@ class Findings:
     def show(self, e):
         text = '%s offset %d: producer %d sequence %d' % (self.name(e), e['offset'], e['producer'], e['sequence'])
         return text + ' (kind %d, process %d, at %.3f s, error %d)' % (e['kind'], e['process'], e['ns'] / 1e9, e['error'])
+
+    def anomalies(self):
+        return {what: n for what, n in self.counts.items() if n and what not in NOTES}
+
+    def notes(self):
+        return {what: n for what, n in self.counts.items() if n and what in NOTES}
 
     def add(self, what, events, more=None):
         assert what in CLASSES

@@ -2,6 +2,7 @@
 network, each with its own faults. Built from the pieces of test/system."""
 import mmap
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -358,10 +359,12 @@ class Cluster:
     def watch(self):
         return [text for text in (node.watch() for node in self.nodes) if text]
 
-    def close(self):
+    def close(self, keep=False):
         for node in reversed(self.nodes):
             if node.alive():
                 node.signal(signal.SIGCONT)
                 node.kill()
         for folder in self.mounts:
+            if keep:
+                shutil.copytree(folder, folder + '.kept')
             subprocess.run(['umount', '-l', folder], capture_output=True)

@@ -335,13 +335,14 @@ def full_disk(scene):
         broker.disk('write-full')
         return Fault('full-disk', leads(scene, broker) + ': as told', broker.disk)
     filler = os.path.join(broker.folder, 'filler.tmp')
-    with open(filler, 'wb') as f:
-        try:
-            while True:
-                f.write(bytes(65536))
-                f.flush()
-        except OSError:
+    fd = os.open(filler, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        while os.write(fd, bytes(65536)):
             pass
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
     return Fault('full-disk', leads(scene, broker) + ': filled', lambda: os.unlink(filler))
 
 

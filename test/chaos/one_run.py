@@ -232,15 +232,14 @@ class Run:
         during = checker.acked_between(events, self.storm_begin_ns, self.storm_end_ns)
         if not during:
             self.anomaly('no_traffic', 'nothing was acknowledged during the faults')
-        for what, n in found.counts.items():
-            if n:
-                self.say('ANOMALY %s: %d' % (what, n))
-                for text in found.examples[what]:
-                    self.say('    ' + text)
-        anomalies = {what: n for what, n in found.counts.items() if n}
+        anomalies = found.anomalies()
+        for what, n in anomalies.items():
+            self.say('ANOMALY %s: %d' % (what, n))
+            for text in found.examples[what]:
+                self.say('    ' + text)
         anomalies.update({what: len(texts) for what, texts in self.trouble.items()})
         return {'seed': self.seed, 'target': self.options.target, 'anomalies': anomalies, 'examples': dict(found.examples), 'trouble': self.trouble,
-                'figures': checker.figures(events), 'staleness': judge.staleness,
+                'figures': checker.figures(events), 'staleness': judge.staleness, 'notes': found.notes(),
                 'producers_excused': int(np.count_nonzero(events['flags'][events['kind'] == history.FATAL] & history.EXCUSED)), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
                 'seconds': time.monotonic() - self.began}
 
@@ -257,10 +256,10 @@ class Run:
         self.stop()
         return self.judge()
 
-    def close(self):
+    def close(self, keep):
         if self.load:
             self.load.end()
-        self.cluster.close()
+        self.cluster.close(keep)
         self.network.close()
 
 
@@ -277,7 +276,7 @@ def run(options, names, seed):
                   'figures': {'acked': this.load.counts[0] if this.load else 0}, 'acked_during_faults': 0, 'bounds': {'held': 0, 'missed': []},
                   'folder': this.cluster.folder.path, 'seconds': time.monotonic() - this.began}
     finally:
-        this.close()
+        this.close(options.keep or not good)
     if good and not options.keep:
         this.cluster.folder.remove()
     print('chaos: seed %d: %s; %s; %.0f s%s' % (
