@@ -60,6 +60,8 @@ struct partition {
 	struct partition_closing *closer; /* who is told then */
 	struct replica_member *members; /* of the core */
 	struct partition_append *parked; /* acks -1, by required offset */
+	int64_t refused_until_ms; /* so long a gap in a producer's sequence follows from a refusal of ours, and is told as that one */
+	int16_t refused_error;
 	struct partition_check *check;   /* a batch is with the disk thread (partition_check.c): later appends wait behind it */
 	struct partition_watch *watches;
 	struct partition_deletion *deletions; /* that wait for followers */

@@ -21,6 +21,8 @@
 /* What the loop unpacks of one batch, and packs anew: a few milliseconds' work. */
 #define UNPACK_BYTES_MAX (4 << 20)
 #define REPACK_BYTES_MAX (64 << 10)
+/* Longer than a producer takes to send a refused batch again, and those behind it. */
+#define REFUSAL_ECHO_MS 1000
 
 static void finish(struct partition_append *append)
 {
@@ -49,10 +51,9 @@ static int16_t error_of(enum producer_verdict verdict)
 	switch (verdict) {
 	case PRODUCER_INVALID_EPOCH:
 		return KAFKA_INVALID_PRODUCER_EPOCH;
-	case PRODUCER_OUT_OF_ORDER:
-		return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	case PRODUCER_INVALID_TXN:
 		return KAFKA_INVALID_TXN_STATE;
+	case PRODUCER_OUT_OF_ORDER:
 	case PRODUCER_ACCEPT:
 	case PRODUCER_DUPLICATE:
 		break;
@@ -70,6 +71,22 @@ static struct producer_batch producer_facts(const struct batch_verdict *verdict,
 		.last_offset = base_offset + verdict->header.last_offset_delta,
 		.timestamp_ms = verdict->max_timestamp,
 	};
+}
+
+/*
+ * A producer has several batches under way. When one is refused (no leader, too few in sync, a full disk) and the next one comes after the
+ * reason is gone, its sequence does not fit, which the producer must not take for a fault: some begin anew then under another epoch, and what
+ * they were not yet answered elsewhere is there twice. So such a gap is told as the refusal that made it.
+ */
+static void note_refusal(struct partition *partition, int16_t error)
+{
+	partition->refused_error = error;
+	partition->refused_until_ms = clock_ms() + REFUSAL_ECHO_MS;
+}
+
+static int16_t gap_error(const struct partition *partition)
+{
+	return clock_ms() < partition->refused_until_ms ? partition->refused_error : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
 
 /* Ends the append now, or parks it until the high watermark is past its last record. */
@@ -116,6 +133,7 @@ static void store(struct partition *partition, struct partition_append *append, 
 
 	if (r) {
 		append->log_start_offset = -1;
+		note_refusal(partition, KAFKA_STORAGE_ERROR);
 		partition_append_refuse(append, partition_log_failed(partition, r, "append"));
 		return;
 	}
@@ -153,7 +171,7 @@ static bool pass_producer(struct partition *partition, struct partition_append *
 		return false;
 	}
 	append->log_start_offset = log_start_offset(partition->log);
-	partition_append_refuse(append, error_of(judged));
+	partition_append_refuse(append, judged == PRODUCER_OUT_OF_ORDER ? gap_error(partition) : error_of(judged));
 	return false;
 }
 
@@ -215,6 +233,7 @@ void partition_append_now(struct partition *partition, struct partition_append *
 	int16_t error = partition_may_append(partition, append);
 
 	if (error) {
+		note_refusal(partition, error);
 		partition_append_refuse(append, error);
 		return;
 	}

@@ -39,6 +39,15 @@ static int16_t refuse(struct partition_read *read, int16_t error)
 	return error;
 }
 
+/*
+ * Beyond our end. A follower cannot say that of the partition: it may lag, or have begun anew on an empty disk, and whoever comes to it with an
+ * old picture of who leads must not begin anew too (KIP-392).
+ */
+static int16_t beyond_end(const struct partition *partition)
+{
+	return partition->core.role == REPLICA_LEADER ? KAFKA_OFFSET_OUT_OF_RANGE : KAFKA_OFFSET_NOT_AVAILABLE;
+}
+
 /* True when the reader's log and ours part before its offset (KIP-320, 595): it must cut, and gets no records. */
 static bool diverges(struct partition *partition, struct partition_read *read)
 {
@@ -48,7 +57,7 @@ static bool diverges(struct partition *partition, struct partition_read *read)
 		return false;
 	end = log_end_for_epoch(partition->log, read->last_fetched_epoch);
 	if (end.epoch < 0) {
-		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+		refuse(read, beyond_end(partition));
 		return true;
 	}
 	if (end.epoch >= read->last_fetched_epoch && end.end_offset >= read->offset)
@@ -160,7 +169,7 @@ void partition_read(struct partition *partition, struct partition_read *read)
 	if (diverges(partition, read))
 		return;
 	if (read->offset > log_end_offset(partition->log)) {
-		refuse(read, KAFKA_OFFSET_OUT_OF_RANGE);
+		refuse(read, beyond_end(partition));
 		return;
 	}
 	read->end_now = read->offset > read->high_watermark;

@@ -78,7 +78,8 @@ static void begin_anew(struct consumer *consumer, int topic, const rd_kafka_mess
 								       .offset = message->offset,
 								       .process = (uint16_t)consumer->index,
 								       .error = message->err});
-	rd_kafka_seek(consumer->topics[topic], message->partition, RD_KAFKA_OFFSET_BEGINNING, ASK_MS);
+	rd_kafka_consume_stop(consumer->topics[topic], message->partition);
+	begin_partition(consumer, topic, message->partition, RD_KAFKA_OFFSET_BEGINNING);
 }
 
 static void note_mark(struct consumer *consumer, int topic, int32_t partition)

@@ -63,6 +63,23 @@ START_TEST(only_a_leader_appends_and_a_stale_controller_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal)
+{
+	setup();
+	ck_assert_int_eq(append(7, 0, 1, -1)->error, 0);
+	become(2, 1);
+	ck_assert_int_eq(append(7, 1, 1, -1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	become(1, 2);
+	ck_assert_int_eq(append(7, 2, 1, -1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(append(7, 1, 1, -1)->error, 0);
+	ck_assert_int_eq(append(7, 2, 1, -1)->error, 0);
+	/* Later a gap is a gap. */
+	partition->refused_until_ms = clock_ms();
+	ck_assert_int_eq(append(7, 9, 1, -1)->error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	teardown();
+}
+END_TEST
+
 START_TEST(in_fsync_mode_an_ack_waits_for_the_disk)
 {
 	struct partition_append *waiting;
@@ -170,6 +187,10 @@ START_TEST(a_follower_serves_only_those_that_may_come_to_it)
 	ck_assert_int_eq(read.high_watermark, 5);
 	ck_assert_int_eq(read.preferred, -1);
 	log_slice_release(&read.slice);
+	read.offset = 6;
+	partition_read(partition, &read);
+	ck_assert_int_eq(read.error, KAFKA_OFFSET_NOT_AVAILABLE);
+	read.offset = 0;
 	read.leader_epoch = 0;
 	partition_read(partition, &read);
 	ck_assert_int_eq(read.error, KAFKA_FENCED_LEADER_EPOCH);
@@ -395,7 +416,7 @@ START_TEST(a_partition_that_is_closed_during_a_check_ends_after_it)
 END_TEST
 
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
-	  only_a_leader_appends_and_a_stale_controller_changes_nothing, in_fsync_mode_an_ack_waits_for_the_disk,
+	  only_a_leader_appends_and_a_stale_controller_changes_nothing, a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, a_watch_fires_once_when_the_high_watermark_moves,
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
 	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_deletion_waits_for_the_replicas_that_live, a_failed_dir_ends_everything_with_a_storage_error,
