@@ -7,12 +7,16 @@
 #include "common/memory.h"
 #include "common/trace.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 /* A disk call that takes longer is counted and traced. */
 #define DISK_SLOW_MS 5000
+
+/* How long the lock of a log dir is waited for. */
+#define LOCK_MS_MAX 1000
 
 /* ---- ticks ---- */
 
@@ -95,6 +99,17 @@ void store_check_failures(struct store *store)
 
 /* ---- open, close ---- */
 
+/* A broker that was killed as a whole a moment ago, and is started again, may not be gone yet. */
+static int open_when_free(const struct log_dir_args *args, struct log_dir **ret_dir, struct error *err)
+{
+	int64_t until_ms = clock_ms() + LOCK_MS_MAX;
+	int r;
+
+	while ((r = log_dir_open(args, ret_dir, err)) == ERR_BUSY && clock_ms() < until_ms)
+		poll(NULL, 0, 10);
+	return r;
+}
+
 static int dir_open(struct store_dir *dir, struct error *err)
 {
 	const struct broker_config *config = dir->store->config;
@@ -108,7 +123,7 @@ static int dir_open(struct store_dir *dir, struct error *err)
 		.sync_ms = config->klamm_flush_interval_ms,
 		.sync_bytes = config->klamm_flush_bytes,
 	};
-	int r = log_dir_open(&args, &dir->dir, err);
+	int r = open_when_free(&args, &dir->dir, err);
 
 	if (r)
 		return r;

@@ -73,8 +73,8 @@ struct store {
 };
 
 /*
- * Opens all dirs. ERR_BUSY, ERR_CONFIG: the broker may not start (another process, another broker's or cluster's dir); err says what
- * to do. A dir that cannot be read or written is left out with a line in the log, unless it is the last one.
+ * Opens all dirs. ERR_BUSY, ERR_CONFIG: the broker may not start (another process, which is given a second to go; another broker's or
+ * cluster's dir); err says what to do. A dir that cannot be read or written is left out with a line in the log, unless it is the last one.
  */
 int store_open(struct store *store, const struct broker_config *config, struct worker *hub, struct error *err);
 

@@ -109,6 +109,17 @@ def test_a_child_dies_with_its_parent(make_cluster):
         wait(lambda: gone(child), 'the child dies, too', 5)
 
 
+def test_a_start_right_after_the_parent_was_killed(make_cluster):
+    cluster = make_cluster(brokers=1)
+    broker, name = cluster.brokers[0], cluster.create_topic()
+    for _ in range(3):
+        os.kill(broker.parent_pid, signal.SIGKILL)
+        broker.wait_exit()
+        broker.start()
+        cluster.ready()
+        cluster.wait_served(name)
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_is_passed_on_and_its_status_comes_back(make_cluster, zk, number):
     cluster = make_cluster(brokers=1)

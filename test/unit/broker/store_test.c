@@ -7,7 +7,10 @@
 #include "common/error.h"
 #include "common/properties.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct broker_config *one_dir(void)
 {
@@ -44,4 +47,39 @@ START_TEST(a_wake_that_comes_after_the_disks_have_stopped_does_nothing)
 }
 END_TEST
 
-UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing)
+/* As after kill -9 of parent and child, and a start at once. */
+START_TEST(a_dir_whose_holder_is_about_to_be_gone_is_waited_for)
+{
+	struct broker_config *config = one_dir();
+	struct worker hub;
+	struct store store;
+	struct error err;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	ck_assert_int_eq(worker_init(&hub, "hub", 0), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (store_open(&store, config, &hub, &err) || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		/* The dying one takes its time. */
+		poll(NULL, 0, 100);
+		_exit(0);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	ck_assert_msg(store_open(&store, config, &hub, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	store_stop_disks(&store);
+	worker_drain(&hub);
+	ck_assert_int_eq(store_close(&store), 0);
+	worker_fini(&hub);
+	broker_config_release(config);
+	close(ready[0]);
+	close(ready[1]);
+}
+END_TEST
+
+UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
+	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for)
