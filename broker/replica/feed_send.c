@@ -12,6 +12,9 @@
  *
  * What catches up may also be throttled by the operator (leader.replication.throttled.*): then it is out of its queue for a while.
  *
+ * What catches up may be cold: the disk thread is asked to read it some time before it is sent, since a sendfile that waits for a disk holds up the
+ * whole worker.
+ *
  * A small piece is copied into its frame, so that those of many partitions leave in one call; a large one goes by sendfile.
  */
 #include "broker/replica/feed_internal.h"
@@ -38,6 +41,9 @@
 #define WINDOW_BYTES_MAX (2 << 20)
 /* One ack moves it by this part of the difference: a moment in which the follower did not get a processor is no trend. */
 #define WINDOW_SLOWNESS 4
+
+/* So far ahead of what is sent the disk thread reads, and anew when less than half of it is left. */
+#define AHEAD_BYTES (8 << 20)
 
 /* A payload up to here is copied. */
 #define COPY_BYTES_MAX (16 << 10)
@@ -296,6 +302,42 @@ static void pump_live(struct feed *feed)
 	}
 }
 
+struct read_ahead {
+	struct disk_job job;
+	struct log_slice slice;
+};
+
+/* On the disk thread; nobody waits for it. */
+static void run_read_ahead(struct disk_job *job)
+{
+	struct read_ahead *ahead = CONTAINER_OF(job, struct read_ahead, job);
+
+	log_slice_read_ahead(&ahead->slice);
+	log_slice_release(&ahead->slice);
+	free(ahead);
+}
+
+static void read_ahead(struct feed_stream *stream)
+{
+	struct partition *partition = stream->partition;
+	struct log_read_args args = {.offset = stream->sent_offset, .max_offset = INT64_MAX, .max_bytes = AHEAD_BYTES};
+	struct log_slice slice = {0};
+	struct read_ahead *ahead;
+
+	if (stream->ahead_bytes > AHEAD_BYTES / 2 || log_read(partition->log, &args, &slice) || !slice.segment)
+		return;
+	/* The little that there is will be sent at once. */
+	if (slice.len <= PIECE_BYTES_MAX) {
+		log_slice_release(&slice);
+		return;
+	}
+	stream->ahead_bytes = AHEAD_BYTES;
+	ahead = NEW(struct read_ahead);
+	ahead->job.run = run_read_ahead;
+	ahead->slice = slice;
+	disk_post_later(partition->disk, &ahead->job);
+}
+
 /* Counts bytes of a throttled partition (0: only asks). True when no more of it may be sent for now: a timer wakes it. */
 static bool is_throttled(struct feed *feed, const struct partition *partition, int64_t bytes)
 {
@@ -330,9 +372,11 @@ static void pump_catch_up(struct feed *feed)
 		dequeue(stream);
 		if (is_throttled(feed, stream->partition, 0))
 			continue;
+		read_ahead(stream);
 		bytes = send_piece(stream, clamp(feed->catch_up_window / 2, PIECE_BYTES_MIN, PIECE_BYTES_MAX));
 		if (bytes < 0)
 			continue;
+		stream->ahead_bytes -= bytes;
 		note_piece(stream, bytes);
 		is_throttled(feed, stream->partition, bytes);
 		feed_stream_wake(stream);
