@@ -36,8 +36,8 @@
 #define PIECE_BYTES_MIN (64 << 10)
 
 /* The window of a connection: what it may have under way to streams that catch up. Beyond its bounds no measurement leads. */
-#define WINDOW_NS INT64_C(2000000)
-#define WINDOW_BYTES_MIN (64 << 10)
+#define WINDOW_NS INT64_C(1000000)
+#define WINDOW_BYTES_MIN (128 << 10)
 #define WINDOW_BYTES_MAX (2 << 20)
 /* One ack moves it by this part of the difference: a moment in which the follower did not get a processor is no trend. */
 #define WINDOW_SLOWNESS 4
