@@ -1,5 +1,6 @@
 """Three replicas: acks of all, leaders that die, stop or hang, followers that come back, consumers that read nearby."""
 import os
+import subprocess
 import time
 
 import pytest
@@ -386,3 +387,44 @@ def test_all_brokers_die_at_once(three, durability):
         in_sync(three, name, [1, 2, 3])
     writer.check()
     replicas_equal(three, name)
+
+
+@pytest.mark.klamm_only
+@pytest.mark.skipif(os.geteuid() != 0, reason='a mount in the namespace of another process')
+def test_a_disk_that_fails_takes_only_its_own_replicas_along(make_cluster):
+    cluster = make_cluster(brokers=3, config=LAG, start=False)
+    broker = cluster.broker(2)
+    dirs = [broker.folder + '-a', broker.folder + '-b']
+    broker.rows['log.dirs'] = ','.join(dirs)
+    broker.argv = ['unshare', '-m'] + broker.argv
+    cluster.start()
+    name = cluster.create_topic(partitions=6, replication_factor=3, min_insync_replicas=2)
+    writers = [Writer(cluster, name, p) for p in range(6)]
+    for writer in writers:
+        writer.write(5)
+    bad = [p for p in range(6) if broker.partition_folder(name, p).startswith(dirs[1])]
+    good = [p for p in range(6) if p not in bad]
+    assert len(bad) == 3 and any(state(cluster, name, p).leader_id == 2 for p in range(6))
+    led = {p: state(cluster, name, p).leader_id for p in range(6)}
+    subprocess.run(['nsenter', '-t', str(broker.pid), '-m', 'mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', dirs[1]], check=True)
+    for writer in writers:
+        writer.write(5)
+    broker.wait_log('log dir %s has failed' % dirs[1], 30)
+    for p in bad:
+        in_sync(cluster, name, [1, 3], p, number=1)
+        wait(lambda: state(cluster, name, p, 1).offline_replicas == [2] and state(cluster, name, p, 1).leader_id in (1, 3),
+             lambda: 'the replica on the bad disk is told as offline: %s' % state(cluster, name, p, 1))
+    for p in good:
+        at = state(cluster, name, p, 1)
+        assert at.leader_id == led[p] and at.offline_replicas == [] and 2 in at.isr_nodes, at
+    for writer in writers:
+        writer.write(5)
+    assert broker.alive()
+    broker.stop()
+    broker.start()
+    cluster.ready()
+    for writer in writers:
+        in_sync(cluster, name, [1, 2, 3], writer.partition)
+        assert state(cluster, name, writer.partition).offline_replicas == []
+        writer.check()
+        replicas_equal(cluster, name, writer.partition)
