@@ -11,6 +11,7 @@
 const struct option_row options_cluster[] = {
 	{"bootstrap-server", "HOST:PORT,...", 0, "Brokers to begin with; KLAMM_BOOTSTRAP_SERVER is taken where it is missing."},
 	{"command-config", "FILE", 0, "Properties for the connection: bootstrap.servers, client.id, request.timeout.ms."},
+	{"admin.config", "FILE", OPTION_HIDDEN, "The same, as some of Kafka's programs call it."},
 	{"request-timeout-ms", "MS", 0, "How long a broker may take for one request (30000)."},
 	{"connect-timeout-ms", "MS", 0, "How long a connection may take (10000)."},
 	{"broker-list", "HOST:PORT,...", OPTION_HIDDEN, "The old name of --bootstrap-server."},
@@ -53,9 +54,20 @@ static int number_read(const struct run *run, const struct properties *propertie
 	return args_number(&run->args, option, 1, TIMEOUT_MS_MAX, fallback, ret_number, err);
 }
 
+/* A command may have an option of that name which means something else: only the hidden row of ours counts. */
+static const char *old_name(const struct run *run)
+{
+	const char *text = NULL;
+
+	for (int i = 0; i < run->args.n; i++)
+		if (strcmp(run->args.list[i].row->name, "broker-list") == 0 && (run->args.list[i].row->flags & OPTION_HIDDEN))
+			text = run->args.list[i].text;
+	return text;
+}
+
 static const char *bootstrap_read(const struct run *run, const struct properties *properties)
 {
-	const char *text = args_text(&run->args, "bootstrap-server", args_text(&run->args, "broker-list", NULL));
+	const char *text = args_text(&run->args, "bootstrap-server", old_name(run));
 
 	if (!text)
 		text = property(properties, "bootstrap.servers");
@@ -110,7 +122,7 @@ static int config_fill(struct run *run, const struct properties *properties, str
 
 int client_options_read(struct run *run, struct kafka_client_config *ret_config, struct error *err)
 {
-	const char *path = args_text(&run->args, "command-config", NULL);
+	const char *path = args_text(&run->args, "command-config", args_text(&run->args, "admin.config", NULL));
 	struct properties properties;
 	int r = RUN_OK;
 

@@ -16,8 +16,10 @@ COMMAND_DECLARE(consume);
 COMMAND_DECLARE(delete_records);
 COMMAND_DECLARE(dump_log);
 COMMAND_DECLARE(dump_znodes);
+COMMAND_DECLARE(elect);
 COMMAND_DECLARE(get_offsets);
 COMMAND_DECLARE(produce);
+COMMAND_DECLARE(reassign);
 COMMAND_DECLARE(topics);
 
 #endif

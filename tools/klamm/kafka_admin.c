@@ -161,3 +161,62 @@ int kafka_admin_reassignments(struct kafka_client *client, struct list_partition
 	request.timeout_ms = kafka_client_timeout_ms(client);
 	return kafka_client_call(client, CLIENT_CONTROLLER, API_LIST_PARTITION_REASSIGNMENTS, &request, ret_response, err);
 }
+
+static bool list_stale(const void *response)
+{
+	return ((const struct list_partition_reassignments_response *)response)->error_code == KAFKA_NOT_CONTROLLER;
+}
+
+static bool alter_stale(const void *response)
+{
+	return ((const struct alter_partition_reassignments_response *)response)->error_code == KAFKA_NOT_CONTROLLER;
+}
+
+/* An older answer has no error of the whole: each partition says it. */
+static bool elect_stale(const void *response)
+{
+	const struct elect_leaders_response *answer = response;
+	const struct elect_leaders_response_topic *topics = answer->replica_election_results;
+
+	if (answer->error_code == KAFKA_NOT_CONTROLLER)
+		return true;
+	return answer->n_replica_election_results > 0 && topics[0].n_partition_result > 0 &&
+	       topics[0].partition_result[0].error_code == KAFKA_NOT_CONTROLLER;
+}
+
+static int refused(int16_t code, struct slice message, struct error *err)
+{
+	if (code == KAFKA_NONE)
+		return 0;
+	if (message.len)
+		return error_set(err, ERR_IO, "%.*s (%s)", SLICE_ARGS(message), kafka_error_name(code));
+	return error_set(err, ERR_IO, "%s (%s)", kafka_error_text(code), kafka_error_name(code));
+}
+
+int kafka_admin_list_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
+				   struct error *err)
+{
+	struct list_partition_reassignments_request request = list_partition_reassignments_request_default;
+	int r;
+
+	request.n_topics = -1;
+	request.timeout_ms = kafka_client_timeout_ms(client);
+	r = controller_call(client, API_LIST_PARTITION_REASSIGNMENTS, &request, list_stale, ret_response, err);
+	return r == 0 ? refused(ret_response->error_code, ret_response->error_message, err) : r;
+}
+
+int kafka_admin_alter_reassignments(struct kafka_client *client, const struct alter_partition_reassignments_request *request,
+				    struct alter_partition_reassignments_response *ret_response, struct error *err)
+{
+	int r = controller_call(client, API_ALTER_PARTITION_REASSIGNMENTS, request, alter_stale, ret_response, err);
+
+	return r == 0 ? refused(ret_response->error_code, ret_response->error_message, err) : r;
+}
+
+int kafka_admin_elect_leaders(struct kafka_client *client, const struct elect_leaders_request *request,
+			      struct elect_leaders_response *ret_response, struct error *err)
+{
+	int r = controller_call(client, API_ELECT_LEADERS, request, elect_stale, ret_response, err);
+
+	return r == 0 ? refused(ret_response->error_code, SLICE_NULL, err) : r;
+}

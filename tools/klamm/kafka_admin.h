@@ -7,10 +7,12 @@
 #ifndef KLAMM_TOOLS_KLAMM_KAFKA_ADMIN_H
 #define KLAMM_TOOLS_KLAMM_KAFKA_ADMIN_H
 
+#include "proto/kafka/alter_partition_reassignments.gen.h"
 #include "proto/kafka/create_partitions.gen.h"
 #include "proto/kafka/create_topics.gen.h"
 #include "proto/kafka/delete_topics.gen.h"
 #include "proto/kafka/describe_configs.gen.h"
+#include "proto/kafka/elect_leaders.gen.h"
 #include "proto/kafka/incremental_alter_configs.gen.h"
 #include "proto/kafka/list_partition_reassignments.gen.h"
 #include "tools/klamm/kafka_client.h"
@@ -51,5 +53,13 @@ int kafka_admin_alter_configs(struct kafka_client *client, int32_t node,
 /* Reassignments under way; none when the cluster does not serve the API or has no controller. */
 int kafka_admin_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
 			      struct error *err);
+
+/* The same, where not knowing will not do: an answer that is an error is one, too. */
+int kafka_admin_list_reassignments(struct kafka_client *client, struct list_partition_reassignments_response *ret_response,
+				   struct error *err);
+int kafka_admin_alter_reassignments(struct kafka_client *client, const struct alter_partition_reassignments_request *request,
+				    struct alter_partition_reassignments_response *ret_response, struct error *err);
+int kafka_admin_elect_leaders(struct kafka_client *client, const struct elect_leaders_request *request,
+			      struct elect_leaders_response *ret_response, struct error *err);
 
 #endif
