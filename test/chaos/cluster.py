@@ -47,9 +47,13 @@ class Node:
         return self.popen is not None and self.popen.poll() is None
 
     def children(self):
+        """The child that works, if there is one: not one that ends an earlier one's session, nor one that was forked just now."""
+        def works(pid):
+            with open('/proc/%d/comm' % pid) as f:
+                return f.read().strip() not in ('klamm-parent', 'klamm-closer')
         try:
             with open('/proc/%d/task/%d/children' % (self.popen.pid, self.popen.pid)) as f:
-                return [int(word) for word in f.read().split()]
+                return [int(word) for word in f.read().split() if works(int(word))]
         except OSError:
             return []
 

@@ -133,6 +133,17 @@ def test_a_stop_is_passed_on_and_its_status_comes_back(make_cluster, zk, number)
     assert not zk.exists(cluster.chroot + '/brokers/ids/1') and not zk.exists(cluster.chroot + '/controller')
 
 
+def test_the_end_of_a_terminal_ends_nobody(make_cluster):
+    cluster = make_cluster(brokers=1)
+    daemons = [cluster.brokers[0], cluster.controllers[0]]
+    children = [d.pid for d in daemons]
+    for daemon in daemons:
+        os.kill(daemon.parent_pid, signal.SIGHUP)
+        os.kill(daemon.pid, signal.SIGHUP)
+    cluster.create_topic()
+    assert [d.pid for d in daemons] == children
+
+
 def test_a_start_that_cannot_succeed_is_not_tried_again(make_cluster):
     cluster = make_cluster(start=False, brokers=2)
     one, two = cluster.brokers

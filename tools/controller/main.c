@@ -7,6 +7,7 @@
 #include "tools/controller/controller.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,8 +96,8 @@ static int load(const struct arguments *arguments, struct controller_config *con
 
 static void on_signal(void *ctx, int signal_number)
 {
-	(void)signal_number;
-	controller_stop(ctx);
+	if (signal_number != SIGHUP)
+		controller_stop(ctx);
 }
 
 static int run(void *ctx, struct supervised *supervised)
