@@ -308,7 +308,7 @@ END_TEST
 
 START_TEST(a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up)
 {
-	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("100000")};
+	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("1")};
 	struct config_pairs rates = {&pair, 1}, none = {0};
 	struct throttle throttle = {0};
 	size_t len = put_batch(batches, 0, 0, 5, 4);
@@ -329,8 +329,12 @@ START_TEST(a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up)
 	message = klamm__close__unpack(NULL, leader.header_len, leader.header);
 	ck_assert_int_eq(message->error, KAFKA_THROTTLING_QUOTA_EXCEEDED);
 	klamm__close__free_unpacked(message, NULL);
-	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 8);
 	ck_assert_int_eq(links_counters(shard.links)->n_throttled, 1);
+	ck_assert_int_eq(partition->follow.waits, LINK_PAUSES);
+	ck_assert_int_gt(partition->follow.again_ms, clock_ms() + 20000);
+	/* When it is paid for. */
+	link_ask(&partition->follow);
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 8);
 	teardown_follow();
 }
 END_TEST
