@@ -275,8 +275,16 @@ void membership_register(struct membership *membership, const struct broker_endp
 		do_register(membership);
 }
 
+int64_t membership_whole_since(const struct membership *membership)
+{
+	bool lost = membership->node.start == BROKER_START_UNCLEAN || membership->node.start == BROKER_START_DISK_NEW;
+
+	return lost || membership->node.previous_epoch < 0 ? membership->broker_epoch : membership->node.previous_epoch;
+}
+
 void membership_settle(struct membership *membership)
 {
+	membership->node.previous_epoch = membership_whole_since(membership);
 	membership->node.start = BROKER_START_CLEAN;
 	membership->settled = true;
 }
@@ -295,8 +303,6 @@ static void session_lost(struct membership *membership)
 		zk_ephemeral_cancel(membership->registration);
 	membership->registration = NULL;
 	membership->ready = false;
-	if (membership->broker_epoch != BROKER_EPOCH_NONE)
-		membership->node.previous_epoch = membership->broker_epoch;
 	membership->broker_epoch = BROKER_EPOCH_NONE;
 	membership->port.on_lost(membership->port.ctx);
 }

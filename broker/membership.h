@@ -65,11 +65,17 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 		    int64_t old_session_id, const struct membership_port *port, struct error *err);
 
 /*
- * From now on this broker is registered in every session, with these endpoints (copied). start, previous_epoch: what its disks held, and under
- * which broker epoch they were written last.
+ * From now on this broker is registered in every session, with these endpoints (copied). start, previous_epoch: what its disks held, and since
+ * which broker epoch nothing was lost but for that (membership_whole_since of the last run); -1: not known.
  */
 void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints, enum broker_start start,
 			 int64_t previous_epoch);
+
+/*
+ * Since which broker epoch on nothing was lost: that of the first of the starts that were whole, up to this one, or this one's own. The next
+ * start tells it as its previous epoch, so that a controller trusts also what it has listed under one of those between, however many it missed.
+ */
+int64_t membership_whole_since(const struct membership *membership);
 
 /* The controller has taken in how this broker started: it need not be told again in later sessions of this process. */
 void membership_settle(struct membership *membership);

@@ -296,7 +296,7 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 
 	if (node_serves(node))
 		post_session(node, zk_session_timeout_ms(node->membership.zk), broker_epoch);
-	if (store_set_broker_epoch(&node->store, broker_epoch))
+	if (store_set_broker_epoch(&node->store, membership_whole_since(&node->membership)))
 		store_check_failures(&node->store);
 	if (node->announced)
 		return;

@@ -532,7 +532,8 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 	topic->n_writing--;
 	/* ZooKeeper refuses it: it is tried again, but what there is to say is said now, and no ELR counts after that. */
 	p->void_elr |= p->clearing && written->outcome == CTL_FAILED;
-	release(ctl, p);
+	if (written->outcome != CTL_MISSED)
+		release(ctl, p);
 	if (written->outcome == CTL_DONE) {
 		p->fresh = p->version < 0;
 		p->version = written->version;

@@ -50,3 +50,9 @@ test_unit_tools_controller_ctl_random_test_LDADD = $(unit_libs)
 unit_tests += test/unit/tools/controller/controller_config_test
 test_unit_tools_controller_controller_config_test_SOURCES = test/unit/tools/controller/controller_config_test.c
 test_unit_tools_controller_controller_config_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/tools/controller/ctl_records_test
+test_unit_tools_controller_ctl_records_test_SOURCES = test/unit/tools/controller/ctl_records_test.c \
+	test/unit/tools/controller/ctl_records.c test/unit/tools/controller/ctl_records.h \
+	test/unit/tools/controller/ctl_records_brokers.c
+test_unit_tools_controller_ctl_records_test_LDADD = $(unit_libs)
