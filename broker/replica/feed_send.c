@@ -7,6 +7,8 @@
  * Live: the follower is in the ISR, or lacks only what is not committed, so that it may be about to join; acks wait for it. All others catch up.
  * Within a queue streams take turns.
  *
+ * Live data that fills the connection leaves them one piece at a time.
+ *
  * What catches up shares socket, checks and disk of the follower with what is live, and is in its way as long as it is under way. So much may be
  * that it is acked within WINDOW_NS: each ack of a piece tells how many bytes the follower stores in that time at the moment.
  *
@@ -363,9 +365,15 @@ void feed_on_unthrottle(struct timer *timer)
 		feed_stream_wake(stream);
 }
 
+/* One piece is under way at all times: however much live data there is, it must not keep a replica from joining for good. */
+static bool may_catch_up(const struct feed *feed)
+{
+	return feed->catch_up && (feed->catch_up_unacked == 0 || (!feed->full && feed->catch_up_unacked < feed->catch_up_window));
+}
+
 static void pump_catch_up(struct feed *feed)
 {
-	while (feed->catch_up && !feed->full && feed->catch_up_unacked < feed->catch_up_window) {
+	while (may_catch_up(feed)) {
 		struct feed_stream *stream = feed->catch_up;
 		int64_t bytes;
 

@@ -3,7 +3,7 @@
 
 #include "broker/log/fd_cache.h"
 #include "broker/log/log_dir.h"
-#include "broker/replica/feed.h"
+#include "broker/replica/feed_internal.h"
 #include "broker/replica/partition.h"
 #include "broker/replica/partition_lead.h"
 #include "broker/replica/shard.h"
@@ -741,6 +741,34 @@ START_TEST(one_that_catches_up_leaves_room_for_those_in_sync)
 }
 END_TEST
 
+START_TEST(live_data_that_fills_the_connection_leaves_room_for_one_piece)
+{
+	setup();
+	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
+	for (int i = 0; i < 4; i++)
+		append(0, 250000, 1);
+	lead(1, 5);
+	connect_follower(&two);
+	/* The live one has much more than the connection takes at once, and nothing is received meanwhile. */
+	for (int i = 0; i < 30; i++)
+		append(1, 250000, 1);
+	send_follow(&two, 1, 5);
+	send_follow(&two, 0, 5);
+	peer_pause(two.peer);
+	turn_some();
+	ck_assert(shard.feeds.list->full);
+	ck_assert_ptr_nonnull(shard.feeds.list->live);
+	ck_assert_int_gt(shard.feeds.list->catch_up_unacked, 0);
+	peer_resume(two.peer);
+	two.acks = true;
+	turn_until_i64(&two.ends[0], 1);
+	ck_assert_int_lt(two.ends[1], 30);
+	turn_until_i64(&two.ends[1], 30);
+	turn_until_i64(&two.ends[0], 4);
+	teardown();
+}
+END_TEST
+
 START_TEST(a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait)
 {
 	struct throttle throttle = {0};
@@ -797,4 +825,4 @@ UNIT_MAIN("broker/replica/feed", acks_of_all_wait_until_the_follower_has_it, app
 	  a_follower_below_the_log_start_starts_anew_there, another_epoch_closes_the_handle_and_its_acks_count_no_more,
 	  a_leader_that_resigns_or_fails_closes_its_handles, who_acks_what_it_was_never_sent_loses_the_handle,
 	  a_lost_connection_closes_its_handles_and_a_newer_one_takes_over, a_connection_ends_with_either_incarnation,
-	  a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait, without_a_lease_a_leader_serves_while_its_follower_is_heard, one_that_catches_up_leaves_room_for_those_in_sync, frames_that_cannot_be_read_end_the_connection)
+	  live_data_that_fills_the_connection_leaves_room_for_one_piece, a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait, without_a_lease_a_leader_serves_while_its_follower_is_heard, one_that_catches_up_leaves_room_for_those_in_sync, frames_that_cannot_be_read_end_the_connection)
