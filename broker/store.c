@@ -5,6 +5,7 @@
 #include "broker/replica/partition.h"
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/mutant.h"
 #include "common/trace.h"
 
 #include <poll.h>
@@ -230,6 +231,8 @@ static enum broker_start start_of(enum log_dir_stop stop)
 		[LOG_DIR_UNCLEAN] = BROKER_START_UNCLEAN,
 	};
 
+	if (MUTANT(STARTS_CLEAN))
+		return BROKER_START_CLEAN;
 	return starts[stop];
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/check.h"
 #include "common/memory.h"
+#include "common/mutant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,7 @@ struct zk_batch *zk_batch_new(struct zk_session *session, const struct zk_batch_
 
 	batch->session = session;
 	batch->config = *config;
-	batch->fence_path = config->fence_path ? memory_copy_text(config->fence_path) : NULL;
+	batch->fence_path = config->fence_path && !MUTANT(CONTROLLER_UNCHECKED) ? memory_copy_text(config->fence_path) : NULL;
 	batch->pack_ops = PACK_OPS_MAX;
 	batch->refs = 1;
 	batch->timer.fired = on_dead_timer;

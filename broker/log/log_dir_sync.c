@@ -10,6 +10,7 @@
 #include "broker/log/log_dir_internal.h"
 #include "common/check.h"
 #include "common/memory.h"
+#include "common/mutant.h"
 #include "common/trace.h"
 
 #include <stdlib.h>
@@ -195,6 +196,8 @@ static int sync_group(struct log_dir *dir, struct log_link *group)
 	bool all = false;
 	int n = 0, rc = 0;
 
+	if (MUTANT(DURABLE_UNSYNCED))
+		return 0;
 	for (struct log_link *link = group->next; link != group; link = link->next, n++)
 		all |= flush_owner(link)->flush.names;
 	if (all || n > SYNC_FILES_MAX)

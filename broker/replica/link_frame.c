@@ -9,6 +9,7 @@
 #include "broker/replica/replica_follower_core.h"
 #include "broker/replica/shard.h"
 #include "common/error.h"
+#include "common/mutant.h"
 #include "common/trace.h"
 #include "proto/cluster/cluster.pb-c.h"
 #include "proto/cluster/frame_type.h"
@@ -111,7 +112,7 @@ static void put_ack(struct link_member *member, Klamm__AckMark *ret_mark)
 	klamm__ack_mark__init(ret_mark);
 	ret_mark->handle = member->handle;
 	ret_mark->log_end = core->log_end_offset;
-	ret_mark->durable_end = core->durable_end_offset;
+	ret_mark->durable_end = MUTANT(ACK_UNSYNCED) ? core->log_end_offset : core->durable_end_offset;
 	ret_mark->log_start = start_offset;
 	note_told(member, core->log_end_offset, core->durable_end_offset, start_offset);
 }

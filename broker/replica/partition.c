@@ -7,6 +7,7 @@
 #include "broker/replica/throttle.h"
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/mutant.h"
 #include "common/trace.h"
 #include "proto/kafka_error.h"
 #include "proto/record/record_iter.h"
@@ -49,7 +50,7 @@ static struct producer producer_of(const struct producer_snapshot_entry *entry)
 static void observer_load_snapshot(void *ctx, int64_t end_offset, const struct producer_snapshot_entry *entries, int32_t n)
 {
 	(void)end_offset;
-	for (int32_t i = 0; i < n; i++) {
+	for (int32_t i = 0; i < n && !MUTANT(SNAPSHOT_IGNORED); i++) {
 		struct producer producer = producer_of(&entries[i]);
 
 		producer_table_load(ctx, &producer);

@@ -14,6 +14,7 @@
 
 #include "broker/replica/shard.h"
 #include "common/clock.h"
+#include "common/mutant.h"
 #include "proto/kafka_error.h"
 
 #include <utlist.h>
@@ -93,7 +94,7 @@ static int16_t gap_error(const struct partition *partition)
 static void settle(struct partition *partition, struct partition_append *append, int64_t required_offset)
 {
 	append->error = 0;
-	if (append->acks != -1 || partition->core.high_watermark >= required_offset) {
+	if (append->acks != -1 || partition->core.high_watermark >= required_offset || MUTANT(ACK_BEFORE_COMMIT)) {
 		finish(append);
 		return;
 	}
@@ -164,7 +165,7 @@ static bool pass_producer(struct partition *partition, struct partition_append *
 		return true;
 	judged = producer_check(producer_table_find(partition->producers, verdict->header.producer_id), verdict->header.producer_epoch,
 				&facts, verdict->transactional, &known);
-	if (judged == PRODUCER_ACCEPT)
+	if (judged == PRODUCER_ACCEPT || MUTANT(RETRIES_STORED))
 		return true;
 	if (judged == PRODUCER_DUPLICATE) {
 		answer_duplicate(partition, append, known);

@@ -19,6 +19,7 @@
 #include "broker/replica/replica_follower_core.h"
 #include "broker/replica/shard.h"
 #include "common/clock.h"
+#include "common/mutant.h"
 #include "common/trace.h"
 #include "proto/kafka_error.h"
 #include "proto/record/batch.h"
@@ -42,6 +43,10 @@ static int32_t last_epoch(const struct partition *partition)
 
 void partition_follow_begin(struct partition *partition)
 {
+	if (MUTANT(TRUNCATE_TO_HIGH_WATERMARK) && partition->core.high_watermark < log_end_offset(partition->log)) {
+		log_truncate_to(partition->log, partition->core.high_watermark);
+		partition_log_moved(partition);
+	}
 	links_follow(partition->shard->links, partition);
 }
 
@@ -362,7 +367,7 @@ static const char *judge_batches(struct slice bytes, struct replica_batches *ret
 
 static void store(struct partition *partition, struct slice batches, const struct replica_leader_marks *marks)
 {
-	struct log_append_info info = {.now_ms = clock_wall_ms(), .tell_observer = true};
+	struct log_append_info info = {.now_ms = clock_wall_ms(), .tell_observer = !MUTANT(PRODUCERS_NOT_FOLLOWED)};
 	int r = log_append(partition->log, batches.data, batches.len, &info);
 
 	/* Of several batches the first may have been taken: what is there counts. */

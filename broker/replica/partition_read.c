@@ -4,6 +4,7 @@
 #include "broker/replica/read_replica_core.h"
 #include "broker/replica/shard.h"
 #include "common/memory.h"
+#include "common/mutant.h"
 #include "proto/kafka_error.h"
 
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch)
@@ -134,7 +135,7 @@ static int read_log(struct partition *partition, struct partition_read *read)
 {
 	struct log_read_args args = {
 		.offset = read->offset,
-		.max_offset = read->committed ? read->last_stable_offset : read->high_watermark,
+		.max_offset = MUTANT(READ_UNCOMMITTED) ? INT64_MAX : read->committed ? read->last_stable_offset : read->high_watermark,
 		.max_bytes = read->bytes_max,
 		.min_one_batch = true,
 	};

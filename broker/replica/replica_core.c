@@ -4,6 +4,7 @@
 #include "broker/replica/replica_isr_core.h"
 #include "broker/replica/replica_leader_core.h"
 #include "common/check.h"
+#include "common/mutant.h"
 #include "proto/kafka_error.h"
 
 static int64_t min_i64(int64_t a, int64_t b)
@@ -170,6 +171,8 @@ enum replica_change replica_core_become(struct replica_core *core, const struct 
 		return update(core, now, state, ret_actions);
 	take_state(core, state);
 	core->epoch_start_offset = core->log_end_offset;
+	if (MUTANT(NEW_LEADER_COMMITS_ALL) && core->role == REPLICA_LEADER)
+		core->high_watermark = core->log_end_offset;
 	core->follow_stage = REPLICA_FOLLOW_NONE;
 	core->follow_handle = REPLICA_HANDLE_NONE;
 	replica_leader_begin(core, now);
@@ -232,7 +235,7 @@ int32_t replica_min_isr(const struct replica_core *core)
 
 int64_t replica_promised_end(const struct replica_core *core)
 {
-	return core->rules.durable_counts ? core->durable_end_offset : core->log_end_offset;
+	return core->rules.durable_counts && !MUTANT(OWN_END_NOT_DURABLE) ? core->durable_end_offset : core->log_end_offset;
 }
 
 bool replica_serves(const struct replica_core *core, const struct replica_now *now)

@@ -2,6 +2,7 @@
 #include "broker/replica/replica_isr_core.h"
 
 #include "broker/replica/replica_leader_core.h"
+#include "common/mutant.h"
 #include "proto/kafka_error.h"
 
 /* ---- who ---- */
@@ -26,8 +27,9 @@ static bool may_join(const struct replica_core *core, const struct replica_membe
 {
 	int64_t end = replica_member_end(core, member);
 
-	return !member->in_isr && member->id != core->broker && replica_member_follows(member) && end >= core->high_watermark &&
-	       end >= core->epoch_start_offset && !lags(core, member, now_ms);
+	return !member->in_isr && member->id != core->broker && replica_member_follows(member) &&
+	       (end >= core->high_watermark || MUTANT(JOIN_BELOW_HIGH_WATERMARK)) &&
+	       (end >= core->epoch_start_offset || MUTANT(JOIN_BELOW_EPOCH_START)) && !lags(core, member, now_ms);
 }
 
 /* Marks the members of the next ISR; false when it is as it is. Leaving goes first: who is refused to join must not keep others in. */

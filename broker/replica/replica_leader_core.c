@@ -2,6 +2,7 @@
 #include "broker/replica/replica_leader_core.h"
 
 #include "broker/replica/replica_isr_core.h"
+#include "common/mutant.h"
 #include "proto/kafka_error.h"
 
 #include <stddef.h>
@@ -37,7 +38,7 @@ void replica_leader_forget(struct replica_member *member)
 
 int64_t replica_member_end(const struct replica_core *core, const struct replica_member *member)
 {
-	return core->rules.durable_counts ? member->durable_end_offset : member->log_end_offset;
+	return core->rules.durable_counts && !MUTANT(COMMIT_NOT_DURABLE) ? member->durable_end_offset : member->log_end_offset;
 }
 
 bool replica_member_follows(const struct replica_member *member)
@@ -57,7 +58,8 @@ void replica_leader_begin(struct replica_core *core, const struct replica_now *n
 	for (int32_t i = 0; i < core->n_members; i++) {
 		struct replica_member *member = &core->members[i];
 
-		replica_leader_forget(member);
+		if (!MUTANT(HANDLES_OVER_EPOCHS))
+			replica_leader_forget(member);
 		if (member->in_isr)
 			member->caught_up_ms = now->ms;
 	}
@@ -110,7 +112,7 @@ void replica_leader_before_move(struct replica_core *core, const struct replica_
 
 static bool in_maximal_isr(const struct replica_core *core, const struct replica_member *member)
 {
-	return member->in_isr || (core->proposal_stage != REPLICA_PROPOSAL_NONE && member->in_proposal);
+	return member->in_isr || (core->proposal_stage != REPLICA_PROPOSAL_NONE && member->in_proposal && !MUTANT(ADDITIONS_NOT_COUNTED));
 }
 
 int64_t replica_committed_end(const struct replica_core *core)
@@ -160,7 +162,7 @@ static bool advance(struct replica_core *core, const struct replica_now *now)
 {
 	int64_t end;
 
-	if (core->n_isr < replica_min_isr(core) || !replica_serves(core, now))
+	if ((core->n_isr < replica_min_isr(core) && !MUTANT(MIN_ISR_IGNORED)) || !replica_serves(core, now))
 		return false;
 	end = held_end(core, replica_committed_end(core), now->ms);
 	if (end <= core->high_watermark)
@@ -243,6 +245,8 @@ static bool may_follow(const struct replica_core *core, const struct replica_fol
 /* KIP-320, 595: the last epoch of the follower ends where it ends here, or further. */
 static bool logs_agree(const struct replica_core *core, const struct replica_follow *follow, struct log_epoch_end end)
 {
+	if (MUTANT(DIVERGENCE_SKIPPED))
+		return true;
 	if (follow->last_epoch < 0)
 		return follow->log_end_offset <= core->log_end_offset;
 	return end.epoch == follow->last_epoch && end.end_offset >= follow->log_end_offset;
@@ -341,7 +345,7 @@ void replica_leader_list(struct replica_core *core, const struct replica_now *no
 		return;
 	member->listed_epoch = broker_epoch;
 	/* What an incarnation that is gone has acked may be gone with it. */
-	if (member->broker_epoch != broker_epoch)
+	if (member->broker_epoch != broker_epoch && !MUTANT(DEAD_COUNTS))
 		forget_ends(member);
 	replica_leader_settle(core, now, ret_actions);
 }

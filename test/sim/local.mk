@@ -6,8 +6,8 @@ test_sim_core_sim_SOURCES = test/sim/core_faults.c test/sim/core_judge.c test/si
 test_sim_core_sim_LDADD = $(klamm_libs)
 
 # The whole cluster. What it implements itself is not taken from the library; calls of the system are wrapped.
-check_PROGRAMS += test/sim/sim
-test_sim_sim_SOURCES = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
+check_PROGRAMS += test/sim/sim test/sim/sim_mutants
+sim_sources = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
 	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c \
 	test/sim/sim_process.c test/sim/sim_process.h test/sim/sim_rt.c test/sim/sim_settings.c test/sim/sim_socket.c test/sim/sim_system.c \
 	test/sim/sim_trace.c test/sim/sim_truth.c test/sim/sim_truth.h test/sim/sim_zk.h test/sim/sim_zk_library.c
@@ -17,3 +17,13 @@ sim_wraps = -Wl,--wrap=socket,--wrap=bind,--wrap=listen,--wrap=accept4,--wrap=co
 	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully
 test_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 test_sim_sim_LDADD = libklamm_test.a $(klamm_libs)
+test_sim_sim_SOURCES = $(sim_sources)
+
+# The same with the faults of common/mutant.h: the files that hold them are built once more.
+test_sim_sim_mutants_SOURCES = $(sim_sources) broker/store.c broker/log/log_dir_sync.c broker/replica/link_frame.c broker/replica/partition.c \
+	broker/replica/partition_append.c \
+	broker/replica/partition_follow.c broker/replica/partition_read.c broker/replica/replica_core.c broker/replica/replica_isr_core.c \
+	broker/replica/replica_leader_core.c tools/controller/ctl_elect.c zk/batch.c
+test_sim_sim_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DKLAMM_MUTANT
+test_sim_sim_mutants_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
+test_sim_sim_mutants_LDADD = libklamm_test.a $(klamm_libs)

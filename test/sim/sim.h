@@ -269,6 +269,8 @@ void sim_ensemble_server(int server, bool up);
 void sim_ensemble_lag(int server, int64_t lag_us);
 /* The session ends now (another client with its password closes it, or an operator). */
 void sim_ensemble_expire(int64_t session);
+/* Somebody deletes a node without children, if it is there. */
+void sim_ensemble_delete(const char *path);
 
 /* What is committed, for the judge; NULL and 0 when there is no such node. */
 const char *sim_ensemble_data(const char *path, size_t *ret_len, int32_t *ret_version, int64_t *ret_czxid, int64_t *ret_owner);

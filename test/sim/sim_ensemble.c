@@ -488,6 +488,18 @@ static void spread(void)
 		sim_judge_znode(txn->changes[i].node.path);
 }
 
+/* What operators do to have another controller: by a session of their own. */
+void sim_ensemble_delete(const char *path)
+{
+	struct txn *txn;
+
+	if (!zk.quorum || !find(LEADER, path))
+		return;
+	txn = txn_begin();
+	CHECK(do_delete(txn, path, -1) == ZOK);
+	spread();
+}
+
 static void no_txn(struct txn *txn)
 {
 	txn_fini(txn);

@@ -14,7 +14,7 @@
 
 #define FAULTS(X)                                                                                                      \
 	X(KILL, 8) X(POWER_CUT, 4) X(POWER_CUT_ALL, 1) X(STOP, 3) X(PAUSE, 5) X(ISOLATE, 4) X(CUT, 5) X(ONE_WAY, 4) X(RESET, 5) \
-	X(KILL_CONTROLLER, 5) X(PAUSE_CONTROLLER, 2) X(ZK_SERVER, 3) X(ZK_AWAY, 2) X(ZK_LAG, 2) X(EXPIRE, 3) X(SLOW_DISK, 3) X(SLOW_LINK, 2)
+	X(KILL_CONTROLLER, 5) X(PAUSE_CONTROLLER, 2) X(ZK_SERVER, 3) X(ZK_AWAY, 2) X(ZK_LAG, 2) X(EXPIRE, 3) X(UNSEAT, 2) X(SLOW_DISK, 3) X(SLOW_LINK, 2)
 
 enum fault_kind {
 #define X(name, weight) FAULT_##name,
@@ -189,6 +189,9 @@ static void begin_zk(struct fault *fault)
 		break;
 	case FAULT_ZK_LAG:
 		sim_ensemble_lag(fault->b % SIM_ZOOKEEPERS, fault->for_us / 8);
+		break;
+	case FAULT_UNSEAT:
+		sim_ensemble_delete("/controller");
 		break;
 	default:
 		if (machine->process)

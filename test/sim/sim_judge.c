@@ -22,7 +22,7 @@ struct seen {
 	enum replica_role role;
 	int32_t epoch;
 	int64_t high_watermark;
-	bool following_checked;
+	int64_t epoch_start;
 };
 
 struct leadership {
@@ -189,7 +189,7 @@ static void judge_partition(int machine, int64_t process, const struct partition
 		check_commit(partition, p, machine, core);
 	if (core->role == REPLICA_FOLLOWER)
 		check_follower(partition, p, machine, seen->high_watermark, core->high_watermark);
-	*seen = (struct seen){process, core->role, core->leader_epoch, core->high_watermark, true};
+	*seen = (struct seen){process, core->role, core->leader_epoch, core->high_watermark, core->epoch_start_offset};
 }
 
 void sim_judge_turn(struct sim_process *process, struct worker *worker)
@@ -229,7 +229,8 @@ bool sim_judge_may_lose(const struct sim_machine *machine)
 				continue;
 			if (judged[p].behind[broker])
 				return false;
-			n_others += judged[p].zk.known && in_isr(&judged[p], broker);
+			n_others += judged[p].zk.known && (in_isr(&judged[p], broker) ||
+							   is_in(judged[p].zk.elr, judged[p].zk.state.n_elr, broker));
 		}
 		if (n_others == 0)
 			return false;
@@ -295,6 +296,17 @@ static void check_state(struct judged *partition, int p, const struct partition_
 		sim_violation("S12", "partition %d: %d is elected, but was neither in the ISR nor eligible", p, state->leader);
 }
 
+/* And it has reached where the leader's epoch begins (D4). */
+static void check_epoch_start(const struct judged *partition, int p, const struct partition_state_znode *state, int broker)
+{
+	const struct seen *leader = state->leader > 0 ? &partition->seen[state->leader - 1] : NULL;
+	const struct truth *own = truth_of(broker, p);
+
+	if (leader && leader->role == REPLICA_LEADER && leader->epoch == state->leader_epoch && own->end < leader->epoch_start)
+		sim_violation("S11", "partition %d: broker %d joins the ISR, its log ends at %lld below the epoch start %lld", p, broker + 1,
+			      (long long)own->end, (long long)leader->epoch_start);
+}
+
 /* Whoever joins holds all that is committed. */
 static void check_joins(struct judged *partition, int p, const struct partition_state_znode *state)
 {
@@ -306,6 +318,7 @@ static void check_joins(struct judged *partition, int p, const struct partition_
 		sim.counters.joins_under_load++;
 		if (own->lost || sim_settings.unclean_allowed)
 			continue;
+		check_epoch_start(partition, p, state, broker);
 		if (truth_differs(&partition->committed, own, partition->committed.end) < partition->committed.end)
 			sim_violation("S11", "partition %d: broker %d joins the ISR without what is committed: to %lld, its log ends at %lld", p,
 				      broker + 1, (long long)partition->committed.end, (long long)own->end);
@@ -334,17 +347,21 @@ static void judge_state(int p, const char *path, const char *data, size_t len)
 	arena_fini(&arena);
 }
 
-static void judge_broker(const char *data)
+static void judge_broker(const char *data, int64_t incarnation)
 {
-	if (data && strstr(data, "\"klamm_start\":\"unclean\""))
-		sim.counters.unclean_registrations++;
+	static int64_t newest;
+
+	if (!data || incarnation <= newest)
+		return;
+	newest = incarnation;
+	sim.counters.unclean_registrations += strstr(data, "\"klamm_start\":\"unclean\"") != NULL;
 }
 
 void sim_judge_znode(const char *path)
 {
 	static const char states[] = "/brokers/topics/" SIM_TOPIC "/partitions/";
 	int32_t version;
-	int64_t czxid, owner;
+	int64_t czxid = 0, owner;
 	size_t len;
 	const char *data = sim_ensemble_data(path, &len, &version, &czxid, &owner), *slash = strrchr(path, '/');
 
@@ -357,8 +374,8 @@ void sim_judge_znode(const char *path)
 		controller_epoch = epoch;
 	} else if (strncmp(path, states, sizeof states - 1) == 0 && data && strcmp(slash, "/state") == 0) {
 		judge_state(atoi(path + sizeof states - 1), path, data, len);
-	} else if (strncmp(path, "/brokers/ids/", 13) == 0 && version == 0) {
-		judge_broker(data);
+	} else if (strncmp(path, "/brokers/ids/", 13) == 0) {
+		judge_broker(data, czxid);
 	}
 }
 

@@ -7,6 +7,7 @@
  *     sim --corpus FILE                              every seed of a file: one a line, what follows is a remark
  */
 #include "common/memory.h"
+#include "common/mutant.h"
 #include "test/sim/sim.h"
 #include "test/sim/sim_client.h"
 #include "test/sim/sim_faults.h"
@@ -32,12 +33,28 @@ struct options {
 	bool without[SIM_FAULTS_MAX];
 	int n_faults;
 	int replication_factor;
+	int mutant;
 };
 
 struct result {
 	struct sim_counters counters;
 	uint64_t hash;
 	int n_faults;
+};
+
+#ifdef KLAMM_MUTANT
+enum house_mutant house_mutant;
+#endif
+
+struct mutant_row {
+	const char *name, *text;
+};
+
+static const struct mutant_row mutants[] = {
+	{"NONE", "none"},
+#define X(name, text) {#name, text},
+	HOUSE_MUTANTS(X)
+#undef X
 };
 
 /* ---- one run, in the process that ends with it ---- */
@@ -80,6 +97,9 @@ static void run(uint64_t seed, const struct options *options, struct result *ret
 {
 	int n;
 
+#ifdef KLAMM_MUTANT
+	house_mutant = (enum house_mutant)options->mutant;
+#endif
 	sim.verbose = options->verbose;
 	sim_init(seed);
 	began_us = sim.now_us;
@@ -255,6 +275,54 @@ static int minimize(uint64_t seed, struct options *options)
 	return 0;
 }
 
+/* Each fault of the house must be seen by the judge, and soon. */
+static bool run_mutant(int mutant, uint64_t n_seeds, int n_jobs, struct options options)
+{
+	struct job jobs[JOBS_MAX];
+	struct result result;
+	uint64_t next = 1;
+	bool caught = false;
+	int n_running = 0;
+
+	options.mutant = mutant;
+	printf("mutant %s: %s\n", mutants[mutant].name, mutants[mutant].text);
+	while ((!caught && next <= n_seeds) || n_running > 0) {
+		while (!caught && n_running < n_jobs && next <= n_seeds)
+			begin(&jobs[n_running++], next++, &options);
+		caught |= !end(&jobs[0], &result);
+		memmove(&jobs[0], &jobs[1], (size_t)--n_running * sizeof *jobs);
+	}
+	if (!caught)
+		printf("NOT CAUGHT by %llu seeds\n", (unsigned long long)n_seeds);
+	return caught;
+}
+
+static int run_mutants(uint64_t n_seeds, int n_jobs, const struct options *options)
+{
+	int n_caught = 0;
+
+	for (int mutant = 1; mutant < N_HOUSE_MUTANTS; mutant++)
+		n_caught += run_mutant(mutant, n_seeds, n_jobs, *options);
+	printf("%d of %d mutants are caught\n", n_caught, N_HOUSE_MUTANTS - 1);
+	return n_caught == N_HOUSE_MUTANTS - 1 ? 0 : 1;
+}
+
+static int mutant_of(const char *name)
+{
+	for (int i = 0; i < (int)ARRAY_LEN(mutants); i++)
+		if (strcmp(mutants[i].name, name) == 0)
+			return i;
+	fprintf(stderr, "sim: there is no mutant %s (--list-mutants)\n", name);
+	exit(2);
+}
+
+static int list_mutants(void)
+{
+	for (int i = 1; i < (int)ARRAY_LEN(mutants); i++)
+		printf("%-28s %s\n", mutants[i].name, mutants[i].text);
+	return 0;
+}
+
 static int run_corpus(const char *path, const struct options *options)
 {
 	FILE *file = fopen(path, "r");
@@ -304,6 +372,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {.replication_factor = 3};
 	unsigned long long from = 1, to = 100;
+	unsigned long long mutant_seeds = 0;
 	const char *corpus = NULL;
 	bool one = false, shorter = false;
 	int jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -313,6 +382,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
 
+		if (strcmp(argv[i], "--list-mutants") == 0)
+			return list_mutants();
 		if (strcmp(argv[i], "--verbose") == 0) {
 			options.verbose = true;
 			continue;
@@ -326,6 +397,10 @@ int main(int argc, char **argv)
 				read_without(&options, value);
 			else if (strcmp(argv[i], "--jobs") == 0)
 				jobs = atoi(value);
+			else if (strcmp(argv[i], "--mutants") == 0)
+				mutant_seeds = strtoull(value, NULL, 10);
+			else if (strcmp(argv[i], "--mutant") == 0)
+				options.mutant = mutant_of(value);
 			else if (strcmp(argv[i], "--rf") == 0)
 				options.replication_factor = atoi(value);
 			else if (strcmp(argv[i], "--corpus") == 0)
@@ -337,6 +412,8 @@ int main(int argc, char **argv)
 	}
 	if (jobs < 1 || jobs > JOBS_MAX)
 		jobs = 1;
+	if (mutant_seeds)
+		return run_mutants(mutant_seeds, jobs, &options);
 	if (corpus)
 		return run_corpus(corpus, &options);
 	if (shorter)

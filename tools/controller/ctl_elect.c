@@ -2,6 +2,7 @@
 #include "tools/controller/ctl_elect.h"
 
 #include "common/check.h"
+#include "common/mutant.h"
 
 #include <string.h>
 
@@ -56,8 +57,8 @@ static void take_field(const struct ctl_election *election, struct field *field)
 		       all_lost(election->elr_members, election->n_elr);
 
 	field->struck = false;
-	take_seats(election->isr, election->isr_members, election->n_isr, excused, field, &field->isr);
-	take_seats(election->elr, election->elr_members, election->n_elr, excused, field, &field->elr);
+	take_seats(election->isr, election->isr_members, election->n_isr, excused || MUTANT(UNCLEAN_IN_ISR), field, &field->isr);
+	take_seats(election->elr, election->elr_members, election->n_elr, excused || MUTANT(STALE_ELR_ELECTED), field, &field->elr);
 }
 
 static enum ctl_member how_of(const struct seats *seats, int32_t id)
@@ -152,7 +153,8 @@ static enum ctl_verdict conclude(const struct ctl_election *election, const stru
 
 	fill_eligible(election, field, elected);
 	fill_lost(election, elected);
-	elected->new_epoch = elected->leader != election->leader || how_of(&field->isr, elected->leader) < CTL_MEMBER_LEAVING;
+	elected->new_epoch = elected->leader != election->leader ||
+			     (how_of(&field->isr, elected->leader) < CTL_MEMBER_LEAVING && !MUTANT(EPOCH_NOT_BUMPED));
 	same = !elected->new_epoch && !election->drops_elr && same_ids(elected->isr, elected->n_isr, election->isr, election->n_isr) &&
 	       same_ids(elected->elr, elected->n_elr, election->elr, election->n_elr) && elected->n_lost == election->n_lost &&
 	       !is_refreshed(field, elected);
@@ -214,7 +216,7 @@ static int32_t elect_from_elr(const struct ctl_election *election, const struct 
 
 static int32_t elect_unclean(const struct ctl_election *election, struct ctl_elected *elected)
 {
-	for (int i = 0; i < election->n_replicas && election->unclean; i++) {
+	for (int i = 0; i < election->n_replicas && (election->unclean || MUTANT(ANY_REPLICA_ELECTED)); i++) {
 		if (election->replica_members[i] == CTL_MEMBER_DEAD)
 			continue;
 		*elected = (struct ctl_elected){.n_isr = 1, .isr = {election->replicas[i]}, .unclean = true};
