@@ -72,3 +72,13 @@ test_fuzz_feed_fuzz_SOURCES = test/fuzz/feed_fuzz.c
 test_fuzz_feed_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_feed_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/channel_replay
+test_fuzz_channel_replay_SOURCES = test/fuzz/channel_fuzz.c $(fuzz_replay_sources)
+test_fuzz_channel_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/channel_fuzz
+test_fuzz_channel_fuzz_SOURCES = test/fuzz/channel_fuzz.c
+test_fuzz_channel_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_channel_fuzz_LDADD = $(unit_libs)
+endif
