@@ -239,19 +239,24 @@ def test_without_zookeeper_replicated_topics_are_written_on(make_cluster):
         cluster = make_cluster(zookeeper=zookeeper, brokers=3, config=LAG)
         name = cluster.create_topic(partitions=3, replication_factor=3, min_insync_replicas=2)
         writers = [Writer(cluster, name, p) for p in range(3)]
+        idle = Writer(cluster, cluster.create_topic(replication_factor=3, min_insync_replicas=2))
+        idle.write(1)
         zookeeper.freeze()
         until = time.monotonic() + 4 * SESSION_MS / 1000
         while time.monotonic() < until:
             for writer in writers:
                 writer.write(1)
+        # Replicas that had nothing to say to each other meanwhile have heard each other all the same.
+        writers.append(idle)
+        idle.write(1)
         assert not any(w.errors for w in writers), [w.errors for w in writers]
         zookeeper.thaw()
         # All sessions have expired: everybody registers anew, and the partitions are led again.
         for writer in writers:
             writer.write(20)
-            in_sync(cluster, name, [1, 2, 3], writer.partition)
+            in_sync(cluster, writer.name, [1, 2, 3], writer.partition)
             writer.check()
-            replicas_equal(cluster, name, writer.partition)
+            replicas_equal(cluster, writer.name, writer.partition)
     finally:
         zookeeper.thaw()
         zookeeper.kill()
