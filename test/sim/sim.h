@@ -77,7 +77,7 @@ struct shard;
 
 struct sim_machine {
 	int id;
-	char address[16];
+	char address[24];
 	bool powered;
 	struct fs_mem *disk; /* of a broker */
 	int64_t clock_offset_us;
