@@ -280,8 +280,13 @@ static int brokers_clear(struct run *run, struct error *err)
 	if (run->format != FORMAT_JSON)
 		fprintf(run->out, "Clearing broker-level throttles on broker%s %s\n", metadata.n_brokers == 1 ? "" : "s",
 			reassign_ids_text(run, ids, metadata.n_brokers));
-	for (int i = 0; i < metadata.n_brokers && r == RUN_OK; i++)
-		r = alter(run, RESOURCE_BROKER, broker_name(run, ids[i]), keys, NULL, 3, err);
+	/* One that does not answer keeps its throttle; the others lose theirs all the same. */
+	for (int i = 0; i < metadata.n_brokers; i++) {
+		if (alter(run, RESOURCE_BROKER, broker_name(run, ids[i]), keys, NULL, 3, err) == RUN_OK)
+			continue;
+		run_note(run, "broker %d keeps its throttle: %s", ids[i], err->text);
+		r = run_failed(err, "not all throttles are removed: say --verify again");
+	}
 	return r;
 }
 
@@ -307,6 +312,7 @@ static int topics_clear(struct run *run, const struct reassign_rows *rows, struc
 int reassign_throttle_clear(struct run *run, const struct reassign_rows *rows, struct error *err)
 {
 	int r = brokers_clear(run, err);
+	int of_topics = topics_clear(run, rows, err);
 
-	return r == RUN_OK ? topics_clear(run, rows, err) : r;
+	return r == RUN_OK ? of_topics : r;
 }
