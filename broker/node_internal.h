@@ -66,6 +66,7 @@ struct node {
 	struct channel channel;
 	struct timer handover;   /* asks again, or goes without */
 	int n_handover_tries;    /* since it last got on */
+	int64_t handover_asked_ms; /* when the controller was asked last, or the stop began */
 	int32_t n_left;          /* partitions to be handed over, as the controller has last said */
 	struct node_closing *closing;
 	int n_closing;

@@ -18,6 +18,9 @@
 
 #include <stdlib.h>
 
+/* How often a stop looks for a controller that is not connected at the moment. */
+#define CONTROLLER_POLL_MS 100
+
 static void end_if_done(struct node *node)
 {
 	if (node->phase == NODE_CLOSING && node->n_closing == 0) {
@@ -117,16 +120,28 @@ static bool shares_anything(const struct view *view, int32_t self)
 	return false;
 }
 
+static void give_up(struct node *node, const char *why)
+{
+	trace_warn("node", "leaderships could not be handed over: %s; stopping all the same", why);
+	leave(node);
+}
+
+/* Asks the controller, again and again; one that is not there is waited for, but no longer than for an answer. */
 static void hand_over(struct node *node)
 {
-	if (node->n_handover_tries++ >= node->config->controlled_shutdown_max_retries) {
-		trace_warn("node", "leaderships could not be handed over: stopping all the same");
-		leave(node);
-		return;
+	int64_t backoff_ms = node->config->controlled_shutdown_retry_backoff_ms, now_ms = clock_ms();
+
+	if (node->n_handover_tries >= node->config->controlled_shutdown_max_retries) {
+		give_up(node, "the controller has not done it");
+	} else if (channel_ask_shutdown(&node->channel)) {
+		node->n_handover_tries++;
+		node->handover_asked_ms = now_ms;
+		timer_set(&node->handover, now_ms + backoff_ms);
+	} else if (now_ms - node->handover_asked_ms >= backoff_ms) {
+		give_up(node, "no controller is connected");
+	} else {
+		timer_set(&node->handover, now_ms + (backoff_ms < CONTROLLER_POLL_MS ? backoff_ms : CONTROLLER_POLL_MS));
 	}
-	if (!channel_ask_shutdown(&node->channel))
-		trace_warn("node", "no controller is connected to take over leaderships; waiting for one");
-	timer_set(&node->handover, clock_ms() + node->config->controlled_shutdown_retry_backoff_ms);
 }
 
 static void on_handover_timer(struct timer *timer)
@@ -148,7 +163,7 @@ void node_on_shutdown_answer(void *ctx, int32_t remaining, int16_t error)
 	} else if (remaining < node->n_left) {
 		/* It gets on: what is left has its own time. */
 		node->n_left = remaining;
-		node->n_handover_tries = 1;
+		node->n_handover_tries = 0;
 		timer_set(&node->handover, clock_ms() + node->config->controlled_shutdown_retry_backoff_ms);
 	}
 }
@@ -164,6 +179,7 @@ void node_stop(struct node *node)
 	}
 	node->phase = NODE_HANDING_OVER;
 	node->n_left = INT32_MAX;
+	node->handover_asked_ms = clock_ms();
 	timer_init(&node->handover, &node->hub.loop, on_handover_timer);
 	hand_over(node);
 }

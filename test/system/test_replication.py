@@ -130,6 +130,35 @@ def test_a_stop_hands_leaderships_over_before_it_leaves(three):
         assert at.leader_id in (1, 3) and 2 not in at.isr_nodes
 
 
+@pytest.mark.klamm_only
+def test_a_stop_without_a_controller_waits_only_a_while(make_cluster):
+    cluster = make_cluster(brokers=3, config=dict(LAG, **{'controlled.shutdown.retry.backoff.ms': 500}))
+    name = cluster.create_topic(replication_factor=3)
+    Writer(cluster, name).write(5)
+    cluster.controllers[0].kill()
+    for broker in cluster.brokers:
+        broker.wait_log('serving on')
+    begun = time.monotonic()
+    assert cluster.broker(2).stop() == 0
+    assert time.monotonic() - begun < 10
+    assert 'no controller is connected; stopping all the same' in cluster.broker(2).log_text()
+    # One that comes back meanwhile takes over.
+    cluster.broker(3).rows['controlled.shutdown.retry.backoff.ms'] = 20000
+    cluster.controllers[0].start()
+    cluster.broker(2).start()
+    cluster.broker(3).stop()
+    cluster.broker(3).start()
+    cluster.ready()
+    in_sync(cluster, name, [1, 2, 3])
+    alone = cluster.broker(3).log_text().count('serving on')
+    cluster.controllers[0].kill()
+    wait(lambda: cluster.broker(3).log_text().count('serving on') > alone, 'it is alone')
+    cluster.broker(3).signal(15)
+    cluster.controllers[0].start()
+    assert cluster.broker(3).wait_exit(30) == 0
+    assert 'leaderships are handed over' in cluster.broker(3).log_text().split('serving on')[-1]
+
+
 def test_a_follower_that_hangs_leaves_the_isr_and_comes_back(three):
     name = three.create_topic(replication_factor=3, min_insync_replicas=2)
     writer = Writer(three, name)
