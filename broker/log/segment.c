@@ -138,19 +138,28 @@ void segment_shut(struct segment *segment)
 	fd_cache_shut(segment->home->fds, &segment->file);
 }
 
-int segment_wake(struct segment *segment)
+int segment_load_newest(struct segment *segment)
 {
 	struct time_index_entry last;
-	int rc;
+	int rc = time_index_last(&segment->times, segment->home->fds, &last);
 
-	if (segment->max_timestamp != SEGMENT_TIMESTAMP_UNKNOWN)
-		return 0;
-	rc = time_index_last(&segment->times, segment->home->fds, &last);
 	if (rc < 0)
 		return rc;
 	segment->max_timestamp = last.timestamp;
 	segment->max_timestamp_offset = segment->base_offset + last.relative_offset;
-	return segment_check_times(segment, last.timestamp, last.relative_offset);
+	return 0;
+}
+
+int segment_wake(struct segment *segment)
+{
+	int rc;
+
+	if (segment->max_timestamp != SEGMENT_TIMESTAMP_UNKNOWN)
+		return 0;
+	rc = segment_load_newest(segment);
+	if (rc < 0)
+		return rc;
+	return segment_check_times(segment, segment->max_timestamp, (int32_t)(segment->max_timestamp_offset - segment->base_offset));
 }
 
 /* The log may go on in the segment before this one, which must then not lie about where that ends. */

@@ -110,6 +110,9 @@ int segment_read_end(struct segment *segment, int64_t *ret_end);
 /* Makes both indexes from the headers of all batches; ERR_CORRUPT when the file is not whole batches. */
 int segment_rebuild(struct segment *segment, const struct log_config *config);
 
+/* The largest time stamp, as the last entry of the time index tells it. */
+int segment_load_newest(struct segment *segment);
+
 /*
  * Compares the last entry of the time index with the batches: an index that lost entries, or holds zeros, is made anew, so that no
  * segment looks older than it is (D11).

@@ -274,16 +274,18 @@ static int cut_file(struct segment *segment, int64_t pos)
 	return rc;
 }
 
-/* The largest time stamp of what is left: the time index up to its last entry, then the batches themselves. */
+/*
+ * The largest time stamp of what is left: the time index up to its last entry, then the batches themselves. That entry is not compared with them:
+ * the one that told the newest of all may have been cut off.
+ */
 static int recount_times(struct segment *segment)
 {
 	static const struct log_config no_entries = {.index_interval_bytes = INT32_MAX};
 	struct offset_index_entry last;
 	int rc;
 
-	segment->max_timestamp = SEGMENT_TIMESTAMP_UNKNOWN;
 	segment->bytes_since_index = 0;
-	rc = segment_wake(segment);
+	rc = segment_load_newest(segment);
 	if (rc == 0)
 		rc = offset_index_last(&segment->offsets, segment->home->fds, &last);
 	if (rc == 0 && segment->size > 0)

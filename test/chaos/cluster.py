@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 import wire
 from processes import BUILD, Folder, die_with_parent, free_port, java, wait, write_properties
@@ -27,7 +26,7 @@ class Node:
     def __init__(self, cluster, name, place=None):
         self.cluster, self.name, self.place, self.popen = cluster, name, place or name, None
         self.log = cluster.folder / (name + '.log')
-        self.env, self.ended_by_us, self.worker_pid, self.killed_at = {}, False, None, 0.0
+        self.env, self.ended_by_us, self.worker_pid, self.killed = {}, False, None, set()
         self.address = cluster.network.addresses[self.place]
 
     def argv(self):
@@ -74,8 +73,8 @@ class Node:
 
     def kill_worker(self):
         """As a crash of the working process: its supervisor starts it again; where there is none, the harness does."""
-        self.killed_at = time.monotonic()
         if self.is_supervised():
+            self.killed.add(self.worker())
             os.kill(self.worker(), signal.SIGKILL)
             return
         self.kill()
@@ -83,14 +82,14 @@ class Node:
 
     def kill(self):
         """All of it, as when the machine goes."""
-        self.ended_by_us, self.killed_at = True, time.monotonic()
+        self.ended_by_us = True
         self.signal(signal.SIGKILL)
         if self.popen is not None:
             self.popen.wait(20)
 
     def stop(self, seconds=60):
         """As an operator does: the exit status, or None when it had to be killed."""
-        self.ended_by_us, self.killed_at = True, time.monotonic()
+        self.ended_by_us = True
         if not self.alive():
             return 0
         self.popen.send_signal(signal.SIGTERM)
@@ -104,7 +103,6 @@ class Node:
         self.signal(signal.SIGSTOP)
 
     def thaw(self):
-        self.killed_at = time.monotonic()
         self.signal(signal.SIGCONT)
 
     def watch(self):
@@ -117,7 +115,7 @@ class Node:
             return '%s ended by itself with %d' % (self.name, status)
         children = self.children()
         before, self.worker_pid = self.worker_pid, children[0] if children else self.worker_pid
-        if before and children and children[0] != before and time.monotonic() - self.killed_at > 5:
+        if before and self.worker_pid != before and before not in self.killed:
             return '%s: its working process %d ended by itself' % (self.name, before)
         return None
 

@@ -1,6 +1,8 @@
 /* One log: appending, rolling, reading, truncation, deletion, on a file system in memory. */
 #include "test/unit/broker/log/log_fixture.h"
 
+#include "broker/log/log_internal.h"
+
 
 
 static int64_t read_at(struct fixture *fixture, int64_t offset, int64_t max_bytes, struct log_slice *ret_slice)
@@ -346,9 +348,34 @@ START_TEST(flush_settings_ask_for_a_flush)
 }
 END_TEST
 
+/* The last entry of the time index that is left need not tell the newest batch that is left: no reason to read the whole segment. */
+START_TEST(a_truncation_keeps_the_indexes_up_to_the_cut)
+{
+	struct fixture fixture;
+	struct segment *segment;
+	int32_t n;
+
+	fixture_init(&fixture, 19);
+	fixture.config.segment_bytes = 1 << 20;
+	fixture.config.index_interval_bytes = 1000;
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000 + i, 100), 0);
+	segment = fixture.log->segments[0];
+	n = segment->offsets.n_entries;
+	ck_assert_int_gt(n, 20);
+	/* Just before the last entry but one batch: some batches behind the entry before are left. */
+	ck_assert_int_eq(log_truncate_to(fixture.log, 195), 0);
+	ck_assert_int_ge(segment->offsets.n_entries, n - 1);
+	ck_assert_int_eq(segment->max_timestamp, 1000 + 194);
+	ck_assert_int_eq(segment->max_timestamp_offset, 194);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("broker/log/log", what_is_appended_is_read_and_there_after_a_clean_stop, a_log_rolls_by_size_time_and_offset,
 	  a_configuration_takes_effect_at_once, batches_out_of_order_or_in_part_are_refused_whole, a_read_obeys_its_bounds,
 	  a_slice_of_a_deleted_segment_is_read_to_its_end, a_full_disk_leaves_the_log_as_it_was, a_failing_disk_fails_the_dir_for_good,
 	  special_timestamps_are_answered_as_kafka_does, a_new_epoch_is_there_without_data_and_after_truncation_is_gone,
 	  an_epoch_without_a_batch_gives_way_to_older_batches_of_a_leader,
-	  flush_settings_ask_for_a_flush)
+	  flush_settings_ask_for_a_flush, a_truncation_keeps_the_indexes_up_to_the_cut)
