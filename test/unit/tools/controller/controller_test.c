@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define N_PARTITIONS 10000
+#define N_REPLICATED 2000
 
 static struct zk_server server;
 
@@ -249,6 +250,61 @@ START_TEST(leaders_move_when_a_broker_dies_and_configs_come_through)
 }
 END_TEST
 
+static bool isr_answered(struct fake_cluster *cluster, int n)
+{
+	return cluster->brokers[1].n_isr_answers == n;
+}
+
+static bool may_stop(struct fake_cluster *cluster, int n)
+{
+	(void)n;
+	return cluster->brokers[2].remaining == 0;
+}
+
+/* Bounds are for a loaded machine; what is measured is printed. */
+START_TEST(two_thousand_replicated_partitions_are_made_led_on_shrunk_and_handed_over)
+{
+	struct fake_cluster cluster;
+	char *log = open_cluster(&cluster);
+	int64_t ms;
+	pid_t pid;
+	int n;
+
+	start_three(&cluster);
+	pid = start_controller(1, log);
+	ck_assert_int_ge(fake_cluster_wait(&cluster, in_office, 1, 20000), 0);
+	ck_assert(fake_cluster_has(&cluster, "/klamm/controller_epoch"));
+	make_topic(&cluster, "many", N_REPLICATED, 3);
+	ms = fake_cluster_wait(&cluster, led, N_REPLICATED, 60000);
+	fprintf(stderr, "%d partitions of three replicas created in %lld ms\n", N_REPLICATED, (long long)ms);
+	ck_assert_int_ge(ms, 0);
+
+	fake_broker_stop(&cluster, 0);
+	ms = fake_cluster_wait(&cluster, led, N_REPLICATED, 60000);
+	fprintf(stderr, "a third of them led on %lld ms after their leader was gone\n", (long long)ms);
+	ck_assert_int_ge(ms, 0);
+
+	n = fake_broker_propose_alone(&cluster, 1);
+	ck_assert_int_gt(n, N_REPLICATED / 3);
+	ms = fake_cluster_wait(&cluster, isr_answered, n, 60000);
+	fprintf(stderr, "%d proposals answered after %lld ms\n", n, (long long)ms);
+	ck_assert_int_ge(ms, 0);
+
+	/* It is in no ISR with somebody else any more but in those it leads, where the second one is. */
+	fake_broker_ask_to_stop(&cluster, 2);
+	ms = fake_cluster_wait(&cluster, may_stop, 0, 60000);
+	fprintf(stderr, "leaderships handed over after %lld ms\n", (long long)ms);
+	ck_assert_int_ge(ms, 0);
+	ck_assert_int_eq(cluster.brokers[2].n_led, 0);
+	ck_assert_int_eq(cluster.brokers[1].n_led, N_REPLICATED);
+
+	check_no_gaps(&cluster);
+	ck_assert_int_eq(stop_controller(pid, SIGTERM), 0);
+	fake_cluster_close(&cluster);
+	free(log);
+}
+END_TEST
+
 START_TEST(a_broker_that_cannot_be_dialled_is_led_around_until_it_can)
 {
 	struct fake_cluster cluster;
@@ -390,6 +446,7 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, ten_thousand_partitions_are_made_taken_over_led_and_deleted);
 	tcase_add_test(tcase, leaders_move_when_a_broker_dies_and_configs_come_through);
+	tcase_add_test(tcase, two_thousand_replicated_partitions_are_made_led_on_shrunk_and_handed_over);
 	tcase_add_test(tcase, a_broker_that_cannot_be_dialled_is_led_around_until_it_can);
 	tcase_add_test(tcase, no_znode_content_ends_the_process);
 	tcase_add_test(tcase, a_controller_znode_removed_by_hand_begins_a_new_term);

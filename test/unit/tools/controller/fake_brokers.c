@@ -130,6 +130,17 @@ static void send_all(struct fake_broker *broker, const void *bytes, size_t len)
 	}
 }
 
+/* frame holds 8 bytes and then header_len + payload_len. */
+static void send_frame(struct fake_broker *broker, uint8_t *frame, enum frame_type type, size_t header_len, size_t payload_len)
+{
+	memset(frame, 0, 8);
+	bytes_put_u32(frame, (uint32_t)payload_len);
+	bytes_put_u16(frame + 4, (uint16_t)header_len);
+	frame[6] = CLUSTER_PROTOCOL_VERSION;
+	frame[7] = (uint8_t)type;
+	send_all(broker, frame, 8 + header_len + payload_len);
+}
+
 static void answer(struct fake_broker *broker, int64_t request)
 {
 	Klamm__ReplicaResults results = KLAMM__REPLICA_RESULTS__INIT;
@@ -138,10 +149,82 @@ static void answer(struct fake_broker *broker, int64_t request)
 
 	results.request = request;
 	len = klamm__replica_results__pack(&results, frame + 8);
-	bytes_put_u32(frame, (uint32_t)len);
-	frame[6] = CLUSTER_PROTOCOL_VERSION;
-	frame[7] = FRAME_REPLICA_RESULTS;
-	send_all(broker, frame, 8 + len);
+	send_frame(broker, frame, FRAME_REPLICA_RESULTS, 0, len);
+}
+
+int fake_broker_propose_alone(struct fake_cluster *cluster, int i)
+{
+	struct fake_broker *broker = &cluster->brokers[i];
+	size_t n = HASH_COUNT(broker->states);
+	Klamm__IsrProposals message = KLAMM__ISR_PROPOSALS__INIT;
+	Klamm__IsrProposal *proposals = memory_zalloc(n, sizeof *proposals);
+	Klamm__IsrProposal **list = memory_zalloc(n, sizeof *list);
+	Klamm__IsrMember member = KLAMM__ISR_MEMBER__INIT;
+	Klamm__IsrMember *members = &member;
+	uint8_t *frame;
+	size_t len;
+
+	member.id = broker->id;
+	member.epoch = -1;
+	message.broker_epoch = broker->epoch;
+	message.proposals = list;
+	for (struct fake_partition *p = broker->states; p; p = p->hh.next) {
+		Klamm__IsrProposal *proposal = &proposals[message.n_proposals];
+
+		if (p->leader != broker->id)
+			continue;
+		klamm__isr_proposal__init(proposal);
+		proposal->topic_id = (ProtobufCBinaryData){sizeof p->key.id.bytes, p->key.id.bytes};
+		proposal->partition = p->key.partition;
+		proposal->number = 1;
+		proposal->leader_epoch = p->leader_epoch;
+		proposal->partition_epoch = p->partition_epoch;
+		proposal->isr = &members;
+		proposal->n_isr = 1;
+		list[message.n_proposals++] = proposal;
+	}
+	frame = memory_zalloc(8 + klamm__isr_proposals__get_packed_size(&message), 1);
+	len = klamm__isr_proposals__pack(&message, frame + 8);
+	send_frame(broker, frame, FRAME_ISR_PROPOSALS, 0, len);
+	free(frame);
+	free(list);
+	free(proposals);
+	return (int)message.n_proposals;
+}
+
+void fake_broker_ask_to_stop(struct fake_cluster *cluster, int i)
+{
+	Klamm__Shutdown message = KLAMM__SHUTDOWN__INIT;
+	uint8_t frame[64];
+
+	cluster->brokers[i].remaining = -1;
+	message.broker_epoch = cluster->brokers[i].epoch;
+	send_frame(&cluster->brokers[i], frame, FRAME_SHUTDOWN, klamm__shutdown__pack(&message, frame + 8), 0);
+}
+
+static void on_isr_answers(struct fake_broker *broker, struct slice payload)
+{
+	Klamm__IsrAnswers *answers = klamm__isr_answers__unpack(NULL, payload.len, payload.data);
+
+	ck_assert_ptr_nonnull(answers);
+	ck_assert_int_eq(answers->broker_epoch, broker->epoch);
+	for (size_t i = 0; i < answers->n_answers; i++) {
+		ck_assert_int_eq(answers->answers[i]->error, 0);
+		ck_assert_int_eq((int)answers->answers[i]->n_isr, 1);
+		ck_assert_int_eq(answers->answers[i]->isr[0], broker->id);
+	}
+	broker->n_isr_answers += (int)answers->n_answers;
+	klamm__isr_answers__free_unpacked(answers, NULL);
+}
+
+static void on_shutdown_answer(struct fake_broker *broker, struct slice header)
+{
+	Klamm__ShutdownAnswer *said = klamm__shutdown_answer__unpack(NULL, header.len, header.data);
+
+	ck_assert_ptr_nonnull(said);
+	ck_assert_int_eq(said->broker_epoch, broker->epoch);
+	broker->remaining = said->remaining;
+	klamm__shutdown_answer__free_unpacked(said, NULL);
 }
 
 static void on_states(struct fake_broker *broker, struct slice payload)
@@ -248,6 +331,10 @@ static size_t take_frame(struct fake_broker *broker, const uint8_t *at, size_t l
 		on_states(broker, payload);
 	else if (at[7] == FRAME_STOP_REPLICAS)
 		on_stops(broker, payload);
+	else if (at[7] == FRAME_ISR_ANSWERS)
+		on_isr_answers(broker, payload);
+	else if (at[7] == FRAME_SHUTDOWN_ANSWER)
+		on_shutdown_answer(broker, slice_of(at + 8, header));
 	else
 		ck_assert_int_eq(at[7], FRAME_PING);
 	return 8 + header + size;

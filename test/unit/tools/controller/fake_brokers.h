@@ -47,6 +47,8 @@ struct fake_broker {
 	int n_led;                /* states that name this broker */
 	int n_erased;
 	int n_gaps;
+	int n_isr_answers;        /* proposals that were taken */
+	int remaining;            /* of the last answer to a stop; -1: none came */
 	char last_config[128];    /* "name=value" of the last config of a topic in a view */
 };
 
@@ -68,6 +70,12 @@ void fake_broker_start(struct fake_cluster *cluster, int i);
 
 /* Removes its registration and its connection. */
 void fake_broker_stop(struct fake_cluster *cluster, int i);
+
+/* Proposes itself as the whole ISR of every partition that it leads, in one frame. Returns how many. */
+int fake_broker_propose_alone(struct fake_cluster *cluster, int i);
+
+/* Says that it is about to stop. */
+void fake_broker_ask_to_stop(struct fake_cluster *cluster, int i);
 
 /* Registered, but no connection to it can be had. */
 void fake_broker_set_deaf(struct fake_cluster *cluster, int i, bool deaf);
