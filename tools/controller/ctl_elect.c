@@ -25,7 +25,8 @@ struct seats {
 
 struct field {
 	struct seats isr, elr;
-	bool struck; /* somebody is out */
+	bool struck;  /* somebody is out */
+	bool excused; /* all lost something, and no more was promised */
 };
 
 static bool all_lost(const enum ctl_member *members, int n)
@@ -36,7 +37,7 @@ static bool all_lost(const enum ctl_member *members, int n)
 	return true;
 }
 
-/* `excused`: nobody has more than the lost ones have, and no more was promised: they count as come back. */
+/* Lost ones are out; when they are excused they count as come back. */
 static void take_seats(const int32_t *ids, const enum ctl_member *members, int n, bool excused, struct field *field, struct seats *seats)
 {
 	CHECK(n <= LIMIT_REPLICAS);
@@ -53,12 +54,11 @@ static void take_seats(const int32_t *ids, const enum ctl_member *members, int n
 
 static void take_field(const struct ctl_election *election, struct field *field)
 {
-	bool excused = election->min_isr <= 1 && all_lost(election->isr_members, election->n_isr) &&
-		       all_lost(election->elr_members, election->n_elr);
-
 	field->struck = false;
-	take_seats(election->isr, election->isr_members, election->n_isr, excused || MUTANT(UNCLEAN_IN_ISR), field, &field->isr);
-	take_seats(election->elr, election->elr_members, election->n_elr, excused || MUTANT(STALE_ELR_ELECTED), field, &field->elr);
+	field->excused = election->min_isr <= 1 && all_lost(election->isr_members, election->n_isr) &&
+			 all_lost(election->elr_members, election->n_elr);
+	take_seats(election->isr, election->isr_members, election->n_isr, field->excused || MUTANT(UNCLEAN_IN_ISR), field, &field->isr);
+	take_seats(election->elr, election->elr_members, election->n_elr, field->excused || MUTANT(STALE_ELR_ELECTED), field, &field->elr);
 }
 
 static enum ctl_member how_of(const struct seats *seats, int32_t id)
@@ -228,6 +228,11 @@ static int32_t elect_unclean(const struct ctl_election *election, struct ctl_ele
 static enum ctl_verdict replace_leader(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)
 {
 	elected->leader = elect_from_isr(election, field, elected);
+	/* Of several that lost something each may have lost something else: the others follow first. */
+	if (elected->leader != -1 && field->excused) {
+		elected->n_isr = 1;
+		elected->isr[0] = elected->leader;
+	}
 	if (elected->leader == -1)
 		elected->leader = elect_from_elr(election, field, elected);
 	if (elected->leader == -1)

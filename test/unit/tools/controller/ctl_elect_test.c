@@ -8,6 +8,7 @@
 #define D CTL_MEMBER_DEAD
 #define B CTL_MEMBER_BOUNCED
 #define S CTL_MEMBER_LEAVING
+#define X CTL_MEMBER_LOST
 #define L CTL_MEMBER_LIVE
 
 typedef enum ctl_verdict strategy(const struct ctl_election *election, struct ctl_elected *ret_elected);
@@ -77,6 +78,88 @@ START_TEST(a_bounced_leader_is_elected_anew_only_when_nobody_else_can)
 }
 END_TEST
 
+/* With min.insync.replicas 2: isr, elr and lost are texts such as "12"; "-" wants nothing to be written. */
+static void check_eligible(strategy *elect, int32_t leader, const char *isr, const char *elr, const enum ctl_member how[3], int min_isr,
+			   int32_t want_leader, const char *want_isr, const char *want_elr, const char *want_lost)
+{
+	static const int32_t replicas[] = {1, 2, 3};
+	int32_t isr_ids[3], elr_ids[3];
+	enum ctl_member isr_members[3], elr_members[3];
+	struct ctl_election election = {.replicas = replicas, .replica_members = how, .n_replicas = 3, .isr = isr_ids,
+					.isr_members = isr_members, .elr = elr_ids, .elr_members = elr_members, .shown = isr_ids,
+					.leader = leader, .min_isr = min_isr};
+	struct ctl_elected elected;
+	enum ctl_verdict verdict;
+	char got[3][4] = {"", "", ""};
+
+	for (; isr[election.n_isr]; election.n_isr++) {
+		isr_ids[election.n_isr] = isr[election.n_isr] - '0';
+		isr_members[election.n_isr] = how[isr_ids[election.n_isr] - 1];
+	}
+	for (; elr[election.n_elr]; election.n_elr++) {
+		elr_ids[election.n_elr] = elr[election.n_elr] - '0';
+		elr_members[election.n_elr] = how[elr_ids[election.n_elr] - 1];
+	}
+	election.n_shown = election.n_isr;
+	verdict = elect(&election, &elected);
+	if (strcmp(want_isr, "-") == 0) {
+		ck_assert_int_eq(verdict, CTL_KEEP);
+		return;
+	}
+	ck_assert_int_eq(verdict, CTL_CHANGE);
+	for (int i = 0; i < elected.n_isr; i++)
+		got[0][i] = (char)('0' + elected.isr[i]);
+	for (int i = 0; i < elected.n_elr; i++)
+		got[1][i] = (char)('0' + elected.elr[i]);
+	for (int i = 0; i < elected.n_lost; i++)
+		got[2][i] = (char)('0' + elected.lost[i]);
+	ck_assert_int_eq(elected.leader, want_leader);
+	ck_assert_str_eq(got[0], want_isr);
+	ck_assert_str_eq(got[1], want_elr);
+	ck_assert_str_eq(got[2], want_lost);
+	ck_assert(elected.new_epoch || elected.leader == leader);
+}
+
+START_TEST(who_leaves_an_isr_that_gets_too_small_stays_eligible)
+{
+	check_eligible(ctl_elect_offline, 1, "123", "", HOW(L, D, L), 2, 1, "13", "", "");
+	check_eligible(ctl_elect_offline, 1, "13", "", HOW(L, D, D), 2, 1, "1", "3", "");
+	check_eligible(ctl_elect_offline, 1, "123", "", HOW(L, D, D), 2, 1, "1", "23", "");
+	check_eligible(ctl_elect_offline, 1, "123", "", HOW(L, D, D), 1, 1, "1", "", "");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(L, D, D), 2, 1, "-", "", "");
+	check_eligible(ctl_elect_controlled_shutdown, 1, "12", "", HOW(S, L, L), 2, 2, "2", "1", "");
+}
+END_TEST
+
+START_TEST(the_eligible_are_elected_when_nobody_in_sync_is_alive)
+{
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(D, L, L), 2, 3, "3", "1", "");
+	check_eligible(ctl_elect_offline, 1, "1", "32", HOW(D, L, L), 2, 2, "2", "13", "");
+	check_eligible(ctl_elect_offline, 1, "1", "32", HOW(D, B, L), 2, 3, "3", "12", "");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(D, L, D), 2, -1, "1", "13", "");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(L, D, B), 2, 1, "1", "3", "");
+}
+END_TEST
+
+START_TEST(who_lost_something_is_neither_in_sync_nor_eligible)
+{
+	check_eligible(ctl_elect_offline, 1, "12", "", HOW(X, L, L), 2, 2, "2", "", "1");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(X, L, L), 2, 3, "3", "", "1");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(L, D, X), 2, 1, "1", "", "3");
+	check_eligible(ctl_elect_offline, 1, "123", "", HOW(L, L, X), 2, 1, "12", "", "");
+	check_eligible(ctl_elect_offline, 1, "12", "", HOW(X, X, L), 2, -1, "12", "", "12");
+	check_eligible(ctl_elect_offline, 1, "1", "3", HOW(X, L, D), 2, -1, "1", "3", "1");
+}
+END_TEST
+
+START_TEST(where_one_replica_is_all_that_was_promised_the_last_one_stays_eligible)
+{
+	check_eligible(ctl_elect_offline, 1, "1", "", HOW(X, L, L), 1, 1, "1", "", "");
+	check_eligible(ctl_elect_offline, 1, "12", "", HOW(X, D, L), 1, -1, "2", "2", "1");
+	check_eligible(ctl_elect_offline, 1, "12", "", HOW(X, X, L), 1, 1, "1", "", "");
+}
+END_TEST
+
 START_TEST(without_a_live_isr_nobody_leads_unless_unclean_is_allowed)
 {
 	check(ctl_elect_offline, 1, "12", HOW(D, D, L), false, CTL_CHANGE, -1, "12");
@@ -133,4 +216,6 @@ UNIT_MAIN("tools/controller/ctl_elect", a_live_leader_stays_and_the_dead_leave_t
 	  a_bounced_leader_is_elected_anew_only_when_nobody_else_can, without_a_live_isr_nobody_leads_unless_unclean_is_allowed,
 	  a_leader_that_is_not_in_the_isr_is_no_leader, preferred_election_takes_the_first_replica_or_nobody,
 	  reassignment_takes_the_first_target_in_the_isr, controlled_shutdown_moves_leaders_away_from_those_who_leave,
-	  a_new_partition_begins_with_all_that_are_alive)
+	  a_new_partition_begins_with_all_that_are_alive, who_leaves_an_isr_that_gets_too_small_stays_eligible,
+	  the_eligible_are_elected_when_nobody_in_sync_is_alive, who_lost_something_is_neither_in_sync_nor_eligible,
+	  where_one_replica_is_all_that_was_promised_the_last_one_stays_eligible)
