@@ -180,7 +180,8 @@ static void reply_to(const struct isr_ask *ask, const Klamm__IsrAnswer *answer)
 		.isr = reply->isr,
 		.n_isr = (int32_t)answer->n_isr,
 	};
-	memcpy(reply->isr, answer->isr, answer->n_isr * sizeof reply->isr[0]);
+	if (answer->n_isr)
+		memcpy(reply->isr, answer->isr, answer->n_isr * sizeof reply->isr[0]);
 	reply->message.run = on_reply;
 	worker_post(&ask->shard->worker, &reply->message);
 }

@@ -66,6 +66,7 @@ struct node {
 	struct channel channel;
 	struct timer handover;   /* asks again, or goes without */
 	int n_handover_tries;    /* since it last got on */
+	int64_t handover_began_ms;
 	int64_t handover_asked_ms; /* when the controller was asked last, or the stop began */
 	int32_t n_left;          /* partitions to be handed over, as the controller has last said */
 	struct node_closing *closing;
@@ -88,7 +89,7 @@ static inline bool node_serves(const struct node *node)
 
 /*
  * The stop, clean unless the node has failed. Leaderships are handed over first where somebody else can take them
- * (controlled.shutdown.enable); a second call does not wait for that any more. May be called at any time after node_join.
+ * (controlled.shutdown.enable); a second call, a second later, does not wait for that any more. May be called at any time after node_join.
  */
 void node_stop(struct node *node);
 

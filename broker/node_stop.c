@@ -21,6 +21,9 @@
 /* How often a stop looks for a controller that is not connected at the moment. */
 #define CONTROLLER_POLL_MS 100
 
+/* A second word to stop that comes later than this means that handing over takes too long for somebody. */
+#define SAME_CALL_MS 1000
+
 static void end_if_done(struct node *node)
 {
 	if (node->phase == NODE_CLOSING && node->n_closing == 0) {
@@ -168,9 +171,15 @@ void node_on_shutdown_answer(void *ctx, int32_t remaining, int16_t error)
 	}
 }
 
+/* Who signals a group of processes, as systemd does, has us told twice: by the signal and by our parent, which passes it on. */
+static bool is_same_call(const struct node *node)
+{
+	return node->phase == NODE_HANDING_OVER && clock_ms() - node->handover_began_ms < SAME_CALL_MS;
+}
+
 void node_stop(struct node *node)
 {
-	if (node->phase >= NODE_LEAVING)
+	if (node->phase >= NODE_LEAVING || (is_same_call(node) && !node->failed))
 		return;
 	if (node->phase != NODE_RUNNING || node->failed || !node->config->controlled_shutdown_enable ||
 	    !shares_anything(node->channel.view, node->config->broker_id)) {
@@ -179,7 +188,7 @@ void node_stop(struct node *node)
 	}
 	node->phase = NODE_HANDING_OVER;
 	node->n_left = INT32_MAX;
-	node->handover_asked_ms = clock_ms();
+	node->handover_began_ms = node->handover_asked_ms = clock_ms();
 	timer_init(&node->handover, &node->hub.loop, on_handover_timer);
 	hand_over(node);
 }
