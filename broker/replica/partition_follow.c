@@ -365,10 +365,46 @@ static const char *judge_batches(struct slice bytes, struct replica_batches *ret
 	return NULL;
 }
 
+/*
+ * A log that begins anew begins where the leader's does, and records may be deleted up to an offset inside of a batch. Such a batch is taken whole,
+ * as the leader has it: into a file that is named after its base offset, and the log starts inside of it. False for all other batches.
+ */
+static bool begins_inside(const struct partition *partition, struct slice batches, int64_t *ret_base_offset)
+{
+	int64_t start_offset = log_start_offset(partition->log);
+	struct batch_header header;
+	struct slice first;
+
+	if (start_offset != log_end_offset(partition->log) || batch_next(&batches, &first, &header) != 1)
+		return false;
+	if (header.base_offset < 0 || header.base_offset >= start_offset || header.last_offset_delta < start_offset - header.base_offset)
+		return false;
+	*ret_base_offset = header.base_offset;
+	return true;
+}
+
+/* The core hears of it when it is done: its log neither shrinks nor starts earlier. Where the log starts is not on the disk yet. */
+static int append_inside(struct partition *partition, int64_t base_offset, struct slice batches, const struct log_append_info *info)
+{
+	int64_t start_offset = log_start_offset(partition->log);
+	int r = log_truncate_fully(partition->log, base_offset);
+
+	if (r == 0)
+		r = log_append(partition->log, batches.data, batches.len, info);
+	if (r) {
+		log_truncate_fully(partition->log, start_offset);
+		return r;
+	}
+	partition->kept_start_offset = base_offset;
+	return log_advance_start(partition->log, start_offset);
+}
+
 static void store(struct partition *partition, struct slice batches, const struct replica_leader_marks *marks)
 {
 	struct log_append_info info = {.now_ms = clock_wall_ms(), .tell_observer = !MUTANT(PRODUCERS_NOT_FOLLOWED)};
-	int r = log_append(partition->log, batches.data, batches.len, &info);
+	int64_t base_offset;
+	int r = begins_inside(partition, batches, &base_offset) ? append_inside(partition, base_offset, batches, &info)
+								: log_append(partition->log, batches.data, batches.len, &info);
 
 	/* Of several batches the first may have been taken: what is there counts. */
 	partition_log_moved(partition);
@@ -390,12 +426,20 @@ static void store(struct partition *partition, struct slice batches, const struc
 void partition_follow_append(struct partition *partition, int64_t from, const struct replica_leader_marks *marks, struct slice batches)
 {
 	struct replica_batches facts = {.from = from};
-	const char *wrong = judge_batches(batches, &facts);
+	int64_t base_offset;
+	bool is_inside = begins_inside(partition, batches, &base_offset);
+	const char *wrong;
 
+	if (is_inside)
+		facts.from = base_offset;
+	wrong = judge_batches(batches, &facts);
 	if (wrong) {
 		refuse(partition, wrong);
 		return;
 	}
+	/* For the log it is as if the batch began at its start. */
+	if (is_inside)
+		facts.from = facts.base_offset = from;
 	switch (replica_follower_may_append(&partition->core, partition->follow.handle, &facts, last_epoch(partition))) {
 	case REPLICA_FOLLOW_DROPPED:
 		return;

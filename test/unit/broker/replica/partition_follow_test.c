@@ -204,6 +204,38 @@ START_TEST(a_log_that_ends_below_the_leaders_begins_anew)
 }
 END_TEST
 
+/* DeleteRecords moves the leader's start to any offset; the batch around it comes whole. */
+START_TEST(a_log_that_begins_anew_inside_of_a_batch_takes_it_whole)
+{
+	Klamm__FollowAnswer answer;
+	size_t len;
+
+	setup_follow();
+	append(-1, -1, 5, 1);
+	begin(5);
+	answer = leader_says(5, KLAMM__FOLLOW_ANSWER__VERDICT__RESET);
+	answer.log_start = 43;
+	leader_tell(&leader, &answer);
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 43);
+	leader_opens(&leader, 5, HANDLE, 43);
+	len = put_batch(batches, 0, 40, 3, 5);
+	len = put_batch(batches, len, 45, 3, 2);
+	leader_appends(&leader, HANDLE, 43, 45, batches, len);
+	ck_assert_int_eq(leader_expect_ack(&leader).log_end, 47);
+	ck_assert_int_eq(log_start_offset(partition->log), 43);
+	ck_assert_int_eq(partition->core.log_start_offset, 43);
+	ck_assert_int_eq(partition->core.high_watermark, 45);
+	ck_assert_int_eq(read_at(43).error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(links_counters(shard.links)->n_invalid, 0);
+	/* A batch that ends before the start has no place there. */
+	len = put_batch(batches, 0, 40, 3, 3);
+	leader_appends(&leader, HANDLE, 47, 45, batches, len);
+	until_counted(&links_counters(shard.links)->n_invalid, 1);
+	ck_assert_int_eq(end_offset(), 47);
+	teardown_follow();
+}
+END_TEST
+
 START_TEST(an_epoch_bump_of_the_same_leader_closes_the_handle_and_late_frames_are_dropped)
 {
 	Klamm__FollowPartition follow;
@@ -541,7 +573,7 @@ END_TEST
 
 UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_ends_and_batches_are_stored_and_acked,
 	  marks_without_data_move_the_high_watermark_and_the_log_start, kip279_logs_that_part_several_epochs_ago_are_cut_step_by_step,
-	  s10_what_is_committed_is_not_cut_and_the_replica_waits_for_another_epoch, a_log_that_ends_below_the_leaders_begins_anew,
+	  s10_what_is_committed_is_not_cut_and_the_replica_waits_for_another_epoch, a_log_that_ends_below_the_leaders_begins_anew, a_log_that_begins_anew_inside_of_a_batch_takes_it_whole,
 	  an_epoch_bump_of_the_same_leader_closes_the_handle_and_late_frames_are_dropped, after_a_lost_connection_it_asks_again_from_its_end,
 	  a_refusal_and_a_close_are_followed_by_the_same_question, in_fsync_mode_the_durable_end_is_acked_when_the_disk_has_it,
 	  who_follows_no_more_says_so, a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
