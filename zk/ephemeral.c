@@ -21,7 +21,7 @@ struct zk_ephemeral {
 	char *label;
 	struct slice data;
 	int64_t wait_ms;
-	int64_t deadline_ms; /* 0 = nobody was waited for yet */
+	int64_t waiting_ms; /* since when somebody is waited for; 0 = nobody yet */
 	void (*done)(void *ctx, int code, const struct zk_stat *stat, const struct error *err);
 	void *ctx;
 	struct zk_watch watch;
@@ -127,19 +127,27 @@ static void on_set(void *ctx, const struct zk_result *result)
 	ephemeral_release(ephemeral);
 }
 
+/* Servers that come back give every session its whole time anew: what counts begins with the connection. */
+static int64_t ephemeral_deadline_ms(const struct zk_ephemeral *ephemeral)
+{
+	int64_t connected_ms = zk_session_connected_ms(ephemeral->session);
+
+	return (connected_ms > ephemeral->waiting_ms ? connected_ms : ephemeral->waiting_ms) + ephemeral->wait_ms;
+}
+
 /* Somebody else's: it goes away by itself if its owner is dead. The watch was armed by the look. */
 static void ephemeral_wait(struct zk_ephemeral *ephemeral, int64_t owner)
 {
 	int64_t now_ms = clock_ms();
 	struct error err;
 
-	if (ephemeral->deadline_ms == 0) {
-		ephemeral->deadline_ms = now_ms + ephemeral->wait_ms;
+	if (ephemeral->waiting_ms == 0) {
+		ephemeral->waiting_ms = now_ms;
 		trace_warn("zookeeper", "%s is still registered by session 0x%llx; waiting up to %lld ms for that one to end",
 			   ephemeral->label, (unsigned long long)owner, (long long)ephemeral->wait_ms);
 	}
-	if (owner != 0 && now_ms < ephemeral->deadline_ms) {
-		zk_timer_set(ephemeral->session, &ephemeral->timer, ephemeral->deadline_ms - now_ms);
+	if (owner != 0 && now_ms < ephemeral_deadline_ms(ephemeral)) {
+		zk_timer_set(ephemeral->session, &ephemeral->timer, ephemeral_deadline_ms(ephemeral) - now_ms);
 		return;
 	}
 	error_set(&err, ERR_BUSY,

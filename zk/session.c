@@ -145,6 +145,7 @@ static void session_announce(struct zk_session *session, bool new_session)
 	trace(session->helper ? TRACE_DEBUG : TRACE_INFO, area, "%s session 0x%llx, time-out %lld ms, at %s",
 	      new_session ? "new" : "reconnected", (unsigned long long)session->id.client_id, (long long)session->timeout_ms,
 	      zoo_get_current_server(session->handle));
+	session->connected_ms = now_ms();
 	session_tell(session, ZK_CONNECTED, new_session);
 	if (session->fire_all && session->state == ZK_CONNECTED) {
 		session->fire_all = false;
@@ -619,6 +620,11 @@ bool zk_session_credentials(const struct zk_session *session, int64_t *ret_id, u
 	*ret_id = session->id.client_id;
 	memcpy(ret_password, session->id.passwd, ZK_PASSWORD_BYTES);
 	return true;
+}
+
+int64_t zk_session_connected_ms(const struct zk_session *session)
+{
+	return session->connected_ms;
 }
 
 int64_t zk_session_timeout_ms(const struct zk_session *session)

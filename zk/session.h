@@ -122,6 +122,9 @@ bool zk_session_credentials(const struct zk_session *session, int64_t *ret_id, u
 /* The time-out the server granted, in ms; 0 before the first session. */
 int64_t zk_session_timeout_ms(const struct zk_session *session);
 
+/* clock_ms when the connection there is, or the last one, began; 0 before the first. */
+int64_t zk_session_connected_ms(const struct zk_session *session);
+
 /* Extended by every answer (S9). Lives as long as the session struct. */
 const struct lease *zk_session_lease(const struct zk_session *session);
 

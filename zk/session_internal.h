@@ -72,6 +72,7 @@ struct zk_session {
 	int64_t resolve_at_ms;
 	int64_t unreachable_ms; /* when it may next be said that no server is reached */
 	int64_t timeout_ms;
+	int64_t connected_ms;
 	int64_t last_sent_ms;
 	clientid_t id;      /* zero = no session */
 	int64_t old_ids[8]; /* of sessions that were ours */

@@ -2,6 +2,7 @@
 #include "test/lib/zk_test_loop.h"
 #include "zk/batch.h"
 #include "zk/election.h"
+#include "zk/ephemeral.h"
 
 #include <stdio.h>
 
@@ -301,6 +302,51 @@ START_TEST(an_election_while_the_leader_dies_has_one_winner)
 }
 END_TEST
 
+struct registered {
+	bool done;
+	int code;
+};
+
+static void on_registered(void *ctx, int code, const struct zk_stat *stat, const struct error *err)
+{
+	struct registered *registered = ctx;
+
+	(void)stat;
+	(void)err;
+	registered->done = true;
+	registered->code = code;
+}
+
+START_TEST(a_dead_owner_is_not_waited_for_while_there_is_no_server)
+{
+	const struct zk_ephemeral_config config = {"/id", "broker id 3", SLICE_LITERAL("x"), 2500};
+	struct zk_client dying = {.timeout_ms = 1500}, client = {.timeout_ms = 1500};
+	struct registered old = {0}, new = {0};
+	struct zk_answer a;
+	int64_t began_ms;
+
+	start(1);
+	open_client(&dying);
+	zk_ephemeral_register(dying.session, &config, on_registered, &old);
+	ZK_WAIT(old.done);
+	zk_client_crash(&dying);
+	open_client(&client);
+	zk_ephemeral_register(client.session, &config, on_registered, &new);
+	/* Answers come in the order asked: after two it has found the other one's node. */
+	ZK_RUN(&a, zk_sync(client.session, zk_answer_done, &a));
+	ZK_RUN(&a, zk_sync(client.session, zk_answer_done, &a));
+	zk_server_kill(&servers, 0);
+	began_ms = clock_ms();
+	ZK_WAIT(clock_ms() > began_ms + 3000);
+	ck_assert(zk_server_restart(&servers, 0, true));
+	/* The session of the dead one has its whole time again. */
+	ZK_WAIT(new.done);
+	ck_assert_int_eq(new.code, 0);
+	zk_client_close(&client);
+	zk_server_stop(&servers);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const cases[] = {
@@ -310,6 +356,7 @@ int main(void)
 		a_batch_over_a_dying_leader_tells_the_truth_of_each_operation,
 		without_a_majority_operations_wait_and_the_lease_ends,
 		an_election_while_the_leader_dies_has_one_winner,
+		a_dead_owner_is_not_waited_for_while_there_is_no_server,
 	};
 
 	return zk_server_possible() ? unit_run("zk/failure", cases, (int)ARRAY_LEN(cases)) : ZK_TEST_SKIP;
