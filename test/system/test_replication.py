@@ -386,10 +386,13 @@ def test_a_leader_that_was_away_promises_nothing_any_more(three):
     other = next(b for b in three.brokers if b is not old)
     with old.connect(timeout=30) as c:
         old.freeze()
+        frozen = time.monotonic()
         try:
             writer.ask = other.number
             wait(lambda: state(three, name, number=other.number).leader_id not in (-1, old.number), 'another one leads', 30)
             writer.write(5)
+            # So long it may go by what it heard of its followers last (S9); ZooKeeper may have given it up a moment earlier.
+            wait(lambda: time.monotonic() - frozen > SESSION_MS / 1000, 'a session time-out is over', 30)
             # These lie in its socket when it wakes up, before it has heard of anything.
             for acks in (1, -1):
                 body = {'acks': acks, 'timeout_ms': 1000, 'transactional_id': None, 'topic_data': [

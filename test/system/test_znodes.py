@@ -79,7 +79,10 @@ def test_shape_of_all_znodes(like_golden):
         assert bool(stat.ephemeralOwner) == ephemeral, path
         got, wanted = shape_of_data(data), shape_of_data(text)
         if path.startswith('/brokers/ids/'):
-            got.pop('klamm', None)
+            got = {key: kind for key, kind in got.items() if not key.startswith('klamm')}
+        if path.endswith('/state'):
+            # Kafka takes no notice of keys that it does not know.
+            got = {key: kind for key, kind in got.items() if key not in ('isr_epochs', 'elr', 'elr_epochs', 'last_known_elr')}
         if path.startswith('/config/topics/'):
             assert got == wanted or json.loads(data) == json.loads(text), path
         elif path in ('/brokers/topics/plain', '/brokers/topics/manual', '/brokers/topics/compacted'):

@@ -68,7 +68,7 @@ START_TEST(ten_thousand_nodes_are_read_by_helpers_and_the_session_goes_on)
 {
 	struct zk_client client = {.timeout_ms = 10000};
 	struct zk_answer a;
-	int64_t begin_ns;
+	int64_t begin_ns, end_ms;
 	int turns;
 
 	make_nodes(&client, "spread/plain");
@@ -84,13 +84,15 @@ START_TEST(ten_thousand_nodes_are_read_by_helpers_and_the_session_goes_on)
 	ZK_RUN(&a, zk_exists(client.session, "/", NULL, zk_answer_done, &a));
 	ck_assert_int_eq(a.code, 0);
 	zk_clients_run(2500);
+	end_ms = clock_ms() + ZK_WAIT_MS;
 	ZK_RUN(&a, zk_exists(client.session, "/", NULL, zk_answer_done, &a));
 	ck_assert_int_eq(client.n_connected, 1);
-	/* Without helpers it is as idle as before. */
-	zk_clients_run(100);
-	turns = client.n_turns;
-	zk_clients_run(1000);
-	ck_assert_int_lt(client.n_turns - turns, 8);
+	/* Without helpers it is as idle as before; on a busy machine their sessions take a while to end. */
+	do {
+		ck_assert_int_lt(clock_ms(), end_ms);
+		turns = client.n_turns;
+		zk_clients_run(1000);
+	} while (client.n_turns - turns >= 8);
 	zk_client_close(&client);
 }
 END_TEST
