@@ -123,6 +123,15 @@ static bool is_the_isr(const struct ctl_partition *p, const struct ctl_isr_propo
 	return item->n_isr == p->now.n_isr && !p->now.recovering;
 }
 
+/* Asked again, perhaps under another number. */
+static bool is_being_written(const struct ctl_partition *p, const struct ctl_isr_proposal *item)
+{
+	for (int32_t i = 0; i < item->n_isr; i++)
+		if (!ctl_contains(p->next.isr, p->next.n_isr, item->isr[i].id))
+			return false;
+	return item->n_isr == p->next.n_isr;
+}
+
 static bool may_join(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, const struct ctl_isr_member *member)
 {
 	const struct ctl_broker *broker = ctl_broker_find(ctl, member->id);
@@ -164,7 +173,7 @@ static int16_t judge(struct ctl *ctl, const struct ctl_topic *topic, const struc
 
 	if (error != 0)
 		return error;
-	if (p->proposed && p->asker == broker->id && p->asker_epoch == broker->epoch && p->number == item->number)
+	if (p->proposed && p->asker == broker->id && p->asker_epoch == broker->epoch && is_being_written(p, item))
 		return WAITS;
 	if (is_the_isr(p, item))
 		return SAID_ALREADY;
@@ -239,8 +248,10 @@ static void take(struct ctl *ctl, const struct ctl_broker *broker, const struct 
 	}
 	p = &topic->partitions[item->partition];
 	verdict = topic->phase == CTL_TOPIC_LIVE ? judge(ctl, topic, p, broker, item) : KAFKA_NOT_CONTROLLER;
-	if (verdict == WAITS)
+	if (verdict == WAITS) {
+		p->number = item->number;
 		return;
+	}
 	if (verdict != 0) {
 		refuse(ctl, topic, p, broker, item, verdict == SAID_ALREADY ? 0 : verdict);
 		return;
