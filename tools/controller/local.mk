@@ -56,3 +56,8 @@ test_unit_tools_controller_ctl_records_test_SOURCES = test/unit/tools/controller
 	test/unit/tools/controller/ctl_records.c test/unit/tools/controller/ctl_records.h \
 	test/unit/tools/controller/ctl_records_brokers.c
 test_unit_tools_controller_ctl_records_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/tools/controller/ctl_isr_test
+test_unit_tools_controller_ctl_isr_test_SOURCES = test/unit/tools/controller/ctl_isr_test.c \
+	test/unit/tools/controller/ctl_script.c test/unit/tools/controller/ctl_script.h
+test_unit_tools_controller_ctl_isr_test_LDADD = $(unit_libs)
