@@ -87,7 +87,12 @@ static void note_refusal(struct partition *partition, int16_t error)
 
 static int16_t gap_error(const struct partition *partition)
 {
-	return clock_ms() < partition->refused_until_ms ? partition->refused_error : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	struct replica_now now = partition_now(partition);
+
+	/* Without a lease another may lead by now, and have the batches that are missed here: the producer has to ask who. */
+	if (now.ms >= now.lease_end_ms)
+		return KAFKA_NOT_LEADER_OR_FOLLOWER;
+	return now.ms < partition->refused_until_ms ? partition->refused_error : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
 
 /* Ends the append now, or parks it until the high watermark is past its last record. */
