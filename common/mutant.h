@@ -15,12 +15,10 @@
 	X(JOIN_BELOW_EPOCH_START, "a replica joins the ISR below the epoch start")                    \
 	X(JOIN_BELOW_HIGH_WATERMARK, "a replica joins the ISR below the high watermark")              \
 	X(CONTROLLER_UNCHECKED, "the controller writes without the check of its epoch")               \
-	X(DEAD_COUNTS, "what a dead incarnation has acked counts for the next one")                   \
 	X(STALE_ELR_ELECTED, "an eligible replica that lost its tail is elected")                     \
 	X(UNCLEAN_IN_ISR, "a replica that lost its tail stays in the ISR")                            \
 	X(COMMIT_NOT_DURABLE, "in fsync-isr ends of followers count that are not durable")            \
 	X(OWN_END_NOT_DURABLE, "in fsync-isr the leader's own end counts before it is durable")       \
-	X(HANDLES_OVER_EPOCHS, "handles and ends of followers outlive the leader epoch")              \
 	X(MIN_ISR_IGNORED, "the high watermark moves with an ISR below its minimum")                  \
 	X(ADDITIONS_NOT_COUNTED, "who is about to join does not hold the high watermark")             \
 	X(DIVERGENCE_SKIPPED, "logs are not compared on Follow")                                      \

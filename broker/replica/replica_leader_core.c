@@ -58,8 +58,7 @@ void replica_leader_begin(struct replica_core *core, const struct replica_now *n
 	for (int32_t i = 0; i < core->n_members; i++) {
 		struct replica_member *member = &core->members[i];
 
-		if (!MUTANT(HANDLES_OVER_EPOCHS))
-			replica_leader_forget(member);
+		replica_leader_forget(member);
 		if (member->in_isr)
 			member->caught_up_ms = now->ms;
 	}
@@ -345,7 +344,7 @@ void replica_leader_list(struct replica_core *core, const struct replica_now *no
 		return;
 	member->listed_epoch = broker_epoch;
 	/* What an incarnation that is gone has acked may be gone with it. */
-	if (member->broker_epoch != broker_epoch && !MUTANT(DEAD_COUNTS))
+	if (member->broker_epoch != broker_epoch)
 		forget_ends(member);
 	replica_leader_settle(core, now, ret_actions);
 }

@@ -1,12 +1,14 @@
 # Simulation (see README.md here). core_sim without arguments is the short run of `make check`.
-EXTRA_DIST += test/sim/README.md
+EXTRA_DIST += test/sim/README.md test/sim/corpus
 unit_tests += test/sim/core_sim
 test_sim_core_sim_SOURCES = test/sim/core_faults.c test/sim/core_judge.c test/sim/core_log.c test/sim/core_node.c test/sim/core_office.c \
 	test/sim/core_sim.c test/sim/core_stream.c test/sim/core_world.c test/sim/core_world.h
 test_sim_core_sim_LDADD = $(klamm_libs)
 
 # The whole cluster. What it implements itself is not taken from the library; calls of the system are wrapped.
-check_PROGRAMS += test/sim/sim test/sim/sim_mutants
+# Without arguments it runs some seeds and the corpus.
+unit_tests += test/sim/sim
+check_PROGRAMS += test/sim/sim_mutants
 sim_sources = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
 	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c \
 	test/sim/sim_process.c test/sim/sim_process.h test/sim/sim_rt.c test/sim/sim_settings.c test/sim/sim_socket.c test/sim/sim_system.c \

@@ -191,7 +191,7 @@ int64_t sim_global_us(const struct sim_machine *machine, int64_t local_us)
 
 static const char *who(void)
 {
-	static char name[16];
+	static char name[24];
 	int id;
 
 	if (!sim.process)

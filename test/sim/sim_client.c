@@ -403,7 +403,7 @@ static void on_consumer_tick(struct sim_event *tick)
 static void start_all(void)
 {
 	clients.topic_made = true;
-	clients.n_producers = (int)sim_between(&sim.chance, 2, PRODUCERS_MAX);
+	clients.n_producers = (int)sim_between(&sim.chance, 3, PRODUCERS_MAX);
 	clients.n_consumers = sim_settings.n_partitions;
 	for (int i = 0; i < clients.n_producers; i++) {
 		struct producer *producer = &clients.producers[i];
@@ -470,7 +470,7 @@ void sim_clients_start(void)
 		link_init(&clients.guide.links[i], i);
 	for (int i = 0; i < SIM_PARTITIONS_MAX; i++)
 		clients.guide.leaders[i] = -1;
-	clients.pace_ms = sim_between(&sim.script, 40, 120);
+	clients.pace_ms = sim_between(&sim.script, 40, 100);
 	link_init(&clients.admin, 0);
 	clients.make_topic.run = on_make_topic;
 	tick_in(&clients.make_topic, 1000, 1500);

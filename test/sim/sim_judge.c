@@ -23,6 +23,7 @@ struct seen {
 	int32_t epoch;
 	int64_t high_watermark;
 	int64_t epoch_start;
+	int64_t proposal; /* number of the newest */
 };
 
 struct leadership {
@@ -141,6 +142,23 @@ static void check_commit(struct judged *partition, int p, int machine, const str
 	}
 }
 
+/* Who is proposed has, as it was told, the high watermark and what the leader had when its epoch began. */
+static void check_proposal(int p, int machine, const struct replica_core *core)
+{
+	for (int32_t i = 0; i < core->n_members; i++) {
+		const struct replica_member *member = &core->members[i];
+
+		/* What it had may be forgotten again within the turn. */
+		if (core->proposal_stage != REPLICA_PROPOSAL_SENT || !member->in_proposal || member->in_isr || member->id == machine + 1 ||
+		    member->log_end_offset == REPLICA_OFFSET_NONE)
+			continue;
+		if (member->log_end_offset < core->epoch_start_offset || member->log_end_offset < core->high_watermark)
+			sim_violation("S11", "partition %d: leader %d proposes broker %d, whose log ends at %lld (epoch start %lld, high watermark %lld)",
+				      p, machine + 1, member->id, (long long)member->log_end_offset, (long long)core->epoch_start_offset,
+				      (long long)core->high_watermark);
+	}
+}
+
 /* Below its own high watermark a follower holds what is committed. */
 static void check_follower(const struct judged *partition, int p, int machine, int64_t from, int64_t to)
 {
@@ -172,7 +190,7 @@ static void judge_partition(int machine, int64_t process, const struct partition
 	seen = &partition->seen[machine];
 	truth_of(machine, p)->durable_end = log_durable_end(shown->log);
 	if (seen->process == process && seen->role == core->role && seen->epoch == core->leader_epoch &&
-	    seen->high_watermark == core->high_watermark)
+	    seen->high_watermark == core->high_watermark && seen->proposal == core->proposal_number)
 		return;
 	if (seen->process != process)
 		*seen = (struct seen){.process = process, .epoch = -1};
@@ -185,11 +203,13 @@ static void judge_partition(int machine, int64_t process, const struct partition
 	    core->high_watermark < seen->high_watermark)
 		sim_violation("S4", "partition %d: leader %d goes back from high watermark %lld to %lld", p, machine + 1,
 			      (long long)seen->high_watermark, (long long)core->high_watermark);
+	if (core->role == REPLICA_LEADER && core->proposal_number != seen->proposal)
+		check_proposal(p, machine, core);
 	if (core->role == REPLICA_LEADER)
 		check_commit(partition, p, machine, core);
 	if (core->role == REPLICA_FOLLOWER)
 		check_follower(partition, p, machine, seen->high_watermark, core->high_watermark);
-	*seen = (struct seen){process, core->role, core->leader_epoch, core->high_watermark, core->epoch_start_offset};
+	*seen = (struct seen){process, core->role, core->leader_epoch, core->high_watermark, core->epoch_start_offset, core->proposal_number};
 }
 
 void sim_judge_turn(struct sim_process *process, struct worker *worker)

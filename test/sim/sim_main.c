@@ -5,6 +5,9 @@
  *     sim --seeds A-B [--jobs N]                     seeds A to B, each in a process of its own; what they held, against the floor
  *     sim --minimize N                               the shortest script of faults with which the seed still fails
  *     sim --corpus FILE                              every seed of a file: one a line, what follows is a remark
+ *     sim                                            some seeds and the corpus, for `make check`
+ *     sim_mutants --mutants N                        every fault of common/mutant.h, each with at most N seeds; --mutant NAME: one of them
+ *     sim --list-mutants
  */
 #include "common/memory.h"
 #include "common/mutant.h"
@@ -25,8 +28,12 @@
 /* After everything is well again at 45 s. */
 #define SETTLE_US (75 * SIM_S)
 #define LOOK_US (200 * SIM_MS)
+/* Of a run of which nothing is left out. */
+#define EVENTS_MIN 20000
 #define TWICE_EVERY 100
 #define JOBS_MAX 16
+/* What `make check` runs beside the corpus. */
+#define CHECK_SEEDS 40
 
 struct options {
 	bool verbose;
@@ -93,6 +100,14 @@ static void on_look(struct sim_event *event)
 	sim_at(event, sim.now_us + LOOK_US);
 }
 
+static bool leaves_out(const struct options *options)
+{
+	for (int i = 0; i < SIM_FAULTS_MAX; i++)
+		if (options->without[i])
+			return true;
+	return false;
+}
+
 static void run(uint64_t seed, const struct options *options, struct result *ret_result)
 {
 	int n;
@@ -119,7 +134,12 @@ static void run(uint64_t seed, const struct options *options, struct result *ret
 	look.run = on_look;
 	sim_at(&look, began_us + RUN_US);
 	sim_run();
-	*ret_result = (struct result){.counters = sim.counters, .hash = sim.hash, .n_faults = n};
+	if (sim.counters.events < EVENTS_MIN && options->replication_factor == 3 && !leaves_out(options))
+		sim_violation("seed", "only %lld events", (long long)sim.counters.events);
+	memset(ret_result, 0, sizeof *ret_result);
+	ret_result->counters = sim.counters;
+	ret_result->hash = sim.hash;
+	ret_result->n_faults = n;
 }
 
 /* ---- processes ---- */
@@ -210,6 +230,31 @@ static bool run_twice(uint64_t seed, const struct options *options, uint64_t has
 	return false;
 }
 
+/* A thousand seeds that hold less of a kind show nothing of it. */
+static const struct {
+	const char *name;
+	int64_t least;
+} floors[] = {
+	{"elections", 2000},	  {"isr_changes", 5000}, {"truncations", 100},	       {"joins_under_load", 3000}, {"unclean_registrations", 300},
+	{"kills", 1500},	  {"power_cuts", 500},	 {"clean_stops", 300},	       {"pauses", 800},		   {"cuts", 1000},
+	{"controller_changes", 1000}, {"zk_losses", 200},	 {"expired_sessions", 1500},   {"slow_disks", 300},	   {"acks_all", 300000},
+	{"unknown_outcomes", 50000},
+};
+
+static bool holds_enough(struct sim_counters *sum, uint64_t n_seeds)
+{
+	bool enough = true;
+
+	for (size_t k = 0; k < ARRAY_LEN(floors); k++)
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+			if (n_seeds >= 1000 && strcmp(rows[i].name, floors[k].name) == 0 &&
+			    *counter(sum, i) * 1000 < floors[k].least * (int64_t)n_seeds) {
+				printf("too few %s: %lld are the least in 1,000 seeds\n", rows[i].name, (long long)floors[k].least);
+				enough = false;
+			}
+	return enough;
+}
+
 static int run_seeds(uint64_t from, uint64_t to, int n_jobs, const struct options *options)
 {
 	struct job jobs[JOBS_MAX];
@@ -236,7 +281,7 @@ static int run_seeds(uint64_t from, uint64_t to, int n_jobs, const struct option
 	       (unsigned long long)n_good, (unsigned long long)n_bad);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		printf("  %-22s %lld\n", rows[i].name, (long long)*counter(&sum, i));
-	return n_bad ? 1 : 0;
+	return n_bad || !holds_enough(&sum, n_good) ? 1 : 0;
 }
 
 /* ---- the minimizer ---- */
@@ -346,11 +391,23 @@ static int run_corpus(const char *path, const struct options *options)
 	return n_bad ? 1 : 0;
 }
 
+/* Without arguments, as `make check` calls it. */
+static int run_check(int jobs, const struct options *options)
+{
+	const char *source = getenv("KLAMM_SRCDIR");
+	char path[1024];
+	int status = run_seeds(1, CHECK_SEEDS, jobs, options);
+
+	snprintf(path, sizeof path, "%s/test/sim/corpus", source ? source : ".");
+	return status ? status : run_corpus(path, options);
+}
+
 /* ---- the command line ---- */
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--seed N | --seeds A-B | --minimize N | --corpus FILE] [--without I,J,...] [--jobs N] [--rf N] [--verbose]\n");
+	fprintf(stderr, "usage: sim [--seed N | --seeds A-B | --minimize N | --corpus FILE | --list-mutants | --mutants N]\n"
+			"           [--without I,J,...] [--mutant NAME] [--jobs N] [--rf N] [--verbose]\n");
 	return 2;
 }
 
@@ -379,6 +436,10 @@ int main(int argc, char **argv)
 	struct result result;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (jobs < 1 || jobs > JOBS_MAX)
+		jobs = 1;
+	if (argc == 1)
+		return run_check(jobs, &options);
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
 

@@ -27,6 +27,7 @@ struct sim_timer {
 	struct timer *timer;
 	bool due; /* waits for the turn */
 	struct sim_timer *next_due, **link;
+	struct sim_timer *next_armed, **armed_link; /* NULL: not armed */
 };
 
 _Static_assert(sizeof(struct sim_timer) <= sizeof(struct loop_event), "struct loop_event is too small");
@@ -41,6 +42,7 @@ struct sim_loop {
 	bool runs; /* its thread is there */
 	int64_t free_us; /* the thread is at work until then */
 	struct sim_timer *due, **due_tail;
+	struct sim_timer *armed;
 	int watched[WATCHED_MAX]; /* descriptors */
 	int n_watched;
 };
@@ -97,6 +99,27 @@ static void run_deferred(struct loop *loop)
 	}
 }
 
+static void arm(struct sim_loop *loop, struct sim_timer *self)
+{
+	if (self->armed_link)
+		return;
+	self->next_armed = loop->armed;
+	self->armed_link = &loop->armed;
+	if (self->next_armed)
+		self->next_armed->armed_link = &self->next_armed;
+	loop->armed = self;
+}
+
+static void disarm(struct sim_timer *self)
+{
+	if (!self->armed_link)
+		return;
+	*self->armed_link = self->next_armed;
+	if (self->next_armed)
+		self->next_armed->armed_link = self->armed_link;
+	self->armed_link = NULL;
+}
+
 static void undue(struct sim_timer *self)
 {
 	struct sim_loop *loop = sim_of(self->timer->loop);
@@ -124,6 +147,7 @@ static void run_timers(struct sim_loop *self)
 		if (at == last)
 			last = NULL;
 		timer->due_ms = -1;
+		disarm(at);
 		timer->on_timer(timer);
 	}
 }
@@ -230,6 +254,11 @@ void loop_fini(struct loop *loop)
 	struct sim_loop *self = sim_of(loop);
 
 	CHECK(!loop->deferred_first);
+	/* What is still set goes with the loop, as with libevent. */
+	while (self->armed) {
+		sim_cancel(&self->armed->event);
+		disarm(self->armed);
+	}
 	sim_cancel(&self->turn);
 	free(self);
 	loop->base = NULL;
@@ -362,6 +391,7 @@ void timer_set(struct timer *timer, int64_t due_ms)
 	if (self->due)
 		undue(self);
 	timer->due_ms = due_ms;
+	arm(sim_of(timer->loop), self);
 	/* A time beyond the run never comes. */
 	if (due_ms > INT64_C(1) << 40)
 		sim_cancel(&self->event);
@@ -384,6 +414,7 @@ void timer_stop(struct timer *timer)
 	if (self->due)
 		undue(self);
 	sim_cancel(&self->event);
+	disarm(self);
 	timer->due_ms = -1;
 }
 

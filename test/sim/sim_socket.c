@@ -157,7 +157,8 @@ static void append(struct stream *stream, const struct segment *segment)
 	if (stream->at == stream->len)
 		stream->at = stream->len = 0;
 	if (stream->len + segment->len > stream->cap) {
-		memmove(stream->data, stream->data + stream->at, stream->len - stream->at);
+		if (stream->at > 0)
+			memmove(stream->data, stream->data + stream->at, stream->len - stream->at);
 		stream->len -= stream->at;
 		stream->at = 0;
 		while (stream->len + segment->len > stream->cap)
