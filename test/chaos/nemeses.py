@@ -428,7 +428,12 @@ def usable(offers):
     return [name for name, n in NEMESES.items() if all(need in offers for need in n.needs)]
 
 
-def schedule(seed, names, seconds, gone=None):
+def least_length(name, target):
+    """Real Kafka ends when it finds its own dead session in ZooKeeper: it is started again only when that is gone."""
+    return SESSION + 3 if target == 'kafka' and name.startswith('kill-') and name != 'kill-zookeeper' else 0.0
+
+
+def schedule(seed, names, seconds, gone=None, target='klamm'):
     """[(start, name, length, seed)]: one of three styles by the seed: one after another with rests; pairs at the same time; close together."""
     chance = random.Random(seed)
     style = seed % 3
@@ -437,7 +442,7 @@ def schedule(seed, names, seconds, gone=None):
     while now < seconds - 2:
         order = order or chance.sample(names, len(names))
         name = order.pop()
-        length = chance.uniform(NEMESES[name].low, NEMESES[name].high)
+        length = max(chance.uniform(NEMESES[name].low, NEMESES[name].high), least_length(name, target))
         if name == 'zookeeper-gone' and gone:
             length = gone
         length = min(length, seconds - now)

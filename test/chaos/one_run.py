@@ -68,7 +68,7 @@ class Run:
     def __init__(self, options, names, seed):
         self.options, self.names, self.seed = options, names, seed
         self.began, self.faults, self.active, self.trouble = time.monotonic(), [], [], {}
-        self.plan = nemeses.schedule(seed, names, options.seconds, options.gone)
+        self.plan = nemeses.schedule(seed, names, options.seconds, options.gone, options.target)
         used = {name for _, name, _, _ in self.plan}
         self.topics = [('main', 6)]
         if options.target == 'klamm':
