@@ -112,7 +112,8 @@ void ctl_partition_begin_move(struct ctl *ctl, struct ctl_topic *topic, struct c
 	election->n_replicas = n_replicas;
 	election->n_isr = keep(q.isr, election->n_isr, replicas, n_replicas);
 	election->n_elr = keep(q.elr, election->n_elr, replicas, n_replicas);
-	memcpy(lost, p->now.lost, (size_t)p->now.n_lost * sizeof *lost);
+	if (p->now.n_lost > 0)
+		memcpy(lost, p->now.lost, (size_t)p->now.n_lost * sizeof *lost);
 	election->lost = lost;
 	election->n_lost = keep(lost, election->n_lost, replicas, n_replicas);
 	if (election->min_isr > n_replicas)

@@ -300,6 +300,7 @@ static void lose(struct world *w, int at, int p, int n)
 {
 	struct log *log = &w->brokers[at].logs[p];
 
+	n = n > 0 ? n : 0;
 	/* Also what is acknowledged only afterwards, by a leader that heard of the copy before. */
 	for (int r = n; r < log->n; r++) {
 		w->acked[p].losses[r]++;
