@@ -273,6 +273,30 @@ def test_a_broker_that_was_down_erases_what_was_taken_from_it(four, folder):
     replicas_equal(four, name)
 
 
+def test_partitions_are_added_while_others_move(four, folder):
+    name = create(four, [[1, 2]] * 4)
+    target = {p: [1, 2] for p in range(4)}
+    with four.controller_connection() as c:
+        for turn in range(8):
+            moved = turn % 4
+            target[moved] = [3, 4] if target[moved] == [1, 2] else [1, 2]
+            asked = c.send('AlterPartitionReassignments', 0, timeout_ms=20000, topics=[
+                {'name': name, 'partitions': [{'partition_index': moved, 'replicas': target[moved]}]}])
+            with four.connect(3) as other:
+                answer = other.call('CreatePartitions', 3, timeout_ms=20000, validate_only=False, topics=[
+                    {'name': name, 'count': 5 + turn, 'assignments': [{'broker_ids': [2, 3]}]}])
+            assert answer.results[0].error_code == 0, answer
+            answer = c.receive(asked)
+            assert answer.error_code == answer.responses[0].partitions[0].error_code == 0, answer
+    wait(lambda: not under_way(four), 'all moves are done')
+    for p, ids in target.items():
+        wait(lambda: replicas(four, name, p) == ids, 'the replicas of %d' % p)
+        in_sync(four, name, ids, p)
+    for p in range(4, 12):
+        assert replicas(four, name, p) == [2, 3]
+    four.wait_leaders(name, 12)
+
+
 # ---- Kafka's own tools ----
 
 
