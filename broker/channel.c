@@ -1,6 +1,7 @@
 /* The controller's connection: frames; see channel.h. Hello is in channel_hello.c. */
 #include "broker/channel_internal.h"
 
+#include "broker/leftovers.h"
 #include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
@@ -178,6 +179,7 @@ static int on_view(struct channel *channel, struct slice payload)
 	if (!view)
 		return 0;
 	channel->snapshot_asked = false;
+	channel->view_came = true;
 	view_release(channel->view);
 	channel->view = view;
 	channel->port.on_view(channel->port.ctx, view_retain(view));
@@ -214,6 +216,19 @@ static int16_t judge_stop(const struct channel *channel, const Klamm__StopReplic
 	return error ? error : n > LIMIT_ORDER_PARTITIONS ? KAFKA_INVALID_REQUEST : 0;
 }
 
+/* Behind the first states of a connection: what they and the view leave out (leftovers.h). */
+static void sweep(struct channel *channel)
+{
+	Klamm__StopReplicas *stop;
+
+	if (channel->swept || !channel->view_came)
+		return;
+	channel->swept = true;
+	stop = leftovers_find(channel->replicas->store, channel->view, channel->replicas->broker);
+	if (stop)
+		replicas_stop(channel->replicas, stop, NULL, NULL);
+}
+
 static int on_states(struct channel *channel, struct slice payload)
 {
 	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
@@ -228,6 +243,7 @@ static int on_states(struct channel *channel, struct slice payload)
 		return 0;
 	}
 	replicas_apply(channel->replicas, states, send_results, channel);
+	sweep(channel);
 	return 0;
 }
 
@@ -311,6 +327,7 @@ void channel_adopt(struct channel *channel, const struct detached *detached, int
 	channel_drop(channel);
 	channel->controller_id = controller_id;
 	channel->controller_epoch = controller_epoch;
+	channel->view_came = channel->swept = false;
 	channel->peer = peer_adopt(&setup, detached);
 	isr_line_up(&channel->isr_line, channel->membership->broker_epoch);
 	forward_line_up(&channel->forward_line);

@@ -48,6 +48,8 @@ struct channel {
 	struct isr_line isr_line;
 	struct forward_line forward_line;
 	bool snapshot_asked; /* and has not come */
+	bool view_came;      /* on this connection */
+	bool swept;          /* what is no longer this broker's was looked for on this connection */
 	bool closing;
 };
 

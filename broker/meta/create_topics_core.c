@@ -396,6 +396,15 @@ void create_topics_plan(const struct topics_context *context, const struct creat
 
 /* ---- CreatePartitions ---- */
 
+/* The number of replicas means little while some come and others go. */
+static bool is_moving(const struct view_topic *topic)
+{
+	for (int32_t i = 0; i < topic->n_partitions; i++)
+		if (topic->partitions[i].n_adding > 0 || topic->partitions[i].n_removing > 0)
+			return true;
+	return false;
+}
+
 static int16_t check_increase(struct planner *planner, const struct create_partitions_wish *wish,
 			      struct create_partitions_plan *plan)
 {
@@ -406,6 +415,10 @@ static int16_t check_increase(struct planner *planner, const struct create_parti
 			      arena_printf(planner->arena, "The topic '%.*s' does not exist.", SLICE_ARGS(wish->name)));
 	if (plan->topic->deleting)
 		return refuse(&plan->message, KAFKA_INVALID_TOPIC_EXCEPTION, "The topic is queued for deletion.");
+	if (is_moving(plan->topic))
+		return refuse(&plan->message, KAFKA_REASSIGNMENT_IN_PROGRESS,
+			      arena_printf(planner->arena, "A partition reassignment is in progress for the topic '%.*s'.",
+					   SLICE_ARGS(wish->name)));
 	now = plan->topic->n_partitions;
 	if (wish->n_partitions == now)
 		return refuse(&plan->message, KAFKA_INVALID_PARTITIONS,

@@ -29,7 +29,7 @@ static struct broker_config *load(const char *text)
 	return config;
 }
 
-/* Brokers 1 and 2; topics col.x (one replica, two partitions), tt (two replicas), dying. */
+/* Brokers 1 and 2; topics col.x (one replica, two partitions), tt (two replicas), dying, moving. */
 static void setup(void)
 {
 	static const struct view_broker brokers[] = {{.id = 1, .epoch = 1}, {.id = 2, .epoch = 2}};
@@ -37,13 +37,16 @@ static void setup(void)
 						{.index = 1, .leader = 1, .n_replicas = 1, .replicas = r1, .n_isr = 1, .isr = r1}};
 	const struct view_partition twin[] = {{.index = 0, .leader = 1, .n_replicas = 2, .replicas = r21, .n_isr = 2, .isr = r21},
 					      {.index = 1, .leader = 1, .n_replicas = 2, .replicas = r12, .n_isr = 2, .isr = r12}};
+	const struct view_partition moving[] = {{.index = 0, .leader = 2, .n_replicas = 2, .replicas = r12, .n_isr = 1, .isr = r2,
+						 .n_adding = 1, .adding = r1, .n_removing = 1, .removing = r2}};
 	const struct view_topic_delta topics[] = {
 		{.name = SLICE_LITERAL("col.x"), .id = {{1}}, .n_partitions = 2, .partitions = single},
 		{.name = SLICE_LITERAL("tt"), .id = {{2}}, .n_partitions = 2, .partitions = twin},
 		{.name = SLICE_LITERAL("dying"), .id = {{3}}, .deleting = true, .n_partitions = 1, .partitions = single},
+		{.name = SLICE_LITERAL("moving"), .id = {{4}}, .n_partitions = 1, .partitions = moving},
 	};
 	const struct view_delta delta = {.snapshot = true, .has_brokers = true, .brokers = brokers, .n_brokers = 2, .topics = topics,
-					 .n_topics = 3};
+					 .n_topics = 4};
 	struct view *empty = view_new_empty();
 
 	arena_init(&arena);
@@ -287,6 +290,8 @@ START_TEST(refusals_of_create_partitions_are_kafkas)
 	add_refused(add("dying", 3, NULL, -1), KAFKA_INVALID_TOPIC_EXCEPTION, "The topic is queued for deletion.");
 	add_refused(add("tt", 4, one, 1), KAFKA_INVALID_REPLICA_ASSIGNMENT,
 		    "Increasing the number of partitions by 2 but 1 assignments provided.");
+	add_refused(add("moving", 3, NULL, -1), KAFKA_REASSIGNMENT_IN_PROGRESS,
+		    "A partition reassignment is in progress for the topic 'moving'.");
 	add_refused(add("tt", 3, NULL, 0), KAFKA_INVALID_REPLICA_ASSIGNMENT,
 		    "Increasing the number of partitions by 1 but 0 assignments provided.");
 	add_refused(add("tt", 4, unknown, 2), KAFKA_INVALID_REPLICA_ASSIGNMENT, "Unknown broker(s) in replica assignment: 9, 9.");
