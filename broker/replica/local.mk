@@ -59,8 +59,13 @@ unit_tests += test/unit/broker/replica/link_test
 test_unit_broker_replica_link_test_SOURCES = test/unit/broker/replica/link_test.c $(follow_fixture)
 test_unit_broker_replica_link_test_LDADD = $(unit_libs)
 
+feed_fixture = test/unit/broker/replica/feed_fixture.h
+unit_tests += test/unit/broker/replica/feed_send_test
+test_unit_broker_replica_feed_send_test_SOURCES = test/unit/broker/replica/feed_send_test.c $(feed_fixture)
+test_unit_broker_replica_feed_send_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/broker/replica/feed_test
-test_unit_broker_replica_feed_test_SOURCES = test/unit/broker/replica/feed_test.c
+test_unit_broker_replica_feed_test_SOURCES = test/unit/broker/replica/feed_test.c $(feed_fixture)
 test_unit_broker_replica_feed_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/replica/read_replica_core_test
