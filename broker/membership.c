@@ -265,6 +265,7 @@ void membership_register(struct membership *membership, const struct broker_endp
 		.n_endpoints = n_endpoints,
 		.start = start,
 		.previous_epoch = previous_epoch,
+		.min_isr = membership->config->topic_defaults.min_insync_replicas,
 	};
 	/* The mark of our kind, and the listener that controllers dial. */
 	membership->node.klamm = slice_of_text(

@@ -2,7 +2,7 @@
  * Broker nodes; see json_broker.h. Version 5 as Kafka writes it:
  * {"features":{},"listener_security_protocol_map":{"A":"PLAINTEXT"},"endpoints":["A://h:1"],"rack":"r","jmx_port":-1,"port":1,
  *  "host":"h","version":5,"timestamp":"ms"}
- * and behind that, of ours only: ,"klamm":"0.1","klamm_start":"clean","klamm_previous":77
+ * and behind that, of ours only: ,"klamm":"0.1","klamm_start":"clean","klamm_previous":77,"klamm_min_isr":2
  */
 #include "zk/json_broker.h"
 
@@ -116,6 +116,8 @@ static int decode_start(const struct json_reader *reader, struct broker_znode *b
 	if (rc == 0)
 		rc = json_want_i64(reader, reader->root, "klamm_previous", -1, INT64_MAX, -1, &broker->previous_epoch);
 	if (rc == 0)
+		rc = json_want_i32(reader, reader->root, "klamm_min_isr", 0, 0, &broker->min_isr);
+	if (rc == 0)
 		broker->start = start_of(name);
 	return rc;
 }
@@ -193,10 +195,14 @@ static void put_facts(struct json_writer *writer, const struct broker_znode *bro
 		return;
 	json_put_raw(writer, ",\"klamm_start\":");
 	json_put_text(writer, slice_of_text(start_names[broker->start]));
-	if (broker->previous_epoch < 0)
-		return;
-	json_put_raw(writer, ",\"klamm_previous\":");
-	json_put_i64(writer, broker->previous_epoch);
+	if (broker->previous_epoch >= 0) {
+		json_put_raw(writer, ",\"klamm_previous\":");
+		json_put_i64(writer, broker->previous_epoch);
+	}
+	if (broker->min_isr > 0) {
+		json_put_raw(writer, ",\"klamm_min_isr\":");
+		json_put_i64(writer, broker->min_isr);
+	}
 }
 
 struct slice broker_znode_encode(struct arena *arena, const struct broker_znode *broker)

@@ -34,7 +34,7 @@ static const struct config_row rows[] = {
 	 .doc = "A broker that leads so much less than it should gets its leaderships back.", .min = 0, .type = CONFIG_INT,
 	 .check = CHECK_AT_LEAST, FIELD(leader_imbalance_per_broker_percentage)},
 	{.name = "min.insync.replicas", .fallback = "1",
-	 .doc = "What topics that do not say count with; not above the brokers' own, or acknowledged records may be lost.", .min = 1,
+	 .doc = "For topics that do not say, where brokers do not say either.", .min = 1,
 	 .type = CONFIG_INT, .check = CHECK_AT_LEAST, FIELD(min_insync_replicas)},
 	{.name = "unclean.leader.election.enable", .fallback = "false",
 	 .doc = "Whether a replica that is not in sync may lead when no other is alive; loses records.", .type = CONFIG_BOOLEAN,

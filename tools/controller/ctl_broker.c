@@ -102,6 +102,7 @@ static void add(struct ctl *ctl, const struct ctl_broker_read *read)
 
 	broker->epoch = read->epoch;
 	broker->start = read->start;
+	broker->min_isr = read->min_isr;
 	broker->previous = read->previous;
 	broker->told_remaining = -1;
 	broker->ignored = read->foreign || read->odd;

@@ -43,10 +43,27 @@ static int32_t number_of(struct slice value, int32_t fallback)
 	return number > 0 ? (int32_t)number : fallback;
 }
 
+static int32_t least_of_files(const struct ctl *ctl)
+{
+	int32_t least = 0;
+
+	for (int i = 0; i < ctl->n_brokers; i++) {
+		const struct ctl_broker *broker = &ctl->brokers[i];
+
+		if (!broker->ignored && broker->min_isr > 0 && (least == 0 || broker->min_isr < least))
+			least = broker->min_isr;
+	}
+	if (least == 0)
+		least = ctl->settings.min_insync_replicas;
+	return least > 0 ? least : 1;
+}
+
 int32_t ctl_config_min_isr(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p)
 {
-	int32_t fallback = ctl->settings.min_insync_replicas > 0 ? ctl->settings.min_insync_replicas : 1;
-	int32_t min_isr = number_of(value_of(ctl, topic, MIN_ISR), fallback);
+	int32_t min_isr = number_of(value_of(ctl, topic, MIN_ISR), 0);
+
+	if (min_isr == 0)
+		min_isr = least_of_files(ctl);
 
 	return min_isr < p->n_replicas ? min_isr : p->n_replicas;
 }

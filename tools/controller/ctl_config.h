@@ -12,7 +12,10 @@ void ctl_config_on_brokers_read(struct ctl *ctl, const struct ctl_event *event);
 /* unclean.leader.election.enable: the topic's, else the brokers' dynamic default, else the controller's own setting. */
 bool ctl_config_unclean(struct ctl *ctl, const struct ctl_topic *topic);
 
-/* min.insync.replicas of a partition: the topic's, else the brokers' dynamic default, else the controller's own; never above its replicas. */
+/*
+ * min.insync.replicas of a partition: the topic's, else the brokers' dynamic default, else the least of their files (any of them may lead
+ * by it), else the controller's own; never above its replicas.
+ */
 int32_t ctl_config_min_isr(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *partition);
 
 /* Does a record of the topic count only when it is on disk (klamm.durability=fsync-isr)? */

@@ -28,6 +28,7 @@ struct ctl_broker {
 	int32_t id;
 	int64_t epoch;                /* czxid of its znode: its incarnation */
 	enum ctl_start start;         /* what its disks held then */
+	int32_t min_isr;              /* min.insync.replicas of topics that do not say, as it leads; 0: it does not say */
 	int64_t previous;             /* no start since this epoch lost anything, but for `start` */
 	struct slice rack;            /* null: none */
 	struct ctl_endpoint *endpoints;
@@ -214,7 +215,7 @@ struct ctl_broker_config {
 struct ctl_settings {
 	int32_t session_timeout_ms;   /* a broker not reached for so long counts as down */
 	bool unclean_leader_election; /* default of topics that do not say */
-	int32_t min_insync_replicas;  /* the same; 0 is 1 */
+	int32_t min_insync_replicas;  /* the same, when brokers do not say; 0 is 1 */
 	bool delete_topic_enable;
 	bool auto_leader_rebalance;   /* leaderships go back to preferred replicas by themselves */
 	int32_t imbalance_check_s;    /* how often that is looked at */

@@ -30,7 +30,7 @@ test_unit_tools_controller_ctl_step_test_SOURCES = test/unit/tools/controller/ct
 test_unit_tools_controller_ctl_step_test_LDADD = $(unit_libs)
 EXTRA_DIST += test/golden/controller/admin.txt test/golden/controller/balance.txt test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
 	test/golden/controller/delete.txt test/golden/controller/epoch.txt test/golden/controller/elr.txt test/golden/controller/failover.txt \
-	test/golden/controller/foreign.txt test/golden/controller/isr.txt test/golden/controller/min_isr.txt \
+	test/golden/controller/foreign.txt test/golden/controller/isr.txt test/golden/controller/min_isr.txt test/golden/controller/min_isr_files.txt \
 	test/golden/controller/shutdown.txt test/golden/controller/unclean.txt test/golden/controller/unclean_takeover.txt \
 	test/golden/controller/logdir.txt test/golden/controller/missed.txt test/golden/controller/nonsense.txt \
 	test/golden/controller/reassign.txt test/golden/controller/reassign-cancel.txt test/golden/controller/reassign-takeover.txt \

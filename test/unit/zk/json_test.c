@@ -115,6 +115,7 @@ START_TEST(what_a_broker_says_of_its_start_comes_back)
 	} cases[] = {
 		{"}", BROKER_START_UNSAID, -1},
 		{",\"klamm_start\":\"clean\",\"klamm_previous\":77}", BROKER_START_CLEAN, 77},
+		{",\"klamm_start\":\"clean\",\"klamm_previous\":77,\"klamm_min_isr\":2}", BROKER_START_CLEAN, 77},
 		{",\"klamm_start\":\"process_crash\",\"klamm_previous\":8589934592}", BROKER_START_PROCESS_CRASH, INT64_C(8589934592)},
 		{",\"klamm_start\":\"unclean\"}", BROKER_START_UNCLEAN, -1},
 		{",\"klamm_start\":\"disk_new\"}", BROKER_START_DISK_NEW, -1},

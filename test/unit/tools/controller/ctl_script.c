@@ -85,6 +85,7 @@ static void parse_brokers(struct arena *arena, const struct words *words, struct
 		char *rack = strchr(words->at[i], '/');
 		char *mark = strchr(words->at[i], '!');
 		char *before = strchr(words->at[i], '^');
+		char *minimum = strchr(words->at[i], '%');
 		struct ctl_endpoint *endpoint = arena_zalloc(arena, 1, sizeof *endpoint);
 
 		brokers[i].id = atoi(words->at[i]);
@@ -95,6 +96,7 @@ static void parse_brokers(struct arena *arena, const struct words *words, struct
 				   : mark && strcmp(mark, "!empty") == 0 ? CTL_START_EMPTY
 									 : CTL_START_WHOLE;
 		brokers[i].previous = before ? atoll(before + 1) : 0;
+		brokers[i].min_isr = minimum ? atoi(minimum + 1) : 0;
 		brokers[i].rack = rack ? slice_of_text(rack + 1) : SLICE_NULL;
 		*endpoint = (struct ctl_endpoint){SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("localhost"),
 						  9090 + brokers[i].id};

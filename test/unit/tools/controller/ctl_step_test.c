@@ -88,6 +88,7 @@ DIALOGUE(the_last_ones_standing_stay_eligible, "elr")
 DIALOGUE(brokers_without_their_tails_are_struck_out_first, "unclean")
 DIALOGUE(a_new_controller_strikes_out_whom_its_predecessor_did_not, "unclean_takeover")
 DIALOGUE(a_smaller_minimum_is_told_when_nobody_is_eligible, "min_isr")
+DIALOGUE(what_brokers_files_say_counts_where_nothing_else_does, "min_isr_files")
 DIALOGUE(what_is_stale_since_others_ruled_elects_nobody, "foreign")
 DIALOGUE(brokers_that_stop_hand_over_first, "shutdown")
 DIALOGUE(leaderships_go_back_to_preferred_replicas, "balance")
@@ -103,7 +104,8 @@ UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_mad
 	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders,
 	  leaders_propose_and_are_answered_in_kafkas_order, the_last_ones_standing_stay_eligible,
 	  brokers_without_their_tails_are_struck_out_first, a_new_controller_strikes_out_whom_its_predecessor_did_not,
-	  a_smaller_minimum_is_told_when_nobody_is_eligible, what_is_stale_since_others_ruled_elects_nobody,
+	  a_smaller_minimum_is_told_when_nobody_is_eligible, what_brokers_files_say_counts_where_nothing_else_does,
+	  what_is_stale_since_others_ruled_elects_nobody,
 	  brokers_that_stop_hand_over_first, leaderships_go_back_to_preferred_replicas,
 	  replicas_move_to_other_brokers, reassignments_are_cancelled_replaced_and_refused,
 	  reassignments_outlive_controllers_and_failed_writes, requests_of_clients_are_answered_as_kafka_does)
