@@ -26,6 +26,9 @@
 /* Nothing heard for so long, though the other end pings: it is gone. */
 #define IDLE_MS_MIN 10000
 
+/* Cuts that follow each other in one turn take no longer together, or are one. */
+#define CUTS_MS_MAX 5
+
 struct link_lookup {
 	struct disk_job job;
 	struct link *link; /* NULL: no longer wanted */
@@ -67,6 +70,7 @@ static void wait_for(struct link_member *member, enum link_wait waits)
 	if (member->waits != LINK_WAITS_NOT)
 		DL_DELETE2(*queue_of(link, member->waits), member, wait_prev, wait_next);
 	member->waits = waits;
+	member->cut.is_due = false;
 	if (waits != LINK_WAITS_NOT)
 		DL_APPEND2(*queue_of(link, waits), member, wait_prev, wait_next);
 	if (link->is_open && (waits == LINK_WAITS_TO_ASK || waits == LINK_WAITS_TO_ACK))
@@ -106,6 +110,13 @@ void link_ask_after(struct link_member *member, int64_t pause_ms)
 	member->again_ms = clock_ms() + pause_ms;
 	wait_for(member, LINK_PAUSES);
 	timer_set_earlier(&link->wake, member->again_ms);
+}
+
+void link_cut_soon(struct link_member *member, const struct link_cut *cut)
+{
+	link_ask_after(member, 0);
+	member->cut = *cut;
+	member->cut.is_due = true;
 }
 
 void link_ask_later(struct link_member *member)
@@ -169,15 +180,29 @@ void link_part(struct link_member *member)
 		timer_set(&link->retry, clock_ms() + LINGER_MS);
 }
 
+static void wake(struct link_member *member)
+{
+	struct link_cut cut = member->cut;
+
+	if (!cut.is_due) {
+		link_ask(member);
+		return;
+	}
+	wait_for(member, LINK_WAITS_NOT);
+	partition_follow_cut(link_partition(member), &cut);
+}
+
 static void on_wake(struct timer *timer)
 {
 	struct link *link = CONTAINER_OF(timer, struct link, wake);
 	struct link_member *member, *next;
-	int64_t now_ms = clock_ms();
+	int64_t began_ms = clock_ms();
 
 	DL_FOREACH_SAFE2(link->pausing, member, next, wait_next) {
-		if (member->again_ms <= now_ms)
-			link_ask(member);
+		bool is_late = member->cut.is_due && clock_ms() - began_ms >= CUTS_MS_MAX;
+
+		if (member->again_ms <= began_ms && !is_late)
+			wake(member);
 		else
 			timer_set_earlier(timer, member->again_ms);
 	}

@@ -28,7 +28,17 @@ enum link_wait {
 	LINK_WAITS_NOT,
 	LINK_WAITS_TO_ASK, /* in the next FOLLOW */
 	LINK_WAITS_TO_ACK, /* in the next ACK */
-	LINK_PAUSES,       /* until again_ms, then it asks */
+	LINK_PAUSES,       /* until again_ms, then it asks, or cuts */
+};
+
+/* A leader's answer that the log has to be cut for. */
+struct link_cut {
+	bool is_due;
+	bool anew; /* Reset: start anew at leader_start_offset; else Diverged */
+	int32_t leader_epoch;
+	int32_t diverged_epoch;
+	int64_t diverged_end_offset;
+	int64_t leader_start_offset;
 };
 
 /* A partition's place; embedded in the partition as `follow`. Zero: follows nobody. */
@@ -39,6 +49,7 @@ struct link_member {
 	enum link_wait waits;
 	struct link_member *wait_prev, *wait_next; /* utlist: of those that wait for the same */
 	int64_t again_ms;
+	struct link_cut cut; /* while it pauses for it */
 	int64_t pause_ms; /* the last one; 0: none since something went well */
 	int64_t handle;   /* with is_open */
 	bool is_open;
@@ -58,6 +69,12 @@ void link_ask_later(struct link_member *member);
 
 /* The same after this pause. */
 void link_ask_after(struct link_member *member, int64_t pause_ms);
+
+/*
+ * The log is cut for this answer soon (partition_follow_cut). To cut may be to read much (producers are counted anew), and many partitions have to at
+ * once after a failover: they share the loop with all else that it does.
+ */
+void link_cut_soon(struct link_member *member, const struct link_cut *cut);
 
 /* The leader has given it a handle. False: that is another partition's, and nothing is done. */
 bool link_open_handle(struct link_member *member, int64_t handle);

@@ -212,6 +212,9 @@ void partition_follow_answered(struct partition *partition, const Klamm__FollowA
 void partition_follow_append(struct partition *partition, int64_t from, const struct replica_leader_marks *marks, struct slice batches);
 void partition_follow_advance(struct partition *partition, const struct replica_leader_marks *marks);
 
+/* The log is cut for what the leader has answered, unless that is out of date by now. */
+void partition_follow_cut(struct partition *partition, const struct link_cut *cut);
+
 /* The leader has closed the handle; error: Kafka error, not trusted. */
 void partition_follow_closed(struct partition *partition, int32_t error);
 

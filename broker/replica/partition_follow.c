@@ -221,14 +221,14 @@ static void take_open(struct partition *partition, const Klamm__FollowAnswer *an
 	take_marks(partition, &marks);
 }
 
-static void be_stuck(struct partition *partition, const Klamm__FollowAnswer *answer)
+static void be_stuck(struct partition *partition, const struct link_cut *cut)
 {
 	counters_of(partition)->n_stuck++;
 	trace_error(AREA,
 		    "%.*s-%d: leader %d in epoch %d has only %" PRId64 " of what is committed here up to %" PRId64
 		    ": nothing is cut, and this replica waits for another leader epoch",
 		    SLICE_ARGS(partition->topic), partition->key.index, partition->core.leader, partition->core.leader_epoch,
-		    answer->diverged_end, partition->core.high_watermark);
+		    cut->diverged_end_offset, partition->core.high_watermark);
 }
 
 static void cut_log(struct partition *partition, enum replica_cut cut, int64_t offset)
@@ -246,40 +246,52 @@ static void cut_log(struct partition *partition, enum replica_cut cut, int64_t o
 		link_ask(&partition->follow);
 }
 
-static void carry_out_cut(struct partition *partition, const Klamm__FollowAnswer *answer, enum replica_cut cut, int64_t offset)
+/* Asked of the core: what an answer means for the log. */
+static enum replica_cut judge_cut(struct partition *partition, const struct link_cut *cut, int64_t *ret_offset)
 {
-	switch (cut) {
+	struct log_epoch_end divergence = {cut->diverged_epoch, cut->diverged_end_offset};
+
+	if (cut->anew)
+		return replica_follower_reset(&partition->core, cut->leader_epoch, cut->leader_start_offset, ret_offset);
+	return replica_follower_diverged(&partition->core, cut->leader_epoch, divergence,
+					 log_end_for_epoch(partition->log, divergence.epoch), ret_offset);
+}
+
+void partition_follow_cut(struct partition *partition, const struct link_cut *cut)
+{
+	int64_t offset = 0;
+	enum replica_cut how = judge_cut(partition, cut, &offset);
+
+	switch (how) {
 	case REPLICA_CUT_DROPPED:
 		return;
 	case REPLICA_CUT_INVALID:
 		refuse(partition, "where to cut");
 		return;
 	case REPLICA_CUT_STUCK:
-		be_stuck(partition, answer);
+		be_stuck(partition, cut);
 		return;
 	case REPLICA_CUT_TO:
 	case REPLICA_CUT_ALL:
-		cut_log(partition, cut, offset);
+		cut_log(partition, how, offset);
 		return;
 	}
 }
 
-static void take_diverged(struct partition *partition, const Klamm__FollowAnswer *answer)
+static void put_off_cut(struct partition *partition, const Klamm__FollowAnswer *answer)
 {
-	struct log_epoch_end divergence = {answer->diverged_epoch, answer->diverged_end};
-	struct log_epoch_end own = log_end_for_epoch(partition->log, divergence.epoch);
-	int64_t offset = 0;
-	enum replica_cut cut = replica_follower_diverged(&partition->core, answer->leader_epoch, divergence, own, &offset);
+	const struct replica_core *core = &partition->core;
+	struct link_cut cut = {
+		.anew = answer->verdict == KLAMM__FOLLOW_ANSWER__VERDICT__RESET,
+		.leader_epoch = answer->leader_epoch,
+		.diverged_epoch = answer->diverged_epoch,
+		.diverged_end_offset = answer->diverged_end,
+		.leader_start_offset = answer->log_start,
+	};
 
-	carry_out_cut(partition, answer, cut, offset);
-}
-
-static void take_reset(struct partition *partition, const Klamm__FollowAnswer *answer)
-{
-	int64_t offset = 0;
-	enum replica_cut cut = replica_follower_reset(&partition->core, answer->leader_epoch, answer->log_start, &offset);
-
-	carry_out_cut(partition, answer, cut, offset);
+	/* An answer to no question takes no handle away. */
+	if (core->follow_stage == REPLICA_FOLLOW_ASKED && core->leader_epoch == answer->leader_epoch)
+		link_cut_soon(&partition->follow, &cut);
 }
 
 static void take_refusal(struct partition *partition, const Klamm__FollowAnswer *answer)
@@ -301,10 +313,8 @@ void partition_follow_answered(struct partition *partition, const Klamm__FollowA
 		take_open(partition, answer);
 		return;
 	case KLAMM__FOLLOW_ANSWER__VERDICT__DIVERGED:
-		take_diverged(partition, answer);
-		return;
 	case KLAMM__FOLLOW_ANSWER__VERDICT__RESET:
-		take_reset(partition, answer);
+		put_off_cut(partition, answer);
 		return;
 	case KLAMM__FOLLOW_ANSWER__VERDICT__REFUSED:
 		take_refusal(partition, answer);
