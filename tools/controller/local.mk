@@ -47,6 +47,11 @@ test_unit_tools_controller_ctl_random_test_SOURCES = test/unit/tools/controller/
 	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world_moves.c test/unit/tools/controller/ctl_world.h
 test_unit_tools_controller_ctl_random_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/tools/controller/ctl_reassign_test
+test_unit_tools_controller_ctl_reassign_test_SOURCES = test/unit/tools/controller/ctl_reassign_test.c \
+	test/unit/tools/controller/ctl_world.c test/unit/tools/controller/ctl_world_moves.c test/unit/tools/controller/ctl_world.h
+test_unit_tools_controller_ctl_reassign_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/tools/controller/controller_config_test
 test_unit_tools_controller_controller_config_test_SOURCES = test/unit/tools/controller/controller_config_test.c
 test_unit_tools_controller_controller_config_test_LDADD = $(unit_libs)

@@ -250,7 +250,7 @@ void ctl_world_tell(struct world *world, struct world_candidate *candidate, cons
 
 /* ---- offices ---- */
 
-static void elect(struct world *world)
+void ctl_world_elect(struct world *world)
 {
 	static const struct ctl_settings settings = {.session_timeout_ms = 6000, .delete_topic_enable = true};
 	struct world_candidate *candidate;
@@ -659,7 +659,7 @@ static bool change_line(struct world *world, struct world_candidate *candidate, 
 	return true;
 }
 
-static void register_broker(struct world *world, int at)
+void ctl_world_register(struct world *world, int at)
 {
 	struct world_broker *broker = &world->brokers[at];
 
@@ -675,14 +675,14 @@ static void change_broker(struct world *world, int at)
 	unsigned what = ctl_world_draw(world, 4);
 
 	if (!broker->alive) {
-		register_broker(world, at);
+		ctl_world_register(world, at);
 	} else if (what == 0) {
 		broker->alive = false;
 		world->zxid++;
 		push_news(world, CTL_READ_BROKERS, -1);
 	} else if (what == 1) {
 		world->n_bounces++;
-		register_broker(world, at);
+		ctl_world_register(world, at);
 	} else {
 		broker->cut = !broker->cut;
 	}
@@ -783,7 +783,7 @@ void ctl_world_step(struct world *world)
 	else if (what < 925)
 		change_broker(world, broker);
 	else if (what < 929)
-		elect(world);
+		ctl_world_elect(world);
 	else if (what < 945)
 		ctl_world_ask(world);
 	else if (what < 985)
@@ -836,6 +836,36 @@ static void check_partition(struct world *world, const struct world_topic *topic
 	}
 }
 
+bool ctl_world_quiet_step(struct world *world)
+{
+	for (int i = 0; i < WORLD_CANDIDATES; i++) {
+		if (run_op(world, &world->candidates[i], false))
+			return true;
+		for (int k = 0; k < WORLD_BROKERS; k++)
+			if (change_line(world, &world->candidates[i], k, false) || run_line(world, &world->candidates[i], k))
+				return true;
+	}
+	for (int t = 0; t < WORLD_TOPICS; t++)
+		for (int i = 0; i < world->topics[t].n_partitions; i++)
+			if (ctl_world_propose(world, t, i))
+				return true;
+	return false;
+}
+
+void ctl_world_quiet(struct world *world)
+{
+	struct world_topic *topic = &world->topics[0];
+
+	world->settling = true;
+	for (int i = 0; i < WORLD_BROKERS; i++)
+		ctl_world_register(world, i);
+	*topic = (struct world_topic){.exists = true, .id = ++world->next_id, .czxid = ++world->zxid, .n_partitions = 1, .n_replicas = 2};
+	topic->assignments[0] = (struct world_assignment){.n_replicas = 2, .replicas = {0, 1}};
+	ctl_world_elect(world);
+	while (ctl_world_quiet_step(world))
+		;
+}
+
 void ctl_world_settle(struct world *world)
 {
 	int n_partitions = 0;
@@ -844,10 +874,10 @@ void ctl_world_settle(struct world *world)
 	for (int i = 0; i < WORLD_BROKERS; i++) {
 		world->brokers[i].cut = false;
 		if (!world->brokers[i].alive)
-			register_broker(world, i);
+			ctl_world_register(world, i);
 	}
 	if (world->in_office < 0 || !world->candidates[world->in_office].active)
-		elect(world);
+		ctl_world_elect(world);
 	for (int round = 0; round < 200; round++) {
 		while (run_everything(world))
 			;

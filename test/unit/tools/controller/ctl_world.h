@@ -139,6 +139,17 @@ void ctl_world_fini(struct world *world);
 /* One random step. */
 void ctl_world_step(struct world *world);
 
+/*
+ * Without chance: four brokers, one office, topic 0 with one partition on brokers 0 and 1, all at rest. Then one thing at a time that is under
+ * way (false: nothing is), and what a test does in between.
+ */
+void ctl_world_quiet(struct world *world);
+bool ctl_world_quiet_step(struct world *world);
+void ctl_world_elect(struct world *world);
+void ctl_world_register(struct world *world, int broker);
+void ctl_world_move(struct world *world, const int32_t *target, int n_target);
+bool ctl_world_is_moved(const struct world *world, const int32_t *target, int n_target);
+
 /* For the world's own files. */
 unsigned ctl_world_draw(struct world *world, unsigned n);
 void ctl_world_tell(struct world *world, struct world_candidate *candidate, const struct ctl_event *event);

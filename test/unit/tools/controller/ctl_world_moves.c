@@ -32,6 +32,25 @@ void ctl_world_ask(struct world *world)
 	ctl_world_tell(world, candidate, &nothing);
 }
 
+void ctl_world_move(struct world *world, const int32_t *target, int n_target)
+{
+	struct world_candidate *candidate = &world->candidates[world->in_office];
+	struct ctl_topic *topic = ctl_topic_find(&candidate->ctl, ctl_world_topic_name(0));
+	struct ctl_event nothing = {.kind = CTL_TIMER};
+
+	ck_assert_ptr_nonnull(topic);
+	ctl_reassign_forget(&candidate->ctl, topic, 0, ctl_reassign_ask(&candidate->ctl, topic, 0, target, n_target));
+	ctl_world_tell(world, candidate, &nothing);
+}
+
+bool ctl_world_is_moved(const struct world *world, const int32_t *target, int n_target)
+{
+	const struct world_assignment *assignment = &world->topics[0].assignments[0];
+
+	return assignment->n_replicas == n_target && memcmp(assignment->replicas, target, (size_t)n_target * sizeof *target) == 0 &&
+	       assignment->n_adding + assignment->n_removing == 0;
+}
+
 /* ---- a leader proposes ---- */
 
 /* One that is alive, follows under the leader's epoch, and is not in the ISR; -1: none. */
