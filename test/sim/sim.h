@@ -93,7 +93,7 @@ struct sim_machine {
 /* What a run held, so that one can see that the seeds hold what they are there for. */
 #define SIM_COUNTERS(X)                                                                                                       \
 	X(events) X(elections) X(isr_changes) X(truncations) X(truncated_records) X(joins_under_load) X(unclean_registrations) X(kills) \
-	X(power_cuts) X(clean_stops) X(pauses) X(cuts) X(one_way_cuts) X(resets) X(controller_changes) X(zk_losses) X(zk_server_losses) \
+	X(power_cuts) X(clean_stops) X(pauses) X(cuts) X(one_way_cuts) X(resets) X(controller_changes) X(zk_losses) X(zk_server_losses) X(elections_asked) X(reassignments) X(full_disks) X(failed_disks) \
 	X(expired_sessions) X(slow_disks) X(acks) X(acks_all) X(unknown_outcomes) X(duplicates_refused) X(retries_unknown) X(refused) X(reads)       \
 	X(records_read) X(latest_hidden)
 

@@ -13,7 +13,9 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/memory.h"
+#include "proto/kafka/alter_partition_reassignments.gen.h"
 #include "proto/kafka/create_topics.gen.h"
+#include "proto/kafka/elect_leaders.gen.h"
 #include "proto/kafka/fetch.gen.h"
 #include "proto/kafka/init_producer_id.gen.h"
 #include "proto/kafka/metadata.gen.h"
@@ -82,6 +84,8 @@ static struct {
 	int n_consumers;
 	int64_t last_ack_us[SIM_PARTITIONS_MAX];
 	int64_t pace_ms;
+	bool moved[SIM_PARTITIONS_MAX]; /* not all brokers have it, or it is not known */
+	struct sim_event move_back;
 } clients;
 
 static int any_broker(void)
@@ -464,6 +468,82 @@ static void on_make_topic(struct sim_event *event)
 	link_call(&clients.admin, API_CREATE_TOPICS, 4, &request, CALL_US, on_topic_made, NULL);
 }
 
+/* ---- operators ---- */
+
+static void on_elected(void *ctx, const void *answer)
+{
+	(void)ctx;
+	sim.counters.elections_asked += answer != NULL;
+}
+
+void sim_clients_elect(void)
+{
+	struct elect_leaders_request request = elect_leaders_request_default;
+
+	request.n_topic_partitions = -1;
+	request.timeout_ms = 2000;
+	link_call(&clients.guide.links[any_broker()], API_ELECT_LEADERS, 1, &request, CALL_US, on_elected, NULL);
+}
+
+static void on_moved_back(void *ctx, const void *answer)
+{
+	const struct alter_partition_reassignments_response *response = answer;
+	bool *moved = ctx;
+
+	if (response && response->error_code == 0 && response->n_responses == 1 && response->responses[0].partitions[0].error_code == 0)
+		*moved = false;
+}
+
+static void on_moved(void *ctx, const void *answer)
+{
+	(void)ctx;
+	sim.counters.reassignments += answer != NULL;
+}
+
+static void reassign(int partition, const int32_t *replicas, int n_replicas, void (*done)(void *ctx, const void *answer))
+{
+	struct alter_partition_reassignments_request request = alter_partition_reassignments_request_default;
+	struct alter_partition_reassignments_request_topic topic = alter_partition_reassignments_request_topic_default;
+	struct alter_partition_reassignments_request_partition part = alter_partition_reassignments_request_partition_default;
+
+	part.partition_index = partition;
+	part.replicas = (int32_t *)(uintptr_t)replicas;
+	part.n_replicas = n_replicas;
+	topic.name = slice_of_text(SIM_TOPIC);
+	topic.partitions = &part;
+	topic.n_partitions = 1;
+	request.topics = &topic;
+	request.n_topics = 1;
+	request.timeout_ms = 2000;
+	link_call(&clients.guide.links[any_broker()], API_ALTER_PARTITION_REASSIGNMENTS, 0, &request, CALL_US, done, &clients.moved[partition]);
+}
+
+void sim_clients_reassign(int partition, int without)
+{
+	int32_t replicas[SIM_BROKERS];
+	int n = 0;
+
+	if (!clients.topic_made || partition >= sim_settings.n_partitions || sim_settings.replication_factor < SIM_BROKERS || clients.finishing)
+		return;
+	for (int i = 0; i < SIM_BROKERS; i++)
+		if (i != without)
+			replicas[n++] = i + 1;
+	clients.moved[partition] = true;
+	reassign(partition, replicas, n, on_moved);
+}
+
+static void on_move_back(struct sim_event *event)
+{
+	static const int32_t all[SIM_BROKERS] = {1, 2, 3};
+
+	for (int p = 0; p < sim_settings.n_partitions; p++) {
+		if (!clients.moved[p])
+			continue;
+		reassign(p, all, SIM_BROKERS, on_moved_back);
+		tick_in(event, 300, 900);
+	}
+}
+
 void sim_clients_start(void)
 {
 	for (int i = 0; i < SIM_BROKERS; i++)
@@ -479,12 +559,17 @@ void sim_clients_start(void)
 void sim_clients_finish(void)
 {
 	clients.finishing = true;
+	clients.move_back.run = on_move_back;
+	tick_in(&clients.move_back, 1, 100);
 }
 
 bool sim_clients_done(void)
 {
 	for (int i = 0; i < clients.n_producers; i++)
 		if (clients.producers[i].n_window > 0)
+			return false;
+	for (int p = 0; p < SIM_PARTITIONS_MAX; p++)
+		if (clients.moved[p])
 			return false;
 	for (int i = 0; i < clients.n_consumers; i++)
 		if (clients.consumers[i].offset < clients.consumers[i].end)

@@ -14,6 +14,10 @@ void sim_clients_finish(void);
 /* Nothing is under way any more, and consumers have read all. */
 bool sim_clients_done(void);
 
+/* An operator asks for the preferred leaders; or moves a partition to two brokers and, when all is well again, back to all. */
+void sim_clients_elect(void);
+void sim_clients_reassign(int partition, int without);
+
 /* When the last batch of a partition was acknowledged with acks=all. */
 int64_t sim_clients_last_ack_us(int partition);
 

@@ -1,6 +1,7 @@
 /* The script of faults; see sim_faults.h. */
 #include "test/sim/sim_faults.h"
 
+#include "common/error.h"
 #include "common/memory.h"
 #include "test/sim/sim.h"
 #include "test/sim/sim_client.h"
@@ -14,7 +15,7 @@
 
 #define FAULTS(X)                                                                                                      \
 	X(KILL, 8) X(POWER_CUT, 4) X(POWER_CUT_ALL, 1) X(STOP, 3) X(PAUSE, 5) X(ISOLATE, 4) X(CUT, 5) X(ONE_WAY, 4) X(RESET, 5) \
-	X(KILL_CONTROLLER, 5) X(PAUSE_CONTROLLER, 2) X(ZK_SERVER, 3) X(ZK_AWAY, 2) X(ZK_LAG, 2) X(EXPIRE, 3) X(UNSEAT, 2) X(SLOW_DISK, 3) X(SLOW_LINK, 2)
+	X(KILL_CONTROLLER, 5) X(PAUSE_CONTROLLER, 2) X(ZK_SERVER, 3) X(ZK_AWAY, 2) X(ZK_LAG, 2) X(EXPIRE, 3) X(UNSEAT, 2) X(ELECT, 3) X(REASSIGN, 3) X(FULL_DISK, 2) X(FAILED_DISK, 1) X(SLOW_DISK, 3) X(SLOW_LINK, 2)
 
 enum fault_kind {
 #define X(name, weight) FAULT_##name,
@@ -71,8 +72,9 @@ static void restart_in(struct sim_machine *machine, int64_t us)
 
 void sim_on_exit(struct sim_machine *machine, int status)
 {
-	if (status)
-		sim_say("machine %d: its program has ended with %d", machine->id, status);
+	/* Its disk has failed: what was not synced may be gone, as after a loss of power. */
+	if (status && machine->disk)
+		sim_judge_power_cut(machine);
 	if (!sim_is_queued(&restarts[machine->id]))
 		restart_in(machine, sim_between(&sim.chance, 100, 1500) * SIM_MS);
 }
@@ -140,6 +142,21 @@ static void zookeepers(bool up, int n)
 {
 	for (int i = 0; i < n; i++)
 		sim_ensemble_server(i, up);
+}
+
+/* ---- disks ---- */
+
+static void break_disk(struct fault *fault)
+{
+	struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE};
+	struct fs_mem_fault failed = {.calls = FS_MEM_SYNCS, .error = ERR_IO, .times = 1};
+	struct fs_mem *disk = sim_machine(fault->a)->disk;
+
+	if (fault->kind == FAULT_FAILED_DISK && !sim_judge_may_lose(sim_machine(fault->a)))
+		return;
+	sim.counters.full_disks += fault->kind == FAULT_FULL_DISK;
+	sim.counters.failed_disks += fault->kind == FAULT_FAILED_DISK;
+	fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
 }
 
 /* ---- each fault ---- */
@@ -227,6 +244,16 @@ static void on_begin(struct sim_event *event)
 	case FAULT_PAUSE_CONTROLLER:
 		pause(fault);
 		break;
+	case FAULT_FULL_DISK:
+	case FAULT_FAILED_DISK:
+		break_disk(fault);
+		break;
+	case FAULT_ELECT:
+		sim_clients_elect();
+		break;
+	case FAULT_REASSIGN:
+		sim_clients_reassign(fault->b % SIM_PARTITIONS_MAX, fault->supervised ? -1 : fault->a);
+		break;
 	case FAULT_SLOW_DISK:
 		sim.counters.slow_disks++;
 		machine->disk_slow_until_us = sim.now_us + fault->for_us;
@@ -272,6 +299,10 @@ static void on_end(struct sim_event *event)
 	case FAULT_SLOW_LINK:
 		sim.slow_link_us = 0;
 		break;
+	case FAULT_FULL_DISK:
+	case FAULT_FAILED_DISK:
+		fs_mem_clear_faults(sim_machine(fault->a)->disk);
+		break;
 	default:
 		break;
 	}
@@ -287,6 +318,8 @@ static void on_healing(struct sim_event *event)
 		for (int j = 0; j < SIM_MACHINES; j++)
 			sim.cut[i][j] = false;
 		machine->paused_until_us = machine->disk_slow_until_us = 0;
+		if (machine->disk)
+			fs_mem_clear_faults(machine->disk);
 		if ((i < SIM_FIRST_ZOOKEEPER && !machine->process) || !machine->powered) {
 			sim_cancel(&restarts[i]);
 			restart_in(machine, sim_between(&sim.chance, 10, 500) * SIM_MS);

@@ -275,6 +275,14 @@ void judge_truncation(int machine, int p, int64_t offset)
 			      (long long)offset, (long long)partition->committed.end);
 }
 
+void judge_deleted(int machine, int p)
+{
+	if (in_isr(&judged[p], machine))
+		sim_violation("S1", "partition %d: broker %d of the ISR deletes its log", p, machine + 1);
+	judged[p].seen[machine] = (struct seen){.epoch = -1};
+	judged[p].behind[machine] = false;
+}
+
 void judge_reset(int machine, int p, int64_t offset)
 {
 	if (in_isr(&judged[p], machine) && !judged[p].behind[machine])

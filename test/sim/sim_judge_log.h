@@ -6,6 +6,8 @@
 
 /* A replica drops all from offset on. */
 void judge_truncation(int machine, int partition, int64_t offset);
+/* The replica is given up by its broker, its log deleted. */
+void judge_deleted(int machine, int partition);
 /* A replica drops everything and begins at offset. */
 void judge_reset(int machine, int partition, int64_t offset);
 

@@ -152,6 +152,8 @@ int __real_log_append(struct log *log, const uint8_t *batches, size_t len, const
 int __wrap_log_append(struct log *log, const uint8_t *batches, size_t len, const struct log_append_info *info);
 int __real_log_truncate_to(struct log *log, int64_t offset);
 int __wrap_log_truncate_to(struct log *log, int64_t offset);
+int __real_log_delete(struct log *log);
+int __wrap_log_delete(struct log *log);
 int __real_log_truncate_fully(struct log *log, int64_t offset);
 int __wrap_log_truncate_fully(struct log *log, int64_t offset);
 
@@ -204,6 +206,20 @@ int __wrap_log_truncate_to(struct log *log, int64_t offset)
 		sim.counters.truncated_records += before - log_end_offset(log);
 	}
 	return r;
+}
+
+int __wrap_log_delete(struct log *log)
+{
+	int partition = partition_of(log);
+	struct truth *truth;
+
+	if (partition >= 0) {
+		judge_deleted(sim.process->machine->id, partition);
+		truth = truth_of(sim.process->machine->id, partition);
+		free(truth->batches);
+		*truth = (struct truth){0};
+	}
+	return __real_log_delete(log);
 }
 
 int __wrap_log_truncate_fully(struct log *log, int64_t offset)
