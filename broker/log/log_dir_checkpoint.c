@@ -96,11 +96,22 @@ static void collect(struct log_dir *dir, enum offset_kind kind, struct lines *li
 		if (kind == OFFSET_MARK && log->unlisted)
 			continue;
 		if (kind == OFFSET_MARK)
-			log->mark = offset;
+			log->mark_next = offset;
 		if (offset >= 0)
 			add_line(lines, log->topic, (int)strlen(log->topic), log->partition, offset);
 	}
 	offsets_table_walk(&dir->table, add_unopened, lines);
+}
+
+/* After a failure nobody knows which of the two files is there: the higher mark counts, so that it is lowered before a cut (D11). */
+static void marks_written(struct log_dir *dir, int rc)
+{
+	for (struct log_link *link = dir->logs.next; link != &dir->logs; link = link->next) {
+		struct log *log = CONTAINER_OF(link, struct log, link);
+
+		if (!log->unlisted && (rc == 0 || log->mark_next > log->mark))
+			log->mark = log->mark_next;
+	}
 }
 
 int log_dir_write_run(struct log_dir *dir)
@@ -113,6 +124,7 @@ int log_dir_write_run(struct log_dir *dir)
 	log_dir_file(dir, RUN_FILE, path);
 	rc = run_file_write(dir->fs, path, &dir->run, &lines.text, lines.n);
 	text_fini(&lines.text);
+	marks_written(dir, rc);
 	if (rc == 0)
 		dir->stale_marks = false;
 	return log_dir_check(dir, rc, "writing klamm.run");

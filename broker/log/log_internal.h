@@ -92,7 +92,8 @@ struct log {
 
 	/* Guarded by the dir's registry lock. */
 	struct log_link link;
-	int64_t mark;    /* the durable mark in klamm.run; -1 none */
+	int64_t mark;    /* the durable mark in klamm.run, at most; -1 none */
+	int64_t mark_next; /* the one that is being written */
 	bool unlisted;   /* gets no mark yet: the checkpoints may have lines of a deleted partition of this name */
 };
 

@@ -168,6 +168,29 @@ START_TEST(a_torn_tail_is_cut_and_damage_below_the_mark_is_not)
 }
 END_TEST
 
+START_TEST(d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut)
+{
+	const struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE};
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 100), 0);
+	ck_assert_int_eq(fixture_flush(&fixture), 0);
+	/* Writes what is durable by now. */
+	ck_assert_int_eq(log_dir_set_broker_epoch(fixture.dir, 7), 0);
+	fs_mem_add_fault(fixture.mem, &full);
+	ck_assert_int_eq(log_truncate_to(fixture.log, 4), ERR_NO_SPACE);
+	ck_assert_int_eq(log_truncate_to(fixture.log, 4), ERR_NO_SPACE);
+	fs_mem_clear_faults(fixture.mem);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 10);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(damaged_small_files_are_made_anew_from_the_batches)
 {
 	static const char *const files[] = {"leader-epoch-checkpoint", "00000000000000000000.index", "00000000000000000000.timeindex",
@@ -495,6 +518,7 @@ END_TEST
 UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_found,
 	  a_damaged_partition_stays_offline_after_a_clean_stop, a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
 	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
+	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
 	  deleted_records_do_not_come_back_once_their_start_is_kept, a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
