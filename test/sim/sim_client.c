@@ -234,6 +234,9 @@ static void on_refused(struct producer *producer, int error)
 		sim.counters.retries_unknown++;
 		drop_first(producer);
 		start_over(producer);
+	} else if (!sim_judge_leads(producer->partition, producer->link.broker)) {
+		/* One that does not know yet that another leads knows nothing of what that one was sent. */
+		start_over(producer);
 	} else {
 		sim_violation("T1", "partition %d: producer %lld is refused with %s, though all before was acknowledged", producer->partition,
 			      (long long)producer->id, kafka_error_name(error));
@@ -550,7 +553,7 @@ void sim_clients_start(void)
 		link_init(&clients.guide.links[i], i);
 	for (int i = 0; i < SIM_PARTITIONS_MAX; i++)
 		clients.guide.leaders[i] = -1;
-	clients.pace_ms = sim_between(&sim.script, 40, 100);
+	clients.pace_ms = sim_between(&sim.script, 35, 80);
 	link_init(&clients.admin, 0);
 	clients.make_topic.run = on_make_topic;
 	tick_in(&clients.make_topic, 1000, 1500);

@@ -435,6 +435,11 @@ bool sim_judge_holds(int p, int machine, uint32_t crc)
 	return false;
 }
 
+bool sim_judge_leads(int p, int machine)
+{
+	return judged[p].zk.state.leader == machine + 1;
+}
+
 void sim_judge_read(int p, int64_t offset, int n_records, uint32_t crc)
 {
 	const struct truth_batch *batch = truth_at(&judged[p].committed, offset);

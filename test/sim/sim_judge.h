@@ -30,6 +30,8 @@ void sim_judge_power_cut(struct sim_machine *machine);
 void sim_judge_ack(int partition, int64_t offset, int n_records, uint32_t crc, int acks);
 /* Whether a broker's log has the batch. */
 bool sim_judge_holds(int partition, int machine, uint32_t crc);
+/* Whether a broker leads by what ZooKeeper says now. */
+bool sim_judge_leads(int partition, int machine);
 /* A consumer was given a batch. */
 void sim_judge_read(int partition, int64_t offset, int n_records, uint32_t crc);
 

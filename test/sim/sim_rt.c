@@ -276,8 +276,10 @@ void loop_run(struct loop *loop)
 {
 	loop->stopping = false;
 	run_deferred(loop);
-	while (!loop->stopping)
+	while (!loop->stopping) {
 		turn(sim_of(loop));
+		sim_judge_turn(sim_of(loop)->process, sim_of(loop)->worker);
+	}
 }
 
 void loop_stop(struct loop *loop)
