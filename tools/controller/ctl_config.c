@@ -43,16 +43,21 @@ static int32_t number_of(struct slice value, int32_t fallback)
 	return number > 0 ? (int32_t)number : fallback;
 }
 
+/* With no broker there nobody knows: as much as there can be, so that nobody loses what he is eligible for. */
 static int32_t least_of_files(const struct ctl *ctl)
 {
 	int32_t least = 0;
+	bool any = false;
 
 	for (int i = 0; i < ctl->n_brokers; i++) {
 		const struct ctl_broker *broker = &ctl->brokers[i];
 
+		any |= !broker->ignored;
 		if (!broker->ignored && broker->min_isr > 0 && (least == 0 || broker->min_isr < least))
 			least = broker->min_isr;
 	}
+	if (!any)
+		return INT32_MAX;
 	if (least == 0)
 		least = ctl->settings.min_insync_replicas;
 	return least > 0 ? least : 1;
