@@ -66,7 +66,7 @@ class Load:
 
 class Run:
     def __init__(self, options, names, seed):
-        self.options, self.names, self.seed = options, names, seed
+        self.options, self.seed = options, seed
         self.began, self.faults, self.active, self.trouble = time.monotonic(), [], [], {}
         self.plan = nemeses.schedule(seed, names, options.seconds, options.gone, options.target)
         used = {name for _, name, _, _ in self.plan}
@@ -223,6 +223,10 @@ class Run:
                 missed.append('%s: %.2f s of silence, %.1f s allowed (%s)' % (fault.name, row['silence'], fault.bound, fault.detail))
         return table, {'held': held, 'missed': missed}
 
+    @staticmethod
+    def excused(events):
+        return int(np.count_nonzero(events['flags'][events['kind'] == history.FATAL] & history.EXCUSED))
+
     def judge(self):
         events = history.load(self.path, self.path + '.final')
         trimmed = [i for i, (name, _) in enumerate(self.topics) if name == 'trim']
@@ -240,7 +244,7 @@ class Run:
         anomalies.update({what: len(texts) for what, texts in self.trouble.items()})
         return {'seed': self.seed, 'target': self.options.target, 'anomalies': anomalies, 'examples': dict(found.examples), 'trouble': self.trouble,
                 'figures': checker.figures(events), 'staleness': judge.staleness, 'notes': found.notes(),
-                'producers_excused': int(np.count_nonzero(events['flags'][events['kind'] == history.FATAL] & history.EXCUSED)), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
+                'producers_excused': self.excused(events), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
                 'seconds': time.monotonic() - self.began}
 
     def go(self):
