@@ -377,8 +377,10 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	if (change == REPLICA_UNCHANGED)
 		return 0;
 	/* A new leader's epoch begins at the log end, with or without data (KIP-101, D4). */
-	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH)
+	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH) {
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
+		partition->led_since_ms = now.ms;
+	}
 	if (partition->core.role != REPLICA_LEADER) {
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
 		partition_end_deletions(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);

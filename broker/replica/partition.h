@@ -66,6 +66,7 @@ struct partition {
 	struct partition_watch *watches;
 	struct partition_deletion *deletions; /* that wait for followers */
 	struct feed_stream *streams; /* of followers: open handles (partition_lead.h) */
+	int64_t led_since_ms;     /* when this epoch's leadership began */
 	bool lead_throttled;      /* by its topic's configuration: who catches up gets it at a rate */
 	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;

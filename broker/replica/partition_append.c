@@ -12,6 +12,7 @@
  */
 #include "broker/replica/partition_internal.h"
 
+#include "broker/replica/partition_lead.h"
 #include "broker/replica/shard.h"
 #include "common/clock.h"
 #include "common/mutant.h"
@@ -24,6 +25,8 @@
 #define REPACK_BYTES_MAX (64 << 10)
 /* Longer than a producer takes to send a refused batch again, and those behind it. */
 #define REFUSAL_ECHO_MS 1000
+/* As long as clients wait for an answer by their default. */
+#define YOUNG_LEADER_MS 30000
 
 static void finish(struct partition_append *append)
 {
@@ -85,12 +88,38 @@ static void note_refusal(struct partition *partition, int16_t error)
 	partition->refused_until_ms = clock_ms() + REFUSAL_ECHO_MS;
 }
 
+/* The leader before may be alive, and a producer wait for its answer to the batches that are missed here. */
+static bool leads_newly(const struct partition *partition, int64_t now_ms)
+{
+	return partition->core.leader_epoch > 0 && partition->core.n_replicas > 1 && now_ms - partition->led_since_ms < YOUNG_LEADER_MS;
+}
+
+/*
+ * All others of the ISR were heard just now. One of them is who leads by now if anybody else does, and it would have ended its following. The
+ * lease alone does not tell: a ZooKeeper server that is cut off together with this broker answers for a while longer than the session lasts.
+ */
+static bool hears_isr(const struct partition *partition, int64_t now_ms)
+{
+	const struct replica_core *core = &partition->core;
+
+	partition_hear(partition);
+	for (int32_t i = 0; i < core->n_members; i++) {
+		const struct replica_member *member = &core->members[i];
+
+		if (!member->in_isr || member->id == core->broker)
+			continue;
+		if (member->handle == REPLICA_HANDLE_NONE || now_ms - member->heard_ms > core->rules.session_ms * 2 / 3)
+			return false;
+	}
+	return true;
+}
+
 static int16_t gap_error(const struct partition *partition)
 {
 	struct replica_now now = partition_now(partition);
 
-	/* Without a lease another may lead by now, and have the batches that are missed here: the producer has to ask who. */
-	if (now.ms >= now.lease_end_ms)
+	/* Another may lead by now, and have the batches that are missed here: the producer has to ask who. */
+	if (now.ms >= now.lease_end_ms || leads_newly(partition, now.ms) || !hears_isr(partition, now.ms))
 		return KAFKA_NOT_LEADER_OR_FOLLOWER;
 	return now.ms < partition->refused_until_ms ? partition->refused_error : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
