@@ -84,7 +84,7 @@ class Load:
         consumer.assign([confluent_kafka.TopicPartition(self.name, p, 0) for p in range(self.partitions)])
         found, at_end = {}, set()
         while len(at_end) < self.partitions:
-            for message in consumer.consume(1000, 30):
+            for message in consumer.consume(1000, 1):
                 if message.error():
                     assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
                     at_end.add(message.partition())
