@@ -182,6 +182,7 @@ static int start_workers(struct node *node)
 		int r;
 
 		node->shards[i]->lease = zk_session_lease(node->membership.zk);
+		node->shards[i]->n_sessions_lost = lease_n_lost(node->shards[i]->lease);
 		node->shards[i]->isr = &node->channel.isr_line.port;
 		node->shards[i]->forward = &node->channel.forward_line.port;
 		r = worker_start(&node->shards[i]->worker);
@@ -260,6 +261,7 @@ struct session_post {
 	struct message message;
 	struct shard *shard;
 	int64_t session_ms; /* of the one that has begun; 0: it is lost */
+	int64_t n_lost;     /* by then */
 	int64_t broker_epoch;
 	const char *cluster_id; /* lives as long as the membership, which outlives the workers */
 };
@@ -268,6 +270,7 @@ static void on_session_post(struct message *message)
 {
 	struct session_post *post = CONTAINER_OF(message, struct session_post, message);
 
+	post->shard->n_sessions_lost = post->n_lost;
 	if (post->session_ms)
 		shard_set_session(post->shard, post->session_ms);
 	else
@@ -283,6 +286,7 @@ static void post_session(struct node *node, int64_t session_ms, int64_t broker_e
 
 		post->shard = node->shards[i];
 		post->session_ms = session_ms;
+		post->n_lost = lease_n_lost(zk_session_lease(node->membership.zk));
 		post->broker_epoch = broker_epoch;
 		post->cluster_id = node->membership.cluster_id;
 		post->message.run = on_session_post;

@@ -13,3 +13,9 @@ void lease_end(struct lease *lease)
 {
 	shared_i64_set(&lease->deadline_ms, 0);
 }
+
+void lease_lose(struct lease *lease)
+{
+	lease_end(lease);
+	shared_i64_add(&lease->n_lost, 1);
+}

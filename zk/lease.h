@@ -19,18 +19,29 @@
 
 struct lease {
 	struct shared_i64 deadline_ms; /* 0 = none */
+	struct shared_i64 n_lost;      /* sessions that were lost: a deadline after that is another session's */
 };
 
 static inline void lease_init(struct lease *lease)
 {
 	shared_i64_set(&lease->deadline_ms, 0);
+	shared_i64_set(&lease->n_lost, 0);
 }
 
 /* A request sent at sent_ms was answered. Never shortens. Only the session's thread. */
 void lease_extend(struct lease *lease, int64_t sent_ms, int64_t timeout_ms);
 
-/* The session is lost or closed. Only the session's thread. */
+/* The session is closed. Only the session's thread. */
 void lease_end(struct lease *lease);
+
+/* The session is lost: the same, and what was held under it is not under the next one. */
+void lease_lose(struct lease *lease);
+
+/* Any thread. To be looked at after the deadline: who finds it unchanged has seen one of the session that he knows. */
+static inline int64_t lease_n_lost(const struct lease *lease)
+{
+	return shared_i64_get(&lease->n_lost);
+}
 
 /* clock_ms at which it ends; 0 = ended. Any thread. */
 static inline int64_t lease_deadline_ms(const struct lease *lease)

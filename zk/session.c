@@ -259,7 +259,7 @@ static void session_on_lost(struct zk_session *session)
 	session->reattach = true;
 	session->reattach_at_ms = now_ms();
 	session->fire_all = false;
-	lease_end(&session->lease);
+	lease_lose(&session->lease);
 	watch_drop_all(session, false);
 	call_end_all(&session->urgent, ERR_SESSION_LOST);
 	call_list_splice(&session->retry, &session->failed);

@@ -44,10 +44,16 @@ struct peer {
 	int pins;
 	int64_t begun_ms; /* of dialling, then of Hello */
 	int64_t heard_ms, spoke_ms;
+	int64_t fresh_ms; /* when bytes came that cannot have lain there for long */
+	int64_t stale_until_ms;
 	int failed; /* a failure to be told at the end of the turn */
 	char text[TEXT_BYTES];
 	char address[CLIENT_ADDRESS_BYTES];
 };
+
+/* A ping is so late only when the loop did not run; what has gathered by then is read within so long. */
+#define STOOD_STILL_MS 500
+#define STALE_MS 1000
 
 const struct peer_limits peer_limits_default = {
 	.payload_bytes_max = 64 << 20,
@@ -419,6 +425,26 @@ static bool get_room(struct peer *peer)
 	return true;
 }
 
+/*
+ * A ping of ours that is long overdue says that this loop has stood still (a process that was stopped, a machine that slept). Nobody knows how
+ * old the bytes are that have gathered meanwhile.
+ */
+static void note_late(struct peer *peer, int64_t now)
+{
+	int64_t ping_ms = peer->setup.limits.ping_ms;
+
+	if (ping_ms > 0 && now > peer->spoke_ms + ping_ms + STOOD_STILL_MS)
+		peer->stale_until_ms = now + STALE_MS;
+}
+
+static void note_heard(struct peer *peer, int64_t now)
+{
+	note_late(peer, now);
+	peer->heard_ms = now;
+	if (now >= peer->stale_until_ms)
+		peer->fresh_ms = now;
+}
+
 static void receive(struct peer *peer)
 {
 	bool full;
@@ -430,7 +456,7 @@ static void receive(struct peer *peer)
 		fail(peer, ERR_CLOSED, n == 0 ? "closed by the other end" : "the other end is gone");
 		return;
 	}
-	peer->heard_ms = now_of(peer);
+	note_heard(peer, now_of(peer));
 	parse(peer);
 }
 
@@ -485,6 +511,8 @@ static void on_open_timer(struct peer *peer, int64_t now)
 		fail(peer, ERR_TIMEOUT, "nothing heard for %lld ms", (long long)limits->idle_ms);
 		return;
 	}
+	/* Time may be noticed before what has come in. */
+	note_late(peer, now);
 	if (limits->ping_ms > 0 && now >= peer->spoke_ms + limits->ping_ms) {
 		/* What still waits to be sent says as much as a ping. */
 		if (send_list_is_empty(&peer->out))
@@ -527,7 +555,7 @@ static void on_connected(struct peer *peer)
 	(void)setsockopt(peer->transport.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	(void)setsockopt(peer->transport.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	peer->phase = PEER_HELLO;
-	peer->begun_ms = peer->heard_ms = peer->spoke_ms = now_of(peer);
+	peer->begun_ms = peer->heard_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
 	out = memory_alloc(sizeof *out);
 	out->buf = peer->hello;
 	out->item = (struct send_item){.data = peer->hello->data, .len = peer->hello->len, .sent = on_bytes_sent};
@@ -586,7 +614,7 @@ static struct peer *peer_new(const struct peer_setup *setup, int fd)
 	loop_fd_init(&peer->fd, loop, fd, on_ready);
 	timer_init(&peer->timer, loop, on_timer);
 	peer->turn.run = on_turn;
-	peer->begun_ms = peer->heard_ms = peer->spoke_ms = now_of(peer);
+	peer->begun_ms = peer->heard_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
 	return peer;
 }
 
@@ -672,7 +700,7 @@ const char *peer_address(const struct peer *peer)
 	return peer->address;
 }
 
-int64_t peer_heard_ms(const struct peer *peer)
+int64_t peer_fresh_ms(const struct peer *peer)
 {
-	return peer->heard_ms;
+	return peer->fresh_ms;
 }

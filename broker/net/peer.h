@@ -114,7 +114,10 @@ void peer_free(struct peer *peer);
 /* For the log: the other end's address. */
 const char *peer_address(const struct peer *peer);
 
-/* clock_ms when the last byte came in. */
-int64_t peer_heard_ms(const struct peer *peer);
+/*
+ * clock_ms when the last byte came in that is a sign of life: what has gathered while this loop stood still, for longer than pings are apart, is
+ * none (S9).
+ */
+int64_t peer_fresh_ms(const struct peer *peer);
 
 #endif

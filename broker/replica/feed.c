@@ -38,7 +38,7 @@ int32_t feed_stream_follower(const struct feed_stream *stream)
 
 int64_t feed_stream_heard_ms(const struct feed_stream *stream)
 {
-	return peer_heard_ms(stream->feed->peer);
+	return peer_fresh_ms(stream->feed->peer);
 }
 
 void feed_stream_open(struct feed *feed, struct partition *partition, int64_t handle, int64_t log_end_offset,
@@ -168,7 +168,7 @@ static void take_ack(struct feed *feed, const Klamm__AckMark *mark)
 	}
 	if (mark->log_end > stream->acked_offset)
 		feed_stream_settle_pieces(stream, mark->log_end);
-	switch (partition_lead_ack(stream->partition, &ack)) {
+	switch (partition_lead_ack(stream->partition, &ack, peer_fresh_ms(feed->peer))) {
 	case REPLICA_ACK_TAKEN:
 		break;
 	case REPLICA_ACK_DROPPED:
@@ -324,6 +324,9 @@ static struct peer_setup setup_of(struct feed *feed)
 	setup.limits.payload_bytes_max = LIMIT_REPLICATION_FRAME_BYTES;
 	setup.limits.send_bytes_max = SEND_BYTES_MAX;
 	setup.limits.ping_type = FRAME_PING;
+	/* So that a loop that stood still for a part of a session time-out is told by a ping that is overdue. */
+	if (shard->session_ms / 4 < setup.limits.ping_ms)
+		setup.limits.ping_ms = shard->session_ms / 4;
 	return setup;
 }
 

@@ -258,7 +258,11 @@ int16_t partition_may_append(const struct partition *partition, const struct par
 {
 	struct replica_now now = partition_now(partition);
 
-	return partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_append(&partition->core, &now, append->acks);
+	if (partition->state == PARTITION_FAILED)
+		return KAFKA_STORAGE_ERROR;
+	if (shard_session_is_over(partition->shard))
+		return KAFKA_NOT_LEADER_OR_FOLLOWER;
+	return replica_may_append(&partition->core, &now, append->acks);
 }
 
 void partition_append_now(struct partition *partition, struct partition_append *append)

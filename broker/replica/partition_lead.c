@@ -57,12 +57,16 @@ void partition_lead_follow(struct partition *partition, const struct replica_fol
 	partition_carry_out(partition, &now, &actions);
 }
 
-enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack)
+enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack, int64_t heard_ms)
 {
 	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
 	enum replica_ack_result result = replica_leader_ack(&partition->core, &now, ack, &actions);
+	struct replica_member *member = replica_leader_member(&partition->core, ack->id);
 
+	/* What it has, it has; but one that lay in the socket while this process stood still is no sign of life (S9). */
+	if (member && member->heard_ms > heard_ms)
+		member->heard_ms = heard_ms;
 	if (result == REPLICA_ACK_TAKEN)
 		partition_carry_out(partition, &now, &actions);
 	return result;

@@ -15,8 +15,8 @@
 void partition_lead_follow(struct partition *partition, const struct replica_follow *follow, int64_t handle,
 			   struct replica_judgement *ret_judgement);
 
-/* Waiting appends may end inside. */
-enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack);
+/* heard_ms: when its connection last gave a sign of life. Waiting appends may end inside. */
+enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack, int64_t heard_ms);
 
 /* The handle is closed by the follower, or lost with its connection. */
 void partition_lead_lost(struct partition *partition, int32_t follower, int64_t handle);

@@ -13,6 +13,8 @@ int16_t partition_may_read(const struct partition *partition, int32_t current_ep
 
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;
+	if (shard_session_is_over(partition->shard))
+		return KAFKA_NOT_LEADER_OR_FOLLOWER;
 	return replica_may_read(&partition->core, &now, current_epoch);
 }
 
@@ -20,7 +22,7 @@ int16_t partition_may_serve(const struct partition *partition, const struct part
 {
 	struct replica_now now = partition_now(partition);
 
-	if (!read->here)
+	if (!read->here || partition->core.role == REPLICA_LEADER)
 		return partition_may_read(partition, read->leader_epoch);
 	return partition->state == PARTITION_FAILED ? KAFKA_STORAGE_ERROR : replica_may_read_here(&partition->core, &now, read->leader_epoch);
 }

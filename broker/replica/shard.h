@@ -38,6 +38,7 @@ struct shard {
 	struct shard **all;                  /* by index; constant while workers run */
 	struct worker *hub;
 	const struct lease *lease;           /* of the broker's session; NULL: nothing bounds leaderships (no ZooKeeper: a test) */
+	int64_t n_sessions_lost;             /* that the shard has been told of; see shard_session_is_over */
 	int64_t session_ms;                  /* its time-out */
 	const struct isr_port *isr;          /* NULL: no way to a controller */
 	const struct forward_port *forward;  /* likewise */
@@ -95,6 +96,15 @@ void shard_set_incarnation(struct shard *shard, struct slice cluster_id, int64_t
 
 /* On the owner: the effective configuration of a topic by the shard's view; its text lies in the arena and the view. */
 void shard_topic_config(const struct shard *shard, const struct uuid *topic_id, struct arena *arena, struct topic_config *ret_config);
+
+/*
+ * The session under which this shard leads is lost, and the message that ends its leaderships is on its way: the lease may be the next
+ * session's already (S9, D6).
+ */
+static inline bool shard_session_is_over(const struct shard *shard)
+{
+	return shard->lease && lease_n_lost(shard->lease) != shard->n_sessions_lost;
+}
 
 /* On the owner: the time-out of the session that has begun. */
 void shard_set_session(struct shard *shard, int64_t session_ms);

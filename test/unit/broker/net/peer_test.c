@@ -432,7 +432,7 @@ static int64_t heard_after_ms;
 static bool has_heard(void *ctx)
 {
 	(void)ctx;
-	return !dialler.peer || peer_heard_ms(dialler.peer) >= heard_after_ms;
+	return !dialler.peer || peer_fresh_ms(dialler.peer) >= heard_after_ms;
 }
 
 START_TEST(pings_keep_a_quiet_connection_and_silence_ends_it)
@@ -449,7 +449,7 @@ START_TEST(pings_keep_a_quiet_connection_and_silence_ends_it)
 	dial_with(&setup);
 	loopback_until(&loopback, both_open, NULL);
 	/* Something was heard when the limit of what was there at first is long over. */
-	heard_after_ms = peer_heard_ms(dialler.peer) + 1500;
+	heard_after_ms = peer_fresh_ms(dialler.peer) + 1500;
 	loopback_until(&loopback, has_heard, NULL);
 	ck_assert(both_open(NULL));
 	ck_assert_int_eq(dialler.n_frames + accepter.n_frames, 0);
