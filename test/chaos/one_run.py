@@ -204,11 +204,12 @@ class Run:
     # the judgement
 
     def bounds(self, events):
-        """For each fault with a bound that had the cluster for itself: the longest silence of any partition."""
+        """For each fault with a bound that had the cluster for itself: the longest silence of any partition. Elections and the like may go on meanwhile,
+        but not moves of replicas: a partition that is left with two, one of them dead, rightly waits."""
         held, missed, table = 0, [], []
         for i, fault in enumerate(self.faults):
             after = min([f.begin_ns for f in self.faults[i + 1:]] + [self.storm_end_ns])
-            others = [f for f in self.faults if f is not fault and not f.activity and f.begin_ns < after and f.end_ns + 3 * 10**9 > fault.begin_ns]
+            others = [f for f in self.faults if f is not fault and (not f.activity or f.name == 'reassign') and f.begin_ns < after and f.end_ns + 3 * 10**9 > fault.begin_ns]
             row = {'nemesis': fault.name, 'detail': fault.detail, 'seconds': (fault.end_ns - fault.begin_ns) / 1e9, 'bound': fault.bound,
                    'alone': not others, 'acked': checker.acked_between(events, fault.begin_ns, fault.end_ns)}
             places = [t * history.PARTITIONS_MAX + p for t, (name, n) in enumerate(self.topics) for p in range(n) if name == 'main']
