@@ -353,7 +353,7 @@ static void crash(struct world *w, int at)
 		b->last_loss = ++w->zxid;
 		b->owed = b->owed == CTL_START_EMPTY ? CTL_START_EMPTY : CTL_START_UNCLEAN;
 		for (int p = 0; p < PARTITIONS; p++)
-			lose(w, at, p, b->logs[p].n - (int)records_draw(w, 6) > 0 ? b->logs[p].n - (int)records_draw(w, 6) : 0);
+			lose(w, at, p, b->logs[p].n - (int)records_draw(w, 6));
 	} else if (how == 0 && w->losses_in_ten > 0 && records_draw(w, 2) == 0) {
 		b->last_loss = ++w->zxid;
 		b->owed = CTL_START_EMPTY;
