@@ -85,6 +85,7 @@ static struct {
 	int64_t last_ack_us[SIM_PARTITIONS_MAX];
 	int64_t pace_ms;
 	bool moved[SIM_PARTITIONS_MAX]; /* not all brokers have it, or it is not known */
+	bool was_moved[SIM_PARTITIONS_MAX];
 	struct sim_event move_back;
 } clients;
 
@@ -531,7 +532,7 @@ void sim_clients_reassign(int partition, int without)
 	for (int i = 0; i < SIM_BROKERS; i++)
 		if (i != without)
 			replicas[n++] = i + 1;
-	clients.moved[partition] = true;
+	clients.moved[partition] = clients.was_moved[partition] = true;
 	reassign(partition, replicas, n, on_moved);
 }
 
@@ -540,7 +541,8 @@ static void on_move_back(struct sim_event *event)
 	static const int32_t all[SIM_BROKERS] = {1, 2, 3};
 
 	for (int p = 0; p < sim_settings.n_partitions; p++) {
-		if (!clients.moved[p])
+		/* Again and again: an order that was given up may still be carried out behind this one. */
+		if (!clients.was_moved[p])
 			continue;
 		reassign(p, all, SIM_BROKERS, on_moved_back);
 		tick_in(event, 300, 900);

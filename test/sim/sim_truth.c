@@ -199,7 +199,9 @@ int __wrap_log_truncate_to(struct log *log, int64_t offset)
 	if (partition >= 0) {
 		struct truth *truth = truth_of(sim.process->machine->id, partition);
 
-		cut(truth, offset);
+		/* A full disk may have kept it whole. */
+		if (log_end_offset(log) < before)
+			cut(truth, offset);
 		truth->durable_end = log_durable_end(log);
 		if (log_end_offset(log) < before)
 			sim.counters.truncations++;
@@ -232,8 +234,10 @@ int __wrap_log_truncate_fully(struct log *log, int64_t offset)
 	if (partition >= 0) {
 		struct truth *truth = truth_of(sim.process->machine->id, partition);
 
-		truth->n = 0;
-		truth->end = offset;
+		if (r == 0) {
+			truth->n = 0;
+			truth->end = offset;
+		}
 		truth->durable_end = log_durable_end(log);
 	}
 	return r;
