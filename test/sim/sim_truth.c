@@ -69,7 +69,8 @@ int64_t truth_differs(const struct truth *a, const struct truth *b, int64_t to)
 
 static void add(struct truth *truth, const struct batch_header *header)
 {
-	struct truth_batch batch = {header->base_offset, batch_next_offset(header), header->leader_epoch, header->crc};
+	struct truth_batch batch = {header->base_offset, batch_next_offset(header), header->leader_epoch, header->crc, header->producer_id,
+				     header->base_sequence};
 
 	if (truth->n == truth->cap) {
 		truth->cap = truth->cap ? truth->cap * 2 : 256;

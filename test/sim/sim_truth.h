@@ -11,6 +11,8 @@ struct truth_batch {
 	int64_t base, next; /* offsets */
 	int32_t epoch;
 	uint32_t crc;
+	int64_t producer_id; /* and sequence: who sent it, and as what */
+	int32_t sequence;
 };
 
 /* A replica on a machine's disk. */
