@@ -44,16 +44,12 @@ struct peer {
 	int pins;
 	int64_t begun_ms; /* of dialling, then of Hello */
 	int64_t heard_ms, spoke_ms;
-	int64_t fresh_ms; /* when bytes came that cannot have lain there for long */
-	int64_t stale_until_ms;
+	int64_t empty_ms; /* nothing was left in the socket then: what is read next came later */
+	int64_t fresh_ms; /* what was read last came later than this */
 	int failed; /* a failure to be told at the end of the turn */
 	char text[TEXT_BYTES];
 	char address[CLIENT_ADDRESS_BYTES];
 };
-
-/* A ping is so late only when the loop did not run; what has gathered by then is read within so long. */
-#define STOOD_STILL_MS 500
-#define STALE_MS 1000
 
 const struct peer_limits peer_limits_default = {
 	.payload_bytes_max = 64 << 20,
@@ -426,23 +422,17 @@ static bool get_room(struct peer *peer)
 }
 
 /*
- * A ping of ours that is long overdue says that this loop has stood still (a process that was stopped, a machine that slept). Nobody knows how
- * old the bytes are that have gathered meanwhile.
+ * A process that was stopped, or a machine that slept, finds bytes of any age: all that is known is that they came after the socket was last
+ * seen empty.
  */
-static void note_late(struct peer *peer, int64_t now)
+static void note_heard(struct peer *peer, bool is_empty)
 {
-	int64_t ping_ms = peer->setup.limits.ping_ms;
+	int64_t now = now_of(peer);
 
-	if (ping_ms > 0 && now > peer->spoke_ms + ping_ms + STOOD_STILL_MS)
-		peer->stale_until_ms = now + STALE_MS;
-}
-
-static void note_heard(struct peer *peer, int64_t now)
-{
-	note_late(peer, now);
 	peer->heard_ms = now;
-	if (now >= peer->stale_until_ms)
-		peer->fresh_ms = now;
+	peer->fresh_ms = peer->empty_ms;
+	if (is_empty)
+		peer->empty_ms = now;
 }
 
 static void receive(struct peer *peer)
@@ -456,7 +446,7 @@ static void receive(struct peer *peer)
 		fail(peer, ERR_CLOSED, n == 0 ? "closed by the other end" : "the other end is gone");
 		return;
 	}
-	note_heard(peer, now_of(peer));
+	note_heard(peer, !full);
 	parse(peer);
 }
 
@@ -511,8 +501,6 @@ static void on_open_timer(struct peer *peer, int64_t now)
 		fail(peer, ERR_TIMEOUT, "nothing heard for %lld ms", (long long)limits->idle_ms);
 		return;
 	}
-	/* Time may be noticed before what has come in. */
-	note_late(peer, now);
 	if (limits->ping_ms > 0 && now >= peer->spoke_ms + limits->ping_ms) {
 		/* What still waits to be sent says as much as a ping. */
 		if (send_list_is_empty(&peer->out))
@@ -555,7 +543,7 @@ static void on_connected(struct peer *peer)
 	(void)setsockopt(peer->transport.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	(void)setsockopt(peer->transport.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	peer->phase = PEER_HELLO;
-	peer->begun_ms = peer->heard_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
+	peer->begun_ms = peer->heard_ms = peer->empty_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
 	out = memory_alloc(sizeof *out);
 	out->buf = peer->hello;
 	out->item = (struct send_item){.data = peer->hello->data, .len = peer->hello->len, .sent = on_bytes_sent};
@@ -614,7 +602,7 @@ static struct peer *peer_new(const struct peer_setup *setup, int fd)
 	loop_fd_init(&peer->fd, loop, fd, on_ready);
 	timer_init(&peer->timer, loop, on_timer);
 	peer->turn.run = on_turn;
-	peer->begun_ms = peer->heard_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
+	peer->begun_ms = peer->heard_ms = peer->empty_ms = peer->fresh_ms = peer->spoke_ms = now_of(peer);
 	return peer;
 }
 

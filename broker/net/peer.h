@@ -115,8 +115,8 @@ void peer_free(struct peer *peer);
 const char *peer_address(const struct peer *peer);
 
 /*
- * clock_ms when the last byte came in that is a sign of life: what has gathered while this loop stood still, for longer than pings are apart, is
- * none (S9).
+ * A sign of life is not older than this (clock_ms): the last bytes came in after it. It is behind by as much as lies between two of them, since
+ * what has gathered while this process stood still is no sign of life of now (S9).
  */
 int64_t peer_fresh_ms(const struct peer *peer);
 

@@ -276,6 +276,9 @@ void sim_ensemble_delete(const char *path);
 const char *sim_ensemble_data(const char *path, size_t *ret_len, int32_t *ret_version, int64_t *ret_czxid, int64_t *ret_owner);
 /* Told after each committed change of a node. */
 void sim_judge_znode(const char *path);
+
+/* A node was written by somebody; fenced: together with a check of the controller epoch. */
+void sim_judge_write(const char *path, bool fenced);
 /* All paths below a folder, in no order. */
 void sim_ensemble_each(const char *below, void (*each)(void *ctx, const char *path), void *ctx);
 

@@ -507,6 +507,23 @@ static void no_txn(struct txn *txn)
 	zk.zxid--;
 }
 
+static bool is_fenced(const struct zk_message *message)
+{
+	for (int i = 0; i < message->n_writes; i++)
+		if (message->writes[i].kind == ZK_KIND_SYNC && strcmp(message->writes[i].path, "/controller_epoch") == 0)
+			return true;
+	return false;
+}
+
+static void judge_writes(const struct zk_message *message)
+{
+	bool fenced = is_fenced(message);
+
+	for (int i = 0; i < message->n_writes; i++)
+		if (message->writes[i].kind != ZK_KIND_SYNC)
+			sim_judge_write(message->writes[i].path, fenced);
+}
+
 /* The leader's part: all or nothing. Returns the zxid. */
 static int64_t commit(struct zk_message *message, int64_t session)
 {
@@ -530,6 +547,7 @@ static int64_t commit(struct zk_message *message, int64_t session)
 		}
 		zxid = zk.zxid;
 	} else if (txn->n_changes > 0) {
+		judge_writes(message);
 		spread();
 	}
 	txn_fini(&before);

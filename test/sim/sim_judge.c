@@ -385,6 +385,15 @@ static void judge_broker(const char *data, int64_t incarnation)
 	sim.counters.unclean_registrations += strstr(data, "\"klamm_start\":\"unclean\"") != NULL;
 }
 
+/* Every state is written together with the check of the controller epoch: whether one came too late once is a matter of luck (S13). */
+void sim_judge_write(const char *path, bool fenced)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!fenced && strncmp(path, "/brokers/topics/" SIM_TOPIC "/", sizeof "/brokers/topics/" SIM_TOPIC) == 0 && strcmp(slash, "/state") == 0)
+		sim_violation("S13", "%s is written without a check of the controller epoch", path);
+}
+
 void sim_judge_znode(const char *path)
 {
 	static const char states[] = "/brokers/topics/" SIM_TOPIC "/partitions/";

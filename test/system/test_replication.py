@@ -402,13 +402,18 @@ def test_a_leader_that_was_away_promises_nothing_any_more(three):
             writer.write(5)
             # So long it may go by what it heard of its followers last (S9); ZooKeeper may have given it up a moment earlier.
             wait(lambda: time.monotonic() - frozen > SESSION_MS / 1000, 'a session time-out is over', 30)
-            # This lies in its socket when it wakes up, before it has heard of anything.
-            c.send('Produce', 9, {'acks': -1, 'timeout_ms': 5000, 'transactional_id': None, 'topic_data': [
-                {'name': name, 'partition_data': [{'index': 0, 'records': build([b'lost'])}]}]})
+            # These lie in its socket when it wakes up, before it has heard of anything.
+            for acks in (1, -1):
+                body = {'acks': acks, 'timeout_ms': 1000, 'transactional_id': None, 'topic_data': [
+                    {'name': name, 'partition_data': [{'index': 0, 'records': build([b'lost'])}]}]}
+                c.send('Produce', 9, body)
+            c.send('Fetch', 10, c.fetch_body(name, 0, version=10))
         finally:
             old.thaw()
-        answer = c.receive().responses[0].partition_responses[0]
-        assert error_name(answer.error_code) == 'NOT_LEADER_OR_FOLLOWER', answer
+        for _ in range(2):
+            answer = c.receive().responses[0].partition_responses[0]
+            assert error_name(answer.error_code) == 'NOT_LEADER_OR_FOLLOWER', answer
+        assert error_name(c.receive().responses[0].partitions[0].error_code) == 'NOT_LEADER_OR_FOLLOWER'
     in_sync(three, name, [1, 2, 3], number=other.number)
     writer.check()
     replicas_equal(three, name)

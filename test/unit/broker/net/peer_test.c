@@ -466,6 +466,28 @@ START_TEST(pings_keep_a_quiet_connection_and_silence_ends_it)
 }
 END_TEST
 
+/* Between the sending of a frame and its reading the process stands still: it is as old as what was read before it (S9). */
+START_TEST(what_gathered_while_nobody_read_is_no_sign_of_life_of_now)
+{
+	int64_t stood_still_until_ms, first_ms;
+
+	open_both();
+	peer_send(dialler.peer, 1, SLICE_LITERAL("h"), SLICE_LITERAL("p"), NULL);
+	wait_frames(&accepter, 1);
+	first_ms = clock_ms();
+	peer_send(dialler.peer, 1, SLICE_LITERAL("h"), SLICE_LITERAL("p"), NULL);
+	stood_still_until_ms = clock_ms() + 20;
+	while (clock_ms() < stood_still_until_ms)
+		;
+	wait_frames(&accepter, 2);
+	ck_assert_int_le(peer_fresh_ms(accepter.peer), first_ms);
+	peer_send(dialler.peer, 1, SLICE_LITERAL("h"), SLICE_LITERAL("p"), NULL);
+	wait_frames(&accepter, 3);
+	ck_assert_int_ge(peer_fresh_ms(accepter.peer), stood_still_until_ms);
+	close_all();
+}
+END_TEST
+
 START_TEST(a_peer_may_be_freed_in_its_own_callback)
 {
 	open_both();
@@ -520,5 +542,6 @@ UNIT_MAIN("broker/net/peer", frames_go_both_ways_after_hello, large_payloads_fro
 	  a_refused_or_closed_connection_tells_why, a_hello_without_an_answer_times_out,
 	  forged_lengths_close_the_connection_at_once, a_claimed_payload_takes_no_memory_and_an_unknown_type_is_the_owners,
 	  frames_cut_anywhere_are_put_together, pings_keep_a_quiet_connection_and_silence_ends_it,
+	  what_gathered_while_nobody_read_is_no_sign_of_life_of_now,
 	  a_peer_may_be_freed_in_its_own_callback, a_frame_put_together_outlives_a_peer_freed_in_its_callback,
 	  what_waits_to_be_sent_is_released_at_the_end)
