@@ -53,6 +53,19 @@ class Broker(Daemon):
     def connect(self, **options):
         return wire.Connection(self.address, **options)
 
+    def connect_when_ready(self):
+        """A connection, or None while the process is not there, does not listen yet or knows of no broker."""
+        if not self.alive():
+            return None
+        try:
+            connection = self.connect()
+            if connection.metadata([], version=4).brokers:
+                return connection
+            connection.close()
+        except (ConnectionError, wire.Closed):
+            pass
+        return None
+
     def sees(self):
         """Numbers of the brokers that this one tells clients about; empty while it does not answer."""
         try:
@@ -144,6 +157,10 @@ class Cluster:
     def connect(self, number=None, **options):
         return (self.brokers[0] if number is None else self.broker(number)).connect(**options)
 
+    def connect_to_any(self):
+        """To the first broker that answers clients: a process that has just been started does not listen yet."""
+        return wait(lambda: next((c for c in (b.connect_when_ready() for b in self.brokers) if c), None), 'a broker answers')
+
     def controller_connection(self):
         """To the broker that clients are told to send administrative requests to."""
         with self.connect() as c:
@@ -184,7 +201,7 @@ class Cluster:
         wait(served, 'the leader of %s-%d serves it' % (name, partition))
 
     def leader(self, name, partition=0):
-        with next(b for b in self.brokers if b.alive()).connect() as c:
+        with self.connect_to_any() as c:
             def known():
                 topic = c.metadata([name], version=9, allow_auto_topic_creation=False).topics[0]
                 return {p.partition_index: p.leader_id for p in topic.partitions}.get(partition, -1) + 1
@@ -194,7 +211,7 @@ class Cluster:
         return self.leader(name, partition).connect(**options)
 
     def topic_id(self, name):
-        with next(b for b in self.brokers if b.alive()).connect() as c:
+        with self.connect_to_any() as c:
             return c.metadata([name], version=12).topics[0].topic_id
 
     def alter_topic(self, name, **configs):

@@ -21,8 +21,7 @@ def three(make_cluster):
 
 
 def state(cluster, name, partition=0, number=None):
-    broker = cluster.broker(number) if number else next(b for b in cluster.brokers if b.alive())
-    with broker.connect() as c:
+    with cluster.broker(number).connect() if number else cluster.connect_to_any() as c:
         return {p.partition_index: p for p in c.metadata([name], version=9).topics[0].partitions}[partition]
 
 
