@@ -271,12 +271,25 @@ enum ctl_verdict ctl_elect_controlled_shutdown(const struct ctl_election *electi
 	return ret_elected->leader == -1 ? CTL_NOBODY : conclude(election, &field, ret_elected);
 }
 
-/* The first of `replicas` that is alive, at least as `least`, and in the ISR; everything else stays as it is. */
+static bool any_lost(const enum ctl_member *members, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (members[i] == CTL_MEMBER_LOST)
+			return true;
+	return false;
+}
+
+/*
+ * The first of `replicas` that is alive, at least as `least`, and in the ISR; everything else stays as it is. Whoever has lost something has to be
+ * struck out before: this would write its new incarnation down as one that has all.
+ */
 static enum ctl_verdict first_live_in_isr(const struct ctl_election *election, int n_replicas, enum ctl_member least,
 					  struct ctl_elected *ret_elected)
 {
 	struct ctl_elected elected = {.leader = -1};
 
+	if (any_lost(election->isr_members, election->n_isr) || any_lost(election->elr_members, election->n_elr))
+		return CTL_NOBODY;
 	for (int i = 0; i < n_replicas && elected.leader == -1; i++)
 		if (election->replica_members[i] >= least && ctl_contains(election->isr, election->n_isr, election->replicas[i]))
 			elected.leader = election->replicas[i];

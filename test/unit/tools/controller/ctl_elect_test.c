@@ -186,6 +186,16 @@ START_TEST(preferred_election_takes_the_first_replica_or_nobody)
 }
 END_TEST
 
+/* A state that is written names the incarnation that is alive of each member: it would call whole who is not. */
+START_TEST(nobody_is_preferred_before_those_who_lost_something_are_struck_out)
+{
+	check(ctl_elect_preferred, 2, "123", HOW(L, L, X), false, CTL_NOBODY, -1, "");
+	check(ctl_elect_preferred, 2, "123", HOW(L, L, B), false, CTL_CHANGE, 1, "123");
+	check(ctl_elect_preferred, 2, "12", HOW(L, L, X), false, CTL_CHANGE, 1, "12");
+	check(ctl_elect_reassign, 2, "123", HOW(L, L, X), false, CTL_NOBODY, -1, "");
+}
+END_TEST
+
 START_TEST(reassignment_takes_the_first_target_in_the_isr)
 {
 	check(ctl_elect_reassign, 1, "321", HOW(D, D, L), false, CTL_CHANGE, 3, "321");
@@ -215,6 +225,7 @@ UNIT_MAIN("tools/controller/ctl_elect", a_live_leader_stays_and_the_dead_leave_t
 	  a_dead_leader_is_followed_by_the_first_of_the_assignment_in_the_isr,
 	  a_bounced_leader_is_elected_anew_only_when_nobody_else_can, without_a_live_isr_nobody_leads_unless_unclean_is_allowed,
 	  a_leader_that_is_not_in_the_isr_is_no_leader, preferred_election_takes_the_first_replica_or_nobody,
+	  nobody_is_preferred_before_those_who_lost_something_are_struck_out,
 	  reassignment_takes_the_first_target_in_the_isr, controlled_shutdown_moves_leaders_away_from_those_who_leave,
 	  a_new_partition_begins_with_all_that_are_alive, who_leaves_an_isr_that_gets_too_small_stays_eligible,
 	  the_eligible_are_elected_when_nobody_in_sync_is_alive, who_lost_something_is_neither_in_sync_nor_eligible,

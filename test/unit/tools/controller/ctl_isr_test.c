@@ -151,5 +151,31 @@ START_TEST(one_that_has_to_be_struck_out_joins_nowhere_before)
 }
 END_TEST
 
+/* ZooKeeper has refused to strike it out; who is asked for leads meanwhile. */
+START_TEST(one_that_has_to_be_struck_out_is_not_let_in_by_an_election)
+{
+	static const char *const lines[] = {"elected 1 1",
+					    "brokers* 1@100 2@110 3@120",
+					    "topics* t",
+					    "topic* t c200 v0 id7 0:3,1,2",
+					    "config* t v0 min.insync.replicas=2",
+					    "states* t 0:v3,z201,l1,e1,c1,i1.2.3,I100.110.120",
+					    "deletions*",
+					    "broker-configs*",
+					    "reached 1@100",
+					    NULL};
+	struct dialogue d;
+
+	ctl_script_init(&d.script, open_memstream(&d.text, &d.len));
+	say(&d, lines);
+	check(&d, "brokers 1@100 2@300^110!unclean 3@120", "write state t-0 at v3 leader 1 epoch 1 isr [1@100,3@120]");
+	ctl_script_line(&d.script, "written t 0 failed");
+	check(&d, "forward 1@100 1 elect 5000 preferred t:0", "\"error_code\":80");
+	check(&d, "wait 1000", "write state t-0 at v3 leader 1 epoch 1 isr [1@100,3@120]");
+	end(&d);
+}
+END_TEST
+
 UNIT_MAIN("tools/controller/ctl_isr", the_first_refusal_in_the_order_wins, nothing_is_decided_while_the_cluster_is_being_read,
-	  who_is_not_whole_alive_and_staying_does_not_join, one_that_has_to_be_struck_out_joins_nowhere_before)
+	  who_is_not_whole_alive_and_staying_does_not_join, one_that_has_to_be_struck_out_joins_nowhere_before,
+	  one_that_has_to_be_struck_out_is_not_let_in_by_an_election)
