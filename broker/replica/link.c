@@ -435,7 +435,7 @@ static void on_retry(struct timer *timer)
 
 	if (!link->members)
 		link_free(link);
-	else if (!link->peer)
+	else if (!link->peer && !link->lookup)
 		start(link);
 }
 

@@ -156,6 +156,9 @@ void links_follow(struct links *links, struct partition *partition)
 {
 	struct link_member *member = &partition->follow;
 
+	/* An old leader that has not heard of the next would take the connection's pings for this replica's (S9). */
+	if (member->link && member->link->target->broker != partition->core.leader)
+		link_close_handle(member, 0);
 	take_out(links, member);
 	member->wanted = true;
 	member->pause_ms = 0;

@@ -55,8 +55,8 @@ void links_share(struct links *links, struct receive_pool *pool, struct budget *
 /* So many bytes of a throttled replica have come. 0: go on; else how many ms to pause. */
 int64_t links_throttle(struct links *links, int64_t bytes);
 
-/* The partition follows the leader that its core names, from now on; asked at the end of this turn, or when the leader is reached. A handle that it
- * had is no longer its own. */
+/* The partition follows the leader that its core names, from now on; asked at the end of this turn, or when the leader is reached. Another
+ * leader that had given it a handle is told that this is over. */
 void links_follow(struct links *links, struct partition *partition);
 
 /* It follows no more; the leader is told when it had a handle. Nothing happens when it did not follow. */

@@ -46,6 +46,7 @@ struct leader_side {
 
 static int leader_socket = -1;
 static uint16_t leader_port;
+static const char *leader_host = "127.0.0.1"; /* in the view */
 static int64_t view_number;
 static struct leader_side leader, second;
 
@@ -60,7 +61,7 @@ static bool turn_once(int64_t until)
 static void set_leader(int64_t epoch, uint16_t port)
 {
 	struct view_endpoint endpoints[2] = {
-		{SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("127.0.0.1"), port},
+		{SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), slice_of_text(leader_host), port},
 		{SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("PLAINTEXT"), SLICE_LITERAL("127.0.0.1"), 1},
 	};
 	struct view_broker brokers[2] = {

@@ -1,6 +1,8 @@
 /* links and link: which connection a partition follows over, what goes in one frame, how connections end and come again. */
 #include "test/unit/broker/replica/follow_fixture.h"
 
+#include "broker/replica/link_internal.h"
+
 #define N_MORE 40
 
 static struct producer_table more_producers[N_MORE];
@@ -221,7 +223,57 @@ START_TEST(a_partition_that_leaves_during_the_dialogue_leaves_nothing_behind)
 }
 END_TEST
 
+/* ---- a resolver that takes its time ---- */
+
+static int gate[2];
+
+static void wait_at_gate(struct disk_job *job)
+{
+	char byte;
+
+	(void)job;
+	ck_assert_int_eq(read(gate[0], &byte, 1), 1);
+}
+
+START_TEST(a_name_that_is_being_looked_up_is_not_looked_up_again)
+{
+	struct disk_job holdup = {.run = wait_at_gate};
+	int64_t until = clock_ms() + WAIT_MS;
+	struct disk resolver;
+	struct link *link;
+
+	leader_host = "localhost";
+	begin();
+	ck_assert_int_eq(pipe(gate), 0);
+	ck_assert_int_eq(disk_start(&resolver, "resolver", 10000), 0);
+	links_share(shard.links, NULL, NULL, &resolver, NULL);
+	disk_post(&resolver, &holdup);
+	while (shared_i64_get(&resolver.n_waiting) > 0)
+		turn_once(until);
+	follow_with(1, 5);
+	link = more[0]->follow.link;
+	ck_assert_ptr_nonnull(link->lookup);
+	/* All have left for a moment, and come back: what the link's end was set to is over before the name is known. */
+	links_leave(shard.links, more[0]);
+	links_follow(shard.links, more[0]);
+	ck_assert_ptr_eq(more[0]->follow.link, link);
+	timer_set(&link->retry, clock_ms());
+	while (timer_is_set(&link->retry))
+		loop_turn(&shard.worker.loop, 1);
+	ck_assert_int_eq(shared_i64_get(&resolver.n_waiting), 1);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	leader_accept(&leader, 1);
+	ck_assert_int_eq(expect_follows(&leader, 0, 1), 1);
+	disk_stop(&resolver);
+	end();
+	leader_host = "127.0.0.1";
+	close(gate[0]);
+	close(gate[1]);
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/link", all_that_ask_and_all_that_ack_in_a_turn_go_in_one_frame,
 	  partitions_follow_over_the_connection_to_their_worker, a_leader_that_refuses_hello_is_dialled_again,
 	  a_new_incarnation_of_the_leader_is_a_new_connection, without_an_incarnation_of_its_own_a_broker_follows_nobody,
-	  a_leader_that_cannot_be_reached_is_dialled_until_it_is, a_partition_that_leaves_during_the_dialogue_leaves_nothing_behind)
+	  a_leader_that_cannot_be_reached_is_dialled_until_it_is, a_partition_that_leaves_during_the_dialogue_leaves_nothing_behind,
+	  a_name_that_is_being_looked_up_is_not_looked_up_again)

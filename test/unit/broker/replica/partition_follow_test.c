@@ -338,6 +338,25 @@ START_TEST(who_follows_no_more_says_so)
 }
 END_TEST
 
+/* The old leader may not have heard of the next: it must not take the pings of a follower of another for those of its own (S9). */
+START_TEST(s9_who_follows_another_leader_tells_the_old_one)
+{
+	Klamm__Close *message;
+
+	setup_follow();
+	begin_open(5, 0);
+	leader_appends(&leader, HANDLE, 0, 0, batches, put_batch(batches, 0, 0, 5, 1));
+	leader_expect_ack(&leader);
+	become(3, 6);
+	leader_expect(&leader, FRAME_CLOSE);
+	message = klamm__close__unpack(NULL, leader.header_len, leader.header);
+	ck_assert_uint_eq(message->n_handles, 1);
+	ck_assert_int_eq(message->handles[0], HANDLE);
+	klamm__close__free_unpacked(message, NULL);
+	teardown_follow();
+}
+END_TEST
+
 START_TEST(a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up)
 {
 	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("1")};
@@ -576,7 +595,8 @@ UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_e
 	  s10_what_is_committed_is_not_cut_and_the_replica_waits_for_another_epoch, a_log_that_ends_below_the_leaders_begins_anew, a_log_that_begins_anew_inside_of_a_batch_takes_it_whole,
 	  an_epoch_bump_of_the_same_leader_closes_the_handle_and_late_frames_are_dropped, after_a_lost_connection_it_asks_again_from_its_end,
 	  a_refusal_and_a_close_are_followed_by_the_same_question, in_fsync_mode_the_durable_end_is_acked_when_the_disk_has_it,
-	  who_follows_no_more_says_so, a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
+	  who_follows_no_more_says_so, s9_who_follows_another_leader_tells_the_old_one,
+	  a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
 	  d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
 	  d10_a_failed_disk_ends_the_following_for_good, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
 	  a_frame_that_cannot_be_read_ends_the_connection)
