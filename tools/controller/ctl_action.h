@@ -38,6 +38,8 @@ enum ctl_write_kind {
 	CTL_WRITE_ERASE_TOPIC,    /* delete the topic's tree children first, its config, its deletion request */
 	CTL_WRITE_ERASE_REQUEST,  /* delete a deletion request only */
 	CTL_WRITE_OFFICE,         /* the broker id in /controller */
+	CTL_WRITE_ELECTIONS,      /* delete /admin/preferred_replica_election at `version` */
+	CTL_WRITE_REASSIGNMENTS,  /* set /admin/reassign_partitions at `version` to `wishes`; none: delete it */
 };
 
 /* One partition of CTL_WRITE_MOVES. */
@@ -66,6 +68,8 @@ struct ctl_write {
 	const struct ctl_lead *lead;   /* states */
 	const struct ctl_write_move *moves;
 	int32_t n_moves;
+	const struct ctl_legacy_wish *wishes;
+	int32_t n_wishes;
 	int32_t broker;                /* office */
 };
 

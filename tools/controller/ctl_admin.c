@@ -8,9 +8,13 @@
 #include "proto/kafka/list_partition_reassignments.gen.h"
 #include "proto/kafka_error.h"
 #include "tools/controller/ctl_broker.h"
+#include "tools/controller/ctl_legacy.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_reassign.h"
 #include "tools/controller/ctl_step.h"
+
+#define NO_BROKER (-1)
+#define NODE_TIMEOUT_MS 30000
 
 enum item_stage {
 	ITEM_WAITS,   /* to be begun */
@@ -36,7 +40,7 @@ struct ctl_request_name {
 
 struct ctl_request {
 	struct ctl_request *next;
-	int32_t broker;       /* who waits */
+	int32_t broker;       /* who waits; NO_BROKER: a node below /admin */
 	int64_t broker_epoch;
 	int64_t number;
 	int32_t api_key, api_version;
@@ -144,6 +148,26 @@ static const void *make_moves(struct ctl *ctl, const struct ctl_request *request
 	return response;
 }
 
+/* Nobody waits for the errors: the first of them is told to the operator. */
+static void report_elections(struct ctl *ctl, const struct ctl_request *request)
+{
+	const char *first = NULL;
+	int32_t n = 0;
+
+	for (int32_t t = 0; t < request->n_names; t++) {
+		const struct ctl_request_name *name = &request->names[t];
+		const struct ctl_request_item *item = &request->items[name->first];
+
+		if (item->error == KAFKA_NONE || item->error == KAFKA_ELECTION_NOT_NEEDED)
+			continue;
+		if (n++ == 0)
+			first = arena_printf(ctl->out->arena, "%.*s-%d: %.*s", SLICE_ARGS(name->text), item->partition, SLICE_ARGS(item->message));
+	}
+	if (n > 0)
+		ctl_action_report(ctl->out, true, "/admin/preferred_replica_election: %d partitions have no preferred leader now; the first of them, %s",
+				  n, first);
+}
+
 static void answer(struct ctl *ctl, const struct ctl_request *request)
 {
 	bool elects = request->api_key == API_ELECT_LEADERS;
@@ -154,6 +178,11 @@ static void answer(struct ctl *ctl, const struct ctl_request *request)
 		.response = elects ? make_elections(ctl, request) : make_moves(ctl, request),
 	};
 
+	if (request->broker == NO_BROKER) {
+		report_elections(ctl, request);
+		ctl_legacy_on_elected(ctl);
+		return;
+	}
 	send_answer(ctl, request->broker, request->broker_epoch, &answer);
 }
 
@@ -181,17 +210,14 @@ static void drop_request(struct ctl *ctl, struct ctl_request **at)
 	ctl->n_requests--;
 }
 
-static struct ctl_request *new_request(struct ctl *ctl, const struct ctl_event *event, int32_t timeout_ms, int32_t n_names, int32_t n_items)
+static struct ctl_request *add_request(struct ctl *ctl, int32_t timeout_ms, int32_t n_names, int32_t n_items)
 {
 	struct ctl_request *request = ctl_pool_get(&ctl->pool, 1, sizeof *request);
 
 	*request = (struct ctl_request){
 		.next = ctl->requests,
-		.broker = event->broker,
-		.broker_epoch = event->broker_epoch,
-		.number = event->forwarded->number,
-		.api_key = event->forwarded->api_key,
-		.api_version = event->forwarded->api_version,
+		.broker = NO_BROKER,
+		.api_key = API_ELECT_LEADERS,
 		.deadline_ms = ctl->now_ms + (timeout_ms > 0 ? timeout_ms : 0),
 		.names = ctl_pool_get(&ctl->pool, (size_t)n_names, sizeof *request->names),
 		.items = ctl_pool_get(&ctl->pool, (size_t)n_items, sizeof *request->items),
@@ -200,6 +226,18 @@ static struct ctl_request *new_request(struct ctl *ctl, const struct ctl_event *
 	};
 	ctl->requests = request;
 	ctl->n_requests++;
+	return request;
+}
+
+static struct ctl_request *new_request(struct ctl *ctl, const struct ctl_event *event, int32_t timeout_ms, int32_t n_names, int32_t n_items)
+{
+	struct ctl_request *request = add_request(ctl, timeout_ms, n_names, n_items);
+
+	request->broker = event->broker;
+	request->broker_epoch = event->broker_epoch;
+	request->number = event->forwarded->number;
+	request->api_key = event->forwarded->api_key;
+	request->api_version = event->forwarded->api_version;
 	return request;
 }
 
@@ -354,6 +392,17 @@ static void take_elections(struct ctl *ctl, const struct ctl_event *event, const
 	}
 }
 
+void ctl_admin_elect_preferred(struct ctl *ctl, const struct ctl_legacy_wish *wishes, int32_t n_wishes)
+{
+	struct ctl_request *request = add_request(ctl, NODE_TIMEOUT_MS, n_wishes, n_wishes);
+
+	request->election = CTL_ELECTION_PREFERRED;
+	for (int32_t i = 0; i < n_wishes; i++) {
+		add_name(ctl, request, wishes[i].topic);
+		add_item(request, wishes[i].partition);
+	}
+}
+
 /* ---- reassignments ---- */
 
 static void ask_move(struct ctl *ctl, struct ctl_request *request, struct slice name, struct ctl_request_item *item,
@@ -503,7 +552,10 @@ void ctl_admin_on_forwarded(struct ctl *ctl, const struct ctl_event *event)
 		struct list_partition_reassignments_request list;
 	} body;
 
-	if (!ctl_may_decide(ctl))
+	bool moves = event->forwarded->api_key == API_ALTER_PARTITION_REASSIGNMENTS;
+
+	/* What /admin/reassign_partitions wants is older than any request that comes now. */
+	if (!ctl_may_decide(ctl) || (moves && !ctl->legacy.moves_known))
 		answer_error(ctl, event, KAFKA_NOT_CONTROLLER, "the controller has just taken office and is still reading");
 	else if (ctl->n_requests >= LIMIT_FORWARDED_REQUESTS)
 		answer_error(ctl, event, KAFKA_REQUEST_TIMED_OUT, "too many requests are under way at the controller");

@@ -19,6 +19,9 @@ enum ctl_election_type { CTL_ELECTION_PREFERRED, CTL_ELECTION_UNCLEAN };
 
 void ctl_admin_on_forwarded(struct ctl *ctl, const struct ctl_event *event);
 
+/* Preferred elections that /admin/preferred_replica_election asks for; ctl_legacy_on_elected is told when all have ended. */
+void ctl_admin_elect_preferred(struct ctl *ctl, const struct ctl_legacy_wish *wishes, int32_t n_wishes);
+
 /* Goes on with every request: begins what may begin, takes what has ended. Before what is due is written. */
 void ctl_admin_flush(struct ctl *ctl);
 

@@ -71,11 +71,9 @@ void ctl_delete_on_read(struct ctl *ctl, const struct ctl_event *event)
 		/* The list of topics that we know may be older than the request: it is read again before the request is dropped. */
 		if (topic)
 			queue(ctl, topic);
-		else if (!ctl->loading)
+		else if (!ctl->loading || ctl->listing > 0)
 			ctl->topics_wanted = true;
 	}
-	if (ctl->loading && ctl->listing > 0)
-		ctl_delete_drop_unknown(ctl);
 }
 
 void ctl_delete_mark(struct ctl *ctl, struct ctl_topic *topic)

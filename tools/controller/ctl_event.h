@@ -60,6 +60,8 @@ enum ctl_read {
 	CTL_READ_DELETIONS,      /* children of /admin/delete_topics */
 	CTL_READ_TOPIC_CONFIG,   /* one topic's config */
 	CTL_READ_BROKER_CONFIGS, /* children of /config/brokers and all their nodes */
+	CTL_READ_ELECTIONS,      /* /admin/preferred_replica_election */
+	CTL_READ_REASSIGNMENTS,  /* /admin/reassign_partitions */
 };
 
 /* What became of a node that was read. */
@@ -102,6 +104,22 @@ struct ctl_config_read {
 	int n_pairs;
 };
 
+/* One partition that a node below /admin names (ctl_legacy.h). */
+struct ctl_legacy_wish {
+	struct slice topic;
+	int32_t partition;
+	const int32_t *replicas; /* reassignments */
+	int32_t n_replicas;
+};
+
+struct ctl_legacy_read {
+	enum ctl_found found;
+	struct slice text;       /* CTL_NONSENSE: why */
+	int32_t version;         /* -1: it has none */
+	const struct ctl_legacy_wish *wishes;
+	int32_t n_wishes;
+};
+
 /* How a write ended. Lost fence and lost session are no outcomes: the office is over then. */
 enum ctl_outcome {
 	CTL_DONE,
@@ -112,7 +130,7 @@ enum ctl_outcome {
 struct ctl_written {
 	uint32_t ticket;       /* of the write */
 	enum ctl_outcome outcome;
-	struct slice topic;
+	struct slice topic;    /* empty: a node below /admin */
 	int32_t partition;     /* -1: not of a partition */
 	int32_t version;       /* CTL_DONE: version of the node now */
 };
@@ -183,6 +201,7 @@ struct ctl_event {
 	bool has_parents;             /* states: the topic's `partitions` node is there for sure */
 	const struct ctl_config_read *configs; /* one of a topic; all of the brokers */
 	int n_configs;
+	const struct ctl_legacy_read *legacy;  /* elections, reassignments */
 
 	/* CTL_WRITE_DONE */
 	const struct ctl_written *written;

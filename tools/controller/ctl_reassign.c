@@ -7,6 +7,7 @@
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_leftover.h"
+#include "tools/controller/ctl_legacy.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
 
@@ -393,6 +394,12 @@ static bool is_busy(const struct ctl_partition *p)
 	return p->ticket != 0 || p->reading || p->creating || (p->version < 0 && p->now.leader_epoch >= 0);
 }
 
+/* What /admin/reassign_partitions wants of the partition is taken out there first: true until it is. */
+static bool is_named_elsewhere(struct ctl *ctl, const struct ctl_topic *topic, struct ctl_partition *p)
+{
+	return p->move && p->move->wanted && ctl_legacy_gives_way(ctl, topic, p, p->move->serial);
+}
+
 /* Decides about one partition; true: a move of it goes into the write with this ticket. */
 static bool decide(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, uint32_t ticket, struct ctl_write_move *ret_move)
 {
@@ -402,12 +409,15 @@ static bool decide(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 
 	switch (judge(ctl, topic, p, &plan, &error, &why)) {
 	case JUDGE_WRITE:
+		if (is_named_elsewhere(ctl, topic, p))
+			return false;
 		prepare(ctl, topic, p, &plan, ticket, ret_move);
 		return true;
 	case JUDGE_REFUSE:
 		settle(ctl, p, error, slice_of_text(why));
 		return false;
 	case JUDGE_NOTHING:
+		is_named_elsewhere(ctl, topic, p);
 		if (p->move && p->move->wanted)
 			settle(ctl, p, KAFKA_NONE, SLICE_NULL);
 		return false;
@@ -437,6 +447,7 @@ static bool flush_topic(struct ctl *ctl, struct ctl_topic *topic)
 			ticket = ctl_next_ticket(ctl);
 		}
 		n += decide(ctl, topic, p, ticket, &moves[n]);
+		waits |= p->move && p->move->wanted;
 	}
 	if (n > 0)
 		write_moves(ctl, topic, moves, n, ticket);

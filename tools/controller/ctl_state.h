@@ -121,6 +121,7 @@ struct ctl_partition {
 	int32_t version;   /* of the state znode, the partition epoch; -1: none */
 	int32_t controller_epoch; /* in the znode */
 	uint32_t ticket;   /* of the write under way; 0: none */
+	int32_t legacy;    /* its place in ctl_legacy.moves, from 1; 0: none */
 	int32_t asker;     /* proposed: the leader that waits */
 	int64_t number;    /* proposed: of its proposal */
 	int64_t asker_epoch;
@@ -204,6 +205,34 @@ struct ctl_leftover {
 	int64_t request; /* that it was asked by on its present connection; 0: to be asked */
 };
 
+/* One partition in /admin/reassign_partitions. */
+struct ctl_legacy_move {
+	struct slice topic;
+	int32_t partition;
+	int32_t n_replicas;
+	int32_t *replicas;
+	uint32_t serial; /* of the asking for it */
+	uint8_t stage;   /* ctl_legacy.c */
+};
+
+/* The two nodes below /admin through which old tools ask for elections and reassignments (ctl_legacy.h). */
+struct ctl_legacy {
+	bool elections_known;      /* the node was read, once at least */
+	bool electing;             /* what it asks for is under way */
+	bool elections_done;       /* it is to be deleted */
+	int32_t elections_version; /* as it was read; -1: there is none */
+	uint32_t elections_ticket; /* of its deletion; 0: none is under way */
+
+	bool moves_known;
+	bool moves_due;            /* some of them are to be taken out */
+	bool moves_reread;         /* it is to be read again before it is written */
+	int32_t moves_version;     /* -1: there is none */
+	uint32_t moves_ticket;     /* of its write under way; 0: none */
+	bool refused;              /* ZooKeeper refused a write of one of them: tried again after a while */
+	struct ctl_legacy_move *moves;
+	int32_t n_moves, moves_room;
+};
+
 struct ctl_broker_config {
 	int32_t broker; /* -1: the defaults of all */
 	bool dirty;
@@ -266,6 +295,8 @@ struct ctl {
 	struct ctl_leftover *leftovers;
 	struct ctl_request *requests; /* of clients, handed on by brokers (ctl_admin.c) */
 	int32_t n_requests;
+
+	struct ctl_legacy legacy;
 
 	struct slice *deletions;      /* names in /admin/delete_topics */
 	int n_deletions;

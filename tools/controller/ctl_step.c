@@ -10,6 +10,7 @@
 #include "tools/controller/ctl_delete.h"
 #include "tools/controller/ctl_isr.h"
 #include "tools/controller/ctl_leftover.h"
+#include "tools/controller/ctl_legacy.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_reassign.h"
 #include "tools/controller/ctl_topic.h"
@@ -95,10 +96,12 @@ static void on_asked_answered(struct ctl *ctl)
 		return;
 	ctl->loading = false;
 	report_loaded(ctl);
-	if (ctl->epoch_seen > ctl->epoch)
+	if (ctl->epoch_seen > ctl->epoch) {
 		raise_epoch(ctl);
-	else
+	} else {
 		decide_all(ctl);
+		ctl_legacy_begin(ctl);
+	}
 	ctl_balance_begin(ctl);
 }
 
@@ -135,6 +138,12 @@ static void on_read(struct ctl *ctl, const struct ctl_event *event)
 	case CTL_READ_BROKER_CONFIGS:
 		ctl_config_on_brokers_read(ctl, event);
 		break;
+	case CTL_READ_ELECTIONS:
+		ctl_legacy_on_elections_read(ctl, event->legacy);
+		break;
+	case CTL_READ_REASSIGNMENTS:
+		ctl_legacy_on_reassignments_read(ctl, event->legacy);
+		break;
 	case CTL_READ_TOPIC:
 	case CTL_READ_STATES:
 	case CTL_READ_TOPIC_CONFIG:
@@ -151,6 +160,8 @@ static void on_written(struct ctl *ctl, const struct ctl_event *event)
 		const struct ctl_written *written = &event->written[i];
 		struct ctl_topic *topic = ctl_topic_find(ctl, written->topic);
 
+		if (written->topic.len == 0)
+			ctl_legacy_on_written(ctl, written);
 		if (!topic)
 			continue;
 		if (written->partition >= 0)
@@ -194,6 +205,7 @@ static void on_timer(struct ctl *ctl)
 	ctl->retry_ms = 0;
 	ctl_delete_retry(ctl);
 	ctl_leftover_retry(ctl);
+	ctl_legacy_retry(ctl);
 	decide_all(ctl);
 }
 
@@ -285,6 +297,7 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 			ctl_ask(ctl, CTL_READ_DELETIONS, SLICE_NULL);
 		ctl->deletions_wanted = false;
 		ctl_broker_take_in(ctl);
+		ctl_legacy_check(ctl);
 		ctl_reassign_flush(ctl);
 		ctl_admin_flush(ctl);
 		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
@@ -294,6 +307,7 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 			ctl_balance_flush(ctl);
 			ctl_admin_answer(ctl);
 		}
+		ctl_legacy_flush(ctl);
 		arm_timer(ctl);
 	}
 	ctl->out = NULL;

@@ -146,6 +146,8 @@ void office_reread(struct office *office)
 	office_read_news(office->read, CTL_READ_TOPICS, SLICE_NULL);
 	office_read_news(office->read, CTL_READ_DELETIONS, SLICE_NULL);
 	office_read_news(office->read, CTL_READ_BROKER_CONFIGS, SLICE_NULL);
+	office_read_news(office->read, CTL_READ_ELECTIONS, SLICE_NULL);
+	office_read_news(office->read, CTL_READ_REASSIGNMENTS, SLICE_NULL);
 	office_notices_reread(office->notices);
 }
 

@@ -5,6 +5,7 @@
 #include "common/trace.h"
 #include "zk/json_broker.h"
 #include "zk/json_config.h"
+#include "zk/json_notification.h"
 #include "zk/json_partition_state.h"
 #include "zk/json_topic.h"
 
@@ -139,4 +140,25 @@ void office_decode_config(struct arena *arena, const char *path, struct slice js
 		pairs[i] = (struct ctl_pair){.name = znode.entries[i].key, .value = znode.entries[i].value};
 	config->pairs = pairs;
 	config->n_pairs = znode.n_entries;
+}
+
+void office_decode_legacy(struct arena *arena, const char *path, struct slice json, bool with_replicas, struct ctl_legacy_read *read)
+{
+	struct topic_partition_list list;
+	struct ctl_legacy_wish *wishes;
+	struct slice copy = arena_copy(arena, json);
+	struct error err;
+	int rc = with_replicas ? reassignment_decode(arena, path, copy, &list, &err) : partition_list_decode(arena, path, copy, &list, &err);
+
+	if (rc != 0) {
+		read->found = CTL_NONSENSE;
+		read->text = arena_copy(arena, slice_of_text(err.text));
+		return;
+	}
+	wishes = arena_zalloc(arena, (size_t)list.n_items, sizeof *wishes);
+	for (int32_t i = 0; i < list.n_items; i++)
+		wishes[i] = (struct ctl_legacy_wish){list.items[i].topic, list.items[i].partition, list.items[i].replicas, list.items[i].n_replicas};
+	read->found = CTL_FOUND;
+	read->wishes = wishes;
+	read->n_wishes = list.n_items;
 }

@@ -17,4 +17,7 @@ void office_decode_state(struct arena *arena, const char *path, struct slice jso
 /* broker and version stay as they are; nonsense is traced and has no entries. */
 void office_decode_config(struct arena *arena, const char *path, struct slice json, struct ctl_config_read *config);
 
+/* An election node, or with_replicas one of reassignments; version stays as it is. */
+void office_decode_legacy(struct arena *arena, const char *path, struct slice json, bool with_replicas, struct ctl_legacy_read *read);
+
 #endif

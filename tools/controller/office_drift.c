@@ -21,7 +21,7 @@
 #define MARK_ABSENT INT64_C(-1)
 #define MARK_OPEN INT64_C(-2)
 
-enum drift_kind { DRIFT_BROKER, DRIFT_TOPIC, DRIFT_STATE };
+enum drift_kind { DRIFT_BROKER, DRIFT_TOPIC, DRIFT_STATE, DRIFT_ELECTIONS, DRIFT_REASSIGNMENTS };
 
 /* One node: its mark is the czxid of a broker's, the version of others. */
 struct suspect {
@@ -82,6 +82,16 @@ static int64_t mark_of_state(const struct office_drift *drift, struct slice name
 	return topic->partitions[number].version;
 }
 
+static int64_t mark_of_elections(const struct ctl_legacy *legacy)
+{
+	return legacy->elections_known && !legacy->electing && !legacy->elections_done ? legacy->elections_version : MARK_OPEN;
+}
+
+static int64_t mark_of_reassignments(const struct ctl_legacy *legacy)
+{
+	return legacy->moves_known && !legacy->moves_due && legacy->moves_ticket == 0 && !legacy->moves_reread ? legacy->moves_version : MARK_OPEN;
+}
+
 static int64_t mark_of(const struct suspect *suspect)
 {
 	switch (suspect->kind) {
@@ -89,6 +99,10 @@ static int64_t mark_of(const struct suspect *suspect)
 		return mark_of_broker(suspect->drift, suspect->number);
 	case DRIFT_TOPIC:
 		return mark_of_topic(suspect->drift, suspect->topic);
+	case DRIFT_ELECTIONS:
+		return mark_of_elections(&suspect->drift->office->ctl.legacy);
+	case DRIFT_REASSIGNMENTS:
+		return mark_of_reassignments(&suspect->drift->office->ctl.legacy);
 	default:
 		return mark_of_state(suspect->drift, suspect->topic, suspect->number);
 	}
@@ -98,7 +112,10 @@ static int64_t mark_of(const struct suspect *suspect)
 
 static void read_again(const struct suspect *suspect)
 {
-	static const enum ctl_read reads[] = {[DRIFT_BROKER] = CTL_READ_BROKERS, [DRIFT_TOPIC] = CTL_READ_TOPICS};
+	static const enum ctl_read reads[] = {[DRIFT_BROKER] = CTL_READ_BROKERS,
+					      [DRIFT_TOPIC] = CTL_READ_TOPICS,
+					      [DRIFT_ELECTIONS] = CTL_READ_ELECTIONS,
+					      [DRIFT_REASSIGNMENTS] = CTL_READ_REASSIGNMENTS};
 	struct office *office = suspect->drift->office;
 	struct ctl_event event = {.kind = CTL_STATES_CHANGED, .topic = suspect->topic};
 
@@ -120,6 +137,10 @@ static const char *path_of(const struct suspect *suspect)
 		return zk_path_broker(arena, suspect->number);
 	case DRIFT_TOPIC:
 		return zk_path_topic(arena, suspect->topic);
+	case DRIFT_ELECTIONS:
+		return ZK_PATH_PREFERRED_REPLICA_ELECTION;
+	case DRIFT_REASSIGNMENTS:
+		return ZK_PATH_REASSIGN_PARTITIONS;
 	default:
 		return zk_path_partition_state(arena, suspect->topic, suspect->number);
 	}
@@ -255,6 +276,8 @@ static void begin_round(struct office_drift *drift)
 		ask_about(drift, DRIFT_BROKER, SLICE_NULL, ctl->brokers[i].id);
 	for (const struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
 		ask_about(drift, DRIFT_TOPIC, arena_copy(&drift->arena, topic->name), 0);
+	ask_about(drift, DRIFT_ELECTIONS, SLICE_NULL, 0);
+	ask_about(drift, DRIFT_REASSIGNMENTS, SLICE_NULL, 0);
 	ask_states(drift);
 	drift->n_pending += 2;
 	zk_children(zk, ZK_PATH_BROKER_IDS, NULL, on_broker_names, drift);

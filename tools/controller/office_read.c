@@ -364,6 +364,48 @@ static void on_broker_config_names(void *ctx, const struct zk_result *result)
 	gather_done(gather);
 }
 
+/* ---- nodes below /admin ---- */
+
+static void on_legacy_data(void *ctx, const struct zk_result *result)
+{
+	struct piece *piece = ctx;
+	struct gather *gather = piece->gather;
+	struct ctl_legacy_read *legacy = arena_zalloc(&gather->arena, 1, sizeof *legacy);
+
+	legacy->version = -1;
+	legacy->text = SLICE_NULL;
+	if (has_data(piece, result, &legacy->found)) {
+		legacy->version = result->stat.version;
+		office_decode_legacy(&gather->arena, piece->path, result->data, gather->event.read == CTL_READ_REASSIGNMENTS, legacy);
+	} else if (legacy->found == CTL_NONSENSE) {
+		legacy->text = slice_of_text(error_text(result->code));
+	}
+	gather->event.legacy = legacy;
+	gather_done(gather);
+}
+
+/* Mostly there is none: a watch that is armed all the same comes with the question whether it is there. */
+static void on_legacy_stat(void *ctx, const struct zk_result *result)
+{
+	struct piece *piece = ctx;
+
+	if (piece->gather->read->closed)
+		gather_done(piece->gather);
+	else if (result->code == 0)
+		zk_get(piece->gather->read->zk, piece->path, NULL, on_legacy_data, piece);
+	else
+		on_legacy_data(ctx, result);
+}
+
+static void read_legacy(struct office_read *read, enum ctl_read what, bool asked)
+{
+	const char *path = what == CTL_READ_ELECTIONS ? ZK_PATH_PREFERRED_REPLICA_ELECTION : ZK_PATH_REASSIGN_PARTITIONS;
+	struct gather *gather = gather_new(read, what, asked, SLICE_NULL);
+
+	zk_exists(read->zk, path, watch_of(read, path, what, SLICE_NULL), on_legacy_stat, piece_of(gather, 0, path));
+	gather_done(gather);
+}
+
 /* ---- asking ---- */
 
 static void read_list(struct office_read *read, enum ctl_read what, bool asked)
@@ -403,6 +445,8 @@ static void read_what(struct office_read *read, enum ctl_read what, bool asked, 
 {
 	if (what == CTL_READ_TOPIC || what == CTL_READ_TOPIC_CONFIG)
 		read_topic(read, what, asked, topic);
+	else if (what == CTL_READ_ELECTIONS || what == CTL_READ_REASSIGNMENTS)
+		read_legacy(read, what, asked);
 	else
 		read_list(read, what, asked);
 }

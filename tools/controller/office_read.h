@@ -31,7 +31,7 @@ void office_read_free(struct office_read *read);
 /* Carries out a CTL_DO_READ. */
 void office_read_asked(struct office_read *read, const struct ctl_action *action);
 
-/* Reads again what may have changed: brokers, topics, deletions, a topic's node or config, broker configs. */
+/* Reads again what may have changed: brokers, topics, deletions, a topic's node or config, broker configs, the nodes below /admin. */
 void office_read_news(struct office_read *read, enum ctl_read what, struct slice topic);
 
 #endif

@@ -7,6 +7,7 @@
 #include "tools/controller/ctl_state.h"
 #include "tools/controller/office_erase.h"
 #include "tools/controller/office_moves.h"
+#include "zk/json_notification.h"
 #include "zk/json_partition_state.h"
 #include "zk/json_topic.h"
 #include "zk/path.h"
@@ -101,7 +102,9 @@ static void tell(struct office_write *write, const struct office_pending *pendin
 		.version = version,
 	};
 
-	if (written.outcome == CTL_FAILED)
+	if (written.outcome == CTL_FAILED && pending->topic.len == 0)
+		trace_limited(TRACE_ERROR, "controller", "a write of a node below /admin is refused by ZooKeeper: %s", error_text(code));
+	else if (written.outcome == CTL_FAILED)
 		trace_limited(TRACE_ERROR, "controller", "a write of topic %.*s, partition %d, is refused by ZooKeeper: %s",
 			      SLICE_ARGS(pending->topic), pending->partition, error_text(code));
 	write->port.tell(write->port.ctx, &written, 1);
@@ -283,6 +286,32 @@ void office_write_delete(struct office_write *write, const char *path)
 	write->dirty = true;
 }
 
+/* ---- nodes below /admin ---- */
+
+static struct slice encode_wishes(struct arena *arena, const struct ctl_write *what)
+{
+	struct topic_partition_list list = {.n_items = what->n_wishes};
+
+	list.items = arena_zalloc(arena, (size_t)what->n_wishes, sizeof *list.items);
+	for (int32_t i = 0; i < what->n_wishes; i++)
+		list.items[i] = (struct topic_partition_replicas){.topic = what->wishes[i].topic,
+								  .partition = what->wishes[i].partition,
+								  .replicas = (int32_t *)(uintptr_t)what->wishes[i].replicas,
+								  .n_replicas = what->wishes[i].n_replicas};
+	return reassignment_encode(arena, &list);
+}
+
+static void add_legacy(struct office_write *write, struct arena *arena, const struct ctl_write *what)
+{
+	struct zk_op op = {.kind = what->n_wishes > 0 ? ZK_OP_SET : ZK_OP_DELETE,
+			   .path = what->kind == CTL_WRITE_ELECTIONS ? ZK_PATH_PREFERRED_REPLICA_ELECTION : ZK_PATH_REASSIGN_PARTITIONS,
+			   .version = what->version};
+
+	if (what->n_wishes > 0)
+		op.data = encode_wishes(arena, what);
+	zk_batch_add(write->batch, &op, on_written, pending_new(write, what));
+}
+
 /* ---- the way in ---- */
 
 void office_write_add(struct office_write *write, const struct ctl_write *what)
@@ -314,6 +343,10 @@ void office_write_add(struct office_write *write, const struct ctl_write *what)
 		break;
 	case CTL_WRITE_OFFICE:
 		zk_election_set_broker(write->election, what->broker);
+		break;
+	case CTL_WRITE_ELECTIONS:
+	case CTL_WRITE_REASSIGNMENTS:
+		add_legacy(write, &arena, what);
 		break;
 	}
 	arena_fini(&arena);

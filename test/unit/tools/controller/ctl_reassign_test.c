@@ -173,5 +173,89 @@ START_TEST(a_move_ends_whenever_a_broker_bounces)
 }
 END_TEST
 
+/* ---- /admin/reassign_partitions ---- */
+
+static const int32_t wished[] = {2, 3}, later[] = {0, 3};
+
+START_TEST(what_the_node_names_is_moved_whenever_the_controller_changes)
+{
+	bool reached = true;
+
+	for (int at = 0; reached; at++) {
+		struct world *world = begin();
+		int steps = 0;
+
+		ctl_world_wish_move(world, wished, 2);
+		reached = false;
+		while (ctl_world_quiet_step(world)) {
+			ck_assert_int_lt(steps, STEPS_MAX);
+			if (steps++ == at) {
+				ctl_world_elect(world);
+				reached = true;
+			}
+		}
+		ctl_world_settle(world);
+		ck_assert(ctl_world_is_moved(world, wished, 2));
+		ck_assert_int_eq(world->n_nodes_deleted, 1);
+		ck_assert(reached || at > 20);
+		end(world);
+	}
+}
+END_TEST
+
+static bool stands(const struct world *world, const int32_t *target, int n_target)
+{
+	const struct world_assignment *assignment = &world->topics[0].assignments[0];
+
+	return assignment->n_replicas >= n_target && memcmp(assignment->replicas, target, (size_t)n_target * sizeof *target) == 0;
+}
+
+/* Nor does the next controller go back to the node, once the other assignment stands in ZooKeeper. */
+START_TEST(a_later_request_counts_whenever_it_comes)
+{
+	bool reached = true;
+
+	for (int at = 0; reached; at++) {
+		struct world *world = begin();
+		bool taken_over = false;
+		int steps = 0;
+
+		ctl_world_wish_move(world, wished, 2);
+		reached = false;
+		while (ctl_world_quiet_step(world)) {
+			ck_assert_int_lt(steps, STEPS_MAX);
+			if (steps++ == at) {
+				ctl_world_move(world, later, 2);
+				reached = true;
+			}
+			if (reached && !taken_over && stands(world, later, 2)) {
+				ctl_world_elect(world);
+				taken_over = true;
+			}
+		}
+		ctl_world_settle(world);
+		ck_assert(ctl_world_is_moved(world, reached ? later : wished, 2));
+		ck_assert(reached == taken_over);
+		ck_assert(reached || at > 20);
+		end(world);
+	}
+}
+END_TEST
+
+START_TEST(a_request_that_is_refused_leaves_the_node_as_it_is)
+{
+	struct world *world = begin();
+	int32_t twice[] = {2, 2};
+
+	ctl_world_wish_move(world, wished, 2);
+	ctl_world_move(world, twice, 2);
+	ctl_world_settle(world);
+	ck_assert(ctl_world_is_moved(world, wished, 2));
+	end(world);
+}
+END_TEST
+
 UNIT_MAIN("tools/controller/ctl_reassign", the_way_to_a_target_holds_both_assignments, another_target_starts_from_the_origin_again,
-	  too_many_replicas_have_no_way, a_move_ends_whenever_the_controller_changes, a_move_ends_whenever_a_broker_bounces)
+	  too_many_replicas_have_no_way, a_move_ends_whenever_the_controller_changes, a_move_ends_whenever_a_broker_bounces,
+	  what_the_node_names_is_moved_whenever_the_controller_changes, a_later_request_counts_whenever_it_comes,
+	  a_request_that_is_refused_leaves_the_node_as_it_is)

@@ -223,6 +223,8 @@ void records_elect(struct world *w)
 
 /* ---- ZooKeeper ---- */
 
+static const struct ctl_legacy_read no_node = {.found = CTL_ABSENT, .version = -1};
+
 static void answer_read(struct world *w, struct candidate *c, const struct op *op)
 {
 	struct ctl_event event = {.kind = CTL_READ_DONE, .read = op->read, .asked = op->asked, .topic = SLICE_LITERAL("t")};
@@ -237,6 +239,7 @@ static void answer_read(struct world *w, struct candidate *c, const struct op *o
 	event.brokers = brokers;
 	event.node = &node;
 	event.states = states;
+	event.legacy = &no_node;
 	event.configs = op->read == CTL_READ_TOPIC_CONFIG ? &config : NULL;
 	event.n_configs = op->read == CTL_READ_TOPIC_CONFIG;
 	event.names = &name;
@@ -428,7 +431,12 @@ static void run_calmly(struct world *w)
 /* All live, nothing is lost on the way any more: who can lead does, and all others come back into the ISR. */
 void records_come_to_rest(struct world *w)
 {
+	struct ctl_event nothing = {.kind = CTL_TIMER};
+
 	w->calm = true;
+	/* What was not flushed yet is now, as it is at the end of every turn of the loop. */
+	for (int i = 0; i < 2; i++)
+		records_tell(w, &w->candidates[i], &nothing);
 	for (int i = 0; i < BROKERS; i++)
 		if (!w->brokers[i].up || !w->brokers[i].registered)
 			records_change_broker(w, i);

@@ -255,6 +255,44 @@ static void parse_broker_configs(struct arena *arena, const struct words *words,
 	}
 }
 
+/* topic:partition[=replicas]; in requests each in a topic of its own, as a client may send it. */
+static struct slice topic_of_item(char *item, int32_t *ret_partition, char **ret_rest)
+{
+	char *colon = strchr(item, ':');
+
+	*ret_partition = atoi(colon + 1);
+	*ret_rest = strchr(colon, '=');
+	return slice_of(item, (size_t)(colon - item));
+}
+
+/* "v0 t:0=1,2 u:1" */
+static void parse_legacy(struct arena *arena, const struct words *words, struct ctl_event *event)
+{
+	struct ctl_legacy_read *read = arena_zalloc(arena, 1, sizeof *read);
+	struct ctl_legacy_wish *wishes = arena_zalloc(arena, WORDS_MAX, sizeof *wishes);
+	char *rest;
+
+	read->version = -1;
+	read->wishes = wishes;
+	read->text = SLICE_LITERAL("why");
+	event->legacy = read;
+	for (int i = 0; i < words->n; i++) {
+		struct ctl_legacy_wish *wish = &wishes[read->n_wishes];
+
+		if (strcmp(words->at[i], "absent") == 0) {
+			read->found = CTL_ABSENT;
+		} else if (strcmp(words->at[i], "nonsense") == 0) {
+			read->found = CTL_NONSENSE;
+		} else if (!strchr(words->at[i], ':')) {
+			read->version = atoi(words->at[i] + 1);
+		} else {
+			wish->topic = topic_of_item(words->at[i], &wish->partition, &rest);
+			wish->replicas = rest ? parse_ids(arena, rest + 1, ",", &wish->n_replicas) : NULL;
+			read->n_wishes++;
+		}
+	}
+}
+
 static bool parse_incarnation(const char *word, struct ctl_event *event)
 {
 	const char *at = word ? strchr(word, '@') : NULL;
@@ -303,16 +341,6 @@ static void parse_proposal(struct arena *arena, const struct words *words, struc
 	proposal->isr = isr;
 	event->proposals = proposal;
 	event->n_proposals = 1;
-}
-
-/* topic:partition[=replicas]; each in a topic of its own, as a client may send it. */
-static struct slice topic_of_item(char *item, int32_t *ret_partition, char **ret_rest)
-{
-	char *colon = strchr(item, ':');
-
-	*ret_partition = atoi(colon + 1);
-	*ret_rest = strchr(colon, '=');
-	return slice_of(item, (size_t)(colon - item));
 }
 
 static void *parse_alter(struct arena *arena, const struct words *words)
@@ -546,7 +574,9 @@ static void print_moves(FILE *out, const struct ctl_write *write)
 
 static void print_write(FILE *out, const struct ctl_write *write)
 {
-	static const char *const names[] = {"first-state", "state", "topic", "moves", "erase-topic", "erase-request", "office"};
+	static const char *const names[] = {"first-state", "state", "topic", "moves", "erase-topic", "erase-request", "office", "elections",
+					    "reassignments"};
+	bool legacy = write->kind == CTL_WRITE_ELECTIONS || write->kind == CTL_WRITE_REASSIGNMENTS;
 
 	fprintf(out, "write %s", names[write->kind]);
 	if (write->topic_name.len > 0)
@@ -555,11 +585,18 @@ static void print_write(FILE *out, const struct ctl_write *write)
 		fprintf(out, "-%d", write->partition);
 	if (write->kind == CTL_WRITE_OFFICE)
 		fprintf(out, " %d", write->broker);
-	if (write->kind == CTL_WRITE_STATE || write->kind == CTL_WRITE_TOPIC || write->kind == CTL_WRITE_MOVES)
+	if (write->kind == CTL_WRITE_STATE || write->kind == CTL_WRITE_TOPIC || write->kind == CTL_WRITE_MOVES || legacy)
 		fprintf(out, " at v%d", write->version);
 	if (write->kind == CTL_WRITE_TOPIC) {
 		fprintf(out, " ");
 		print_id(out, &write->topic->id);
+	}
+	if (legacy && write->n_wishes == 0)
+		fprintf(out, " deleted");
+	for (int32_t i = 0; i < write->n_wishes; i++) {
+		fprintf(out, " %.*s-%d [", SLICE_ARGS(write->wishes[i].topic), write->wishes[i].partition);
+		print_ids(out, write->wishes[i].replicas, write->wishes[i].n_replicas, ",");
+		fprintf(out, "]");
 	}
 	if (write->lead) {
 		fprintf(out, " ");
@@ -572,7 +609,7 @@ static void print_write(FILE *out, const struct ctl_write *write)
 
 static void print_read(FILE *out, const struct ctl_action *action)
 {
-	static const char *const names[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs"};
+	static const char *const names[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs", "elections", "reassignments"};
 
 	fprintf(out, "read %s", names[action->read]);
 	if (action->topic.len > 0)
@@ -684,6 +721,8 @@ static void remember_one(struct ctl_script *script, const struct ctl_write *writ
 
 static void remember_write(struct ctl_script *script, const struct ctl_write *write)
 {
+	if (write->kind == CTL_WRITE_ELECTIONS || write->kind == CTL_WRITE_REASSIGNMENTS)
+		return;
 	remember_one(script, write, write->partition, write->kind == CTL_WRITE_FIRST_STATE ? 0 : write->version + 1);
 	for (int32_t i = 0; i < write->n_moves; i++)
 		if (write->moves[i].lead)
@@ -733,6 +772,20 @@ static int take_writes(struct ctl_script *script, const char *topic, int32_t par
 		forget_write(script, i);
 	}
 	return n;
+}
+
+/* Of a node below /admin; a ticket that it does not know is one of the other's. */
+static bool run_legacy_written(struct ctl_script *script, const struct words *words)
+{
+	const struct ctl_legacy *legacy = &script->ctl.legacy;
+	struct ctl_written written = {.topic = SLICE_LITERAL(""), .partition = -1};
+	struct ctl_event event = {.kind = CTL_WRITE_DONE, .written = &written, .n_written = 1};
+
+	written.ticket = words->at[1][0] == 'e' ? legacy->elections_ticket : legacy->moves_ticket;
+	written.outcome = words->at[2][0] == 'd' ? CTL_DONE : words->at[2][0] == 'm' ? CTL_MISSED : CTL_FAILED;
+	written.version = words->n > 3 ? atoi(words->at[3]) : 0;
+	run(script, &event);
+	return written.ticket != 0;
 }
 
 static bool run_written(struct ctl_script *script, const struct words *words)
@@ -811,6 +864,10 @@ static bool run_reading(struct ctl_script *script, enum ctl_read read, bool aske
 		break;
 	case CTL_READ_BROKER_CONFIGS:
 		parse_broker_configs(&script->arena, &words, &event);
+		break;
+	case CTL_READ_ELECTIONS:
+	case CTL_READ_REASSIGNMENTS:
+		parse_legacy(&script->arena, &words, &event);
 		break;
 	default:
 		parse_names(&script->arena, &words, &event);
@@ -896,7 +953,7 @@ static bool run_asking(struct ctl_script *script, const struct words *words)
 
 static bool run_words(struct ctl_script *script, const struct words *words)
 {
-	static const char *const readings[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs"};
+	static const char *const readings[] = {"brokers", "topics", "topic", "states", "deletions", "config", "broker-configs", "elections", "reassignments"};
 	char *verb = words->at[0];
 	size_t len = strlen(verb);
 	bool asked = verb[len - 1] == '*';
@@ -906,6 +963,8 @@ static bool run_words(struct ctl_script *script, const struct words *words)
 	for (size_t i = 0; i < ARRAY_LEN(readings); i++)
 		if (strcmp(verb, readings[i]) == 0)
 			return run_reading(script, (enum ctl_read)i, asked, *words);
+	if (strcmp(verb, "written") == 0 && (strcmp(words->at[1], "elections") == 0 || strcmp(words->at[1], "reassignments") == 0))
+		return run_legacy_written(script, words);
 	if (strcmp(verb, "written") == 0 && words->n >= 4)
 		return run_written(script, words);
 	if ((strcmp(verb, "ask") == 0 && words->n == 4) || (strcmp(verb, "outcome") == 0 && words->n == 3))

@@ -10,6 +10,9 @@
  *     deletions a
  *     config a v0 k=v
  *     broker-configs default:v0,k=v 1:v2
+ *     elections absent | nonsense v0 | v0 t:0 u:1          a node below /admin: version, partitions
+ *     reassignments absent | nonsense v0 | v0 t:0=1,2
+ *     written elections done | written reassignments done 1 | missed | failed
  *     written a 0 done 3 | missed | failed     the outcome of the write under way; -1: of the topic itself
  *     forward 1@100 7 alter 5000 t:0=3,4 t:1   a client's request, number 7, handed on by broker 1; without replicas: cancel
  *     forward 1@100 8 elect 5000 preferred t:0 | elect 5000 unclean | list | list t:0 | 99

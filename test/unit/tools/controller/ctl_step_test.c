@@ -96,6 +96,8 @@ DIALOGUE(replicas_move_to_other_brokers, "reassign")
 DIALOGUE(reassignments_are_cancelled_replaced_and_refused, "reassign-cancel")
 DIALOGUE(reassignments_outlive_controllers_and_failed_writes, "reassign-takeover")
 DIALOGUE(requests_of_clients_are_answered_as_kafka_does, "admin")
+DIALOGUE(nodes_below_admin_ask_for_elections_and_moves, "legacy")
+DIALOGUE(a_deletion_older_than_the_list_of_topics_is_not_dropped, "delete-takeover")
 
 UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_made, a_cluster_is_taken_over,
 	  leaders_move_when_brokers_die_and_come_back, a_broker_that_bounced_leads_under_a_new_epoch_only,
@@ -108,4 +110,5 @@ UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_mad
 	  what_is_stale_since_others_ruled_elects_nobody,
 	  brokers_that_stop_hand_over_first, leaderships_go_back_to_preferred_replicas,
 	  replicas_move_to_other_brokers, reassignments_are_cancelled_replaced_and_refused,
-	  reassignments_outlive_controllers_and_failed_writes, requests_of_clients_are_answered_as_kafka_does)
+	  reassignments_outlive_controllers_and_failed_writes, requests_of_clients_are_answered_as_kafka_does,
+	  nodes_below_admin_ask_for_elections_and_moves, a_deletion_older_than_the_list_of_topics_is_not_dropped)

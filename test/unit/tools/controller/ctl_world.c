@@ -52,7 +52,7 @@ static void push_op(struct world_candidate *candidate, const struct world_op *op
 	candidate->queue[candidate->tail++ % WORLD_QUEUE] = *op;
 }
 
-static void push_news(struct world *world, enum ctl_read read, int topic)
+void ctl_world_push_news(struct world *world, enum ctl_read read, int topic)
 {
 	struct world_op op = {.read = read, .topic = topic};
 
@@ -121,6 +121,7 @@ static void on_write_action(struct world_candidate *candidate, const struct ctl_
 		op.state.controller_epoch = write->controller_epoch;
 	}
 	ctl_world_note_moves(&op, write);
+	ctl_world_note_wishes(&op, write);
 	push_op(candidate, &op);
 }
 
@@ -367,6 +368,10 @@ static void run_read(struct world *world, struct world_candidate *candidate, con
 		break;
 	case CTL_READ_BROKER_CONFIGS:
 		break;
+	case CTL_READ_ELECTIONS:
+	case CTL_READ_REASSIGNMENTS:
+		ctl_world_answer_legacy(world, &event, &arena);
+		break;
 	}
 	ctl_world_tell(world, candidate, &event);
 	arena_fini(&arena);
@@ -421,7 +426,7 @@ static int write_state(struct world *world, const struct world_op *op)
 	return CTL_DONE;
 }
 
-static int apply_write(struct world *world, const struct world_op *op)
+static int apply_write(struct world *world, const struct world_op *op, int32_t *ret_version)
 {
 	struct world_topic *topic = op->topic >= 0 ? &world->topics[op->topic] : NULL;
 
@@ -433,20 +438,25 @@ static int apply_write(struct world *world, const struct world_op *op)
 	case CTL_WRITE_MOVES:
 		if (ctl_world_write_moves(world, op) != CTL_DONE)
 			return CTL_MISSED;
-		push_news(world, CTL_READ_TOPIC, op->topic);
+		ctl_world_push_news(world, CTL_READ_TOPIC, op->topic);
 		return CTL_DONE;
 	case CTL_WRITE_ERASE_TOPIC:
 		if (!topic->exists || topic->czxid != op->created)
 			return CTL_DONE;
 		memset(topic, 0, sizeof *topic);
 		world->n_deleted++;
-		push_news(world, CTL_READ_TOPICS, -1);
-		push_news(world, CTL_READ_DELETIONS, -1);
+		ctl_world_push_news(world, CTL_READ_TOPICS, -1);
+		ctl_world_push_news(world, CTL_READ_DELETIONS, -1);
 		return CTL_DONE;
 	case CTL_WRITE_ERASE_REQUEST:
+		/* Dropped is what asks for the deletion of nothing. */
+		ck_assert(!topic->exists || !topic->deletion);
 		topic->deletion = false;
-		push_news(world, CTL_READ_DELETIONS, -1);
+		ctl_world_push_news(world, CTL_READ_DELETIONS, -1);
 		return CTL_DONE;
+	case CTL_WRITE_ELECTIONS:
+	case CTL_WRITE_REASSIGNMENTS:
+		return ctl_world_write_legacy(world, op, ret_version);
 	case CTL_WRITE_TOPIC:
 	case CTL_WRITE_OFFICE:
 		break;
@@ -470,7 +480,7 @@ static void run_write(struct world *world, struct world_candidate *candidate, co
 	/* Lost on the way: with or without effect; refused. */
 	written.outcome = accident == 0 ? CTL_FAILED : CTL_MISSED;
 	if (accident > 1)
-		written.outcome = (enum ctl_outcome)apply_write(world, op);
+		written.outcome = (enum ctl_outcome)apply_write(world, op, &written.version);
 	if (accident == 2)
 		written.outcome = op->write == CTL_WRITE_ERASE_TOPIC ? CTL_FAILED : CTL_MISSED;
 	world->n_lost_answers += accident <= 2;
@@ -666,7 +676,7 @@ void ctl_world_register(struct world *world, int at)
 	memset(broker, 0, sizeof *broker);
 	broker->alive = true;
 	broker->epoch = ++world->zxid;
-	push_news(world, CTL_READ_BROKERS, -1);
+	ctl_world_push_news(world, CTL_READ_BROKERS, -1);
 }
 
 static void change_broker(struct world *world, int at)
@@ -679,7 +689,7 @@ static void change_broker(struct world *world, int at)
 	} else if (what == 0) {
 		broker->alive = false;
 		world->zxid++;
-		push_news(world, CTL_READ_BROKERS, -1);
+		ctl_world_push_news(world, CTL_READ_BROKERS, -1);
 	} else if (what == 1) {
 		world->n_bounces++;
 		ctl_world_register(world, at);
@@ -733,18 +743,18 @@ static void change_topic(struct world *world, int at)
 		for (int i = 0; i < topic->n_partitions; i++)
 			assign(world, topic, i);
 		world->n_created++;
-		push_news(world, CTL_READ_TOPICS, -1);
+		ctl_world_push_news(world, CTL_READ_TOPICS, -1);
 	} else if (ctl_world_draw(world, 2) == 0 && topic->n_partitions < WORLD_PARTITIONS && !topic->deletion) {
 		assign(world, topic, topic->n_partitions++);
 		topic->version++;
-		push_news(world, CTL_READ_TOPIC, at);
+		ctl_world_push_news(world, CTL_READ_TOPIC, at);
 	} else if (ctl_world_draw(world, 3) == 0) {
 		topic->deletion = true;
-		push_news(world, CTL_READ_DELETIONS, -1);
+		ctl_world_push_news(world, CTL_READ_DELETIONS, -1);
 	} else if (ctl_world_draw(world, 30) == 0) {
 		/* Gone behind everybody's back. */
 		memset(topic, 0, sizeof *topic);
-		push_news(world, CTL_READ_TOPICS, -1);
+		ctl_world_push_news(world, CTL_READ_TOPICS, -1);
 	}
 }
 
@@ -784,8 +794,10 @@ void ctl_world_step(struct world *world)
 		change_broker(world, broker);
 	else if (what < 929)
 		ctl_world_elect(world);
-	else if (what < 945)
+	else if (what < 940)
 		ctl_world_ask(world);
+	else if (what < 945)
+		ctl_world_wish(world);
 	else if (what < 985)
 		ctl_world_propose(world, (int)ctl_world_draw(world, WORLD_TOPICS), (int)ctl_world_draw(world, WORLD_PARTITIONS));
 	else
@@ -898,6 +910,8 @@ void ctl_world_settle(struct world *world)
 	}
 	for (int i = 0; i < WORLD_BROKERS; i++)
 		ck_assert_int_eq(world->brokers[i].n_view, n_partitions);
+	ck_assert(!world->elections.exists);
+	ck_assert(!world->reassignments.exists);
 }
 
 void ctl_world_init(struct world *world, uint64_t seed)

@@ -19,6 +19,7 @@
 #define WORLD_QUEUE 4096
 #define WORLD_CANDIDATES 2
 #define WORLD_LEADS 65536
+#define WORLD_WISHES 4
 
 struct world_state {
 	bool exists;
@@ -47,6 +48,19 @@ struct world_topic {
 	struct world_state states[WORLD_PARTITIONS];
 };
 
+/* A node below /admin: elections (without replicas) or reassignments. */
+struct world_legacy {
+	bool exists;
+	int32_t version;
+	int n_wishes;
+	struct world_wish {
+		int topic;
+		int32_t partition;
+		int n_replicas;
+		int32_t replicas[WORLD_BROKERS];
+	} wishes[WORLD_WISHES];
+};
+
 /* A question or write on its way to ZooKeeper. */
 struct world_op {
 	bool is_write;
@@ -59,6 +73,7 @@ struct world_op {
 	int32_t fence, partition, version;
 	int64_t created;
 	struct world_state state;
+	struct world_legacy legacy; /* what a node below /admin is to be */
 	int n_moves;
 	struct {
 		int32_t partition, version;
@@ -119,6 +134,7 @@ struct world {
 	int in_office; /* candidate; -1 none */
 	bool settling; /* every step is flushed */
 	struct world_topic topics[WORLD_TOPICS];
+	struct world_legacy elections, reassignments;
 	struct world_broker brokers[WORLD_BROKERS];
 	struct world_candidate candidates[WORLD_CANDIDATES];
 	/* Who led (topic id, partition, leader epoch): one incarnation (S7). */
@@ -131,6 +147,7 @@ struct world {
 	/* What happened, for the floors. */
 	int n_elections, n_writes, n_fenced, n_bounces, n_deleted, n_created, n_takeovers, n_lost_answers;
 	int n_moves_begun, n_moves_ended, n_moves_lost;
+	int n_wished, n_taken_out, n_nodes_deleted;
 };
 
 void ctl_world_init(struct world *world, uint64_t seed);
@@ -150,6 +167,9 @@ void ctl_world_register(struct world *world, int broker);
 void ctl_world_move(struct world *world, const int32_t *target, int n_target);
 bool ctl_world_is_moved(const struct world *world, const int32_t *target, int n_target);
 
+/* Without chance: /admin/reassign_partitions wants partition 0 of topic 0 on these brokers. */
+void ctl_world_wish_move(struct world *world, const int32_t *target, int n_target);
+
 /* For the world's own files. */
 unsigned ctl_world_draw(struct world *world, unsigned n);
 void ctl_world_tell(struct world *world, struct world_candidate *candidate, const struct ctl_event *event);
@@ -167,6 +187,13 @@ void ctl_world_note_moves(struct world_op *op, const struct ctl_write *write);
 int ctl_world_write_moves(struct world *world, const struct world_op *op);
 void ctl_world_tell_moves(struct world *world, struct world_candidate *candidate, const struct world_op *op, enum ctl_outcome outcome);
 void ctl_world_check_moved(const struct world *world, const struct world_topic *topic, int partition);
+
+/* ctl_world_legacy.c: somebody writes or deletes a node below /admin. */
+void ctl_world_wish(struct world *world);
+void ctl_world_answer_legacy(const struct world *world, struct ctl_event *event, struct arena *arena);
+void ctl_world_note_wishes(struct world_op *op, const struct ctl_write *write);
+int ctl_world_write_legacy(struct world *world, const struct world_op *op, int32_t *ret_version);
+void ctl_world_push_news(struct world *world, enum ctl_read read, int topic);
 
 /* No more accidents: everything comes to rest, then all is compared. */
 void ctl_world_settle(struct world *world);
