@@ -1,8 +1,8 @@
 /*
  * The proof that watches miss nothing (D6): now and then the picture is compared with ZooKeeper, by versions only.
  *
- *     every interval:  children of /brokers/ids and of /brokers/topics; the stat of every broker's and topic's node; of the states the
- *                      next DRIFT_STATES_MAX ones, so that a large cluster is gone through in several rounds
+ *     every interval:  children of /brokers/ids and of /brokers/topics; the stat of every broker's and topic's node and of the two nodes of
+ *                      ctl_legacy.h; of the states the next DRIFT_STATES_MAX ones, so that a large cluster is gone through in several rounds
  *     differs?         may be news on their way: looked at once more, a while later
  *     still, and the node itself has not changed in between?  drift: counted, told, read again as if a watch had fired
  *

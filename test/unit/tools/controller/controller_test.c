@@ -109,7 +109,8 @@ static bool led_by_last_two(struct fake_cluster *cluster, int n)
 static bool is_gone(struct fake_cluster *cluster, int n)
 {
 	(void)n;
-	return !fake_cluster_has(cluster, "/brokers/topics/odd1") && !fake_cluster_has(cluster, "/admin/delete_topics/nothing");
+	return !fake_cluster_has(cluster, "/brokers/topics/odd1") && !fake_cluster_has(cluster, "/admin/preferred_replica_election") &&
+	       !fake_cluster_has(cluster, "/admin/delete_topics/nothing");
 }
 
 static bool config_came(struct fake_cluster *cluster, int n)
@@ -354,6 +355,8 @@ START_TEST(no_znode_content_ends_the_process)
 		snprintf(path, sizeof path, "/brokers/ids/%zu", 100 + i);
 		fake_cluster_create(&cluster, path, odd[i]);
 	}
+	fake_cluster_create(&cluster, "/admin/reassign_partitions", "[7]");
+	fake_cluster_create(&cluster, "/admin/preferred_replica_election", "");
 	pid = start_controller(1, log);
 	make_topic(&cluster, "good", 3, 3);
 	ck_assert_int_ge(fake_cluster_wait(&cluster, led, 3, 20000), 0);
@@ -368,6 +371,7 @@ START_TEST(no_znode_content_ends_the_process)
 		snprintf(path, sizeof path, "/log_dir_event_notification/log_dir_event_%010zu", 100 + i);
 		fake_cluster_create(&cluster, path, odd[i]);
 		fake_cluster_set(&cluster, "/brokers/topics/good/partitions/1/state", odd[i]);
+		fake_cluster_set(&cluster, "/admin/reassign_partitions", odd[i]);
 	}
 	fake_cluster_create(&cluster, "/admin/delete_topics/odd1", NULL);
 	fake_cluster_create(&cluster, "/admin/delete_topics/nothing", NULL);
