@@ -17,7 +17,6 @@
 #include "zk/path.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* One Hello under way; freed when the connection is refused, lost, or adopted. */
 struct hello {
@@ -54,9 +53,7 @@ static void on_adopted(struct message *message)
 	    hello->broker_epoch == channel->membership->broker_epoch) {
 		channel_adopt(channel, &hello->detached, hello->said->sender_id, (int32_t)hello->said->sender_epoch);
 	} else if (hello->is_detached) {
-		close(hello->detached.fd);
-		client_release(hello->detached.client);
-		buf_release(hello->detached.unread);
+		detached_close(&hello->detached);
 	}
 	hello_free(hello);
 }
@@ -88,7 +85,7 @@ static void on_judged(struct message *message)
 		request_detach(hello->request, body, on_detached, hello);
 		return;
 	}
-	request_answer_raw(hello->request, body);
+	request_answer_last(hello->request, body);
 	hello_free(hello);
 }
 

@@ -2,6 +2,7 @@
 #include "broker/node_internal.h"
 
 #include "broker/api/api.h"
+#include "broker/net/hello.h"
 #include "broker/replica/links.h"
 #include "broker/replication_hello.h"
 #include "common/clock.h"
@@ -185,7 +186,7 @@ static struct node *node_of(const struct request *request)
 static void hello_handle(struct request *request)
 {
 	struct node *node = node_of(request);
-	Klamm__Hello *said = klamm__hello__unpack(NULL, request->raw_body.len, request->raw_body.data);
+	Klamm__Hello *said = hello_read(request->raw_body);
 
 	if (said && said->role == KLAMM__HELLO__ROLE__FOLLOWER)
 		replication_hello(request, said, shard_of(request->worker));

@@ -87,7 +87,7 @@ void replication_hello(struct request *request, Klamm__Hello *said, struct shard
 	if (verdict.error) {
 		trace_limited(TRACE_WARN, "feed", "Hello of broker %d from %s refused: %s (%s)", said->sender_id, request->client->address_text,
 			      kafka_error_name(verdict.error), verdict.text);
-		request_answer_raw(request, body);
+		request_answer_last(request, body);
 	} else {
 		request_detach(request, body, on_detached, hello_new(said, shard));
 	}

@@ -16,8 +16,8 @@
 #define LIMIT_CONN_REQUESTS 64
 
 /*
- * The protobuf header of a frame between brokers; what grows with the cluster travels as payload. And the answer to Hello, which
- * is read before anything is known of the other end.
+ * The protobuf header of a frame between brokers; what grows with the cluster travels as payload. And Hello and the answer to it, which are read
+ * before anything is known of the other end: up to fifty times their bytes while they are.
  */
 #define LIMIT_PEER_HEADER_BYTES 32768
 #define LIMIT_PEER_HELLO_BYTES 65536

@@ -468,9 +468,29 @@ void request_throttle(struct request *request, int64_t until_ms)
 	request->mute_until_ms = until_ms;
 }
 
+void detached_close(const struct detached *detached)
+{
+	close(detached->fd);
+	if (detached->client)
+		client_release(detached->client);
+	buf_release(detached->unread);
+}
+
 void request_detach(struct request *request, struct slice answer,
 		    void (*on_detached)(void *ctx, const struct detached *detached), void *ctx)
 {
 	conn_detach(request->conn, on_detached, ctx);
 	request_answer_raw(request, answer);
+}
+
+static void on_last_sent(void *ctx, const struct detached *detached)
+{
+	(void)ctx;
+	if (detached)
+		detached_close(detached);
+}
+
+void request_answer_last(struct request *request, struct slice body)
+{
+	request_detach(request, body, on_last_sent, NULL);
 }

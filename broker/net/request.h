@@ -8,8 +8,8 @@
  * Rules
  * - A request and its connection belong to the worker that the connection was dealt to (request->worker): answers, closes and
  *   releases happen there. Others get parts by message and post them back.
- * - Each request ends exactly once, by request_answer, _answer_raw, _answer_none, _detach or _close; after that the handler
- * does not touch it. This holds also when the connection is gone in the meantime: ending it then only frees it.
+ * - Each request ends exactly once, by request_answer, _answer_raw, _answer_last, _answer_none, _detach or _close; after that the
+ * handler does not touch it. This holds also when the connection is gone in the meantime: ending it then only frees it.
  * - What the handler needs until the end lies in request->arena. Strings and records of the body are views into the frame: they
  *   are good until the end of the request or until request_release_frame, whichever comes first.
  * - What records.external points at must be a `struct send_files` (broker/net/send_list.h) whose files live until they are
@@ -100,7 +100,10 @@ void request_answer_version(struct request *request, int version, const void *re
 /* Answers with these bytes as the body (NET_API_RAW). Copied. */
 void request_answer_raw(struct request *request, struct slice body);
 
-/* The same with files behind these bytes. */
+/* The same, and the connection is closed when that is sent; what came behind the request is nobody's. */
+void request_answer_last(struct request *request, struct slice body);
+
+/* Answers with these bytes and files behind them. */
 void request_answer_raw_files(struct request *request, struct slice body, struct send_files *files);
 
 /* The request has no answer on the wire (Produce with acks=0). */
@@ -137,6 +140,9 @@ struct detached {
 	struct buf *unread;        /* NULL, or bytes that came behind the request; a reference */
 	struct slice unread_bytes; /* what of it is not read yet */
 };
+
+/* Nobody wants it after all. */
+void detached_close(const struct detached *detached);
 
 /*
  * Hello: answers with these bytes, and when they are all sent gives the connection away: on_detached is called on the worker's

@@ -12,7 +12,6 @@
 #include "proto/kafka_error.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 #include <utlist.h>
 
 /*
@@ -301,14 +300,6 @@ static bool is_over(const struct feeds *feeds, int32_t broker, int64_t epoch)
 	return listed && listed->epoch > epoch;
 }
 
-static void give_up(const struct detached *detached)
-{
-	close(detached->fd);
-	if (detached->client)
-		client_release(detached->client);
-	buf_release(detached->unread);
-}
-
 static struct peer_setup setup_of(struct feed *feed)
 {
 	struct shard *shard = feed->feeds->shard;
@@ -336,7 +327,7 @@ void feeds_adopt(struct feeds *feeds, const struct detached *detached, int32_t f
 	struct peer_setup setup;
 
 	if (feeds->closed || own_epoch != feeds->shard->broker_epoch || is_over(feeds, follower, follower_epoch)) {
-		give_up(detached);
+		detached_close(detached);
 		return;
 	}
 	feed = NEW(struct feed);

@@ -2,6 +2,8 @@
 #include "broker/replica/link_internal.h"
 
 #include "broker/net/address.h"
+#include "broker/net/hello.h"
+#include "broker/net/lookup.h"
 #include "broker/replica/shard.h"
 #include "common/clock.h"
 #include "common/error.h"
@@ -10,8 +12,6 @@
 #include "proto/cluster/frame_type.h"
 #include "proto/kafka_error.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -28,15 +28,6 @@
 
 /* Cuts that follow each other in one turn take no longer together, or are one. */
 #define CUTS_MS_MAX 5
-
-struct link_lookup {
-	struct disk_job job;
-	struct link *link; /* NULL: no longer wanted */
-	char host[LINK_HOST_BYTES];
-	uint16_t port;
-	int code;
-	struct sockaddr_storage address;
-};
 
 static void start(struct link *link);
 
@@ -277,20 +268,6 @@ static struct slice make_hello(const struct link *link, uint8_t bytes[HELLO_BYTE
 	return slice_of(bytes, klamm__hello__pack(&hello, bytes));
 }
 
-/* Why an answer is not what it has to be; NULL when it is. */
-static const char *judge_answer(const struct link_target *target, const Klamm__HelloAnswer *answer)
-{
-	if (!answer)
-		return "it cannot be read";
-	if (answer->error != 0)
-		return kafka_error_name(answer->error);
-	if (answer->broker_epoch != target->epoch)
-		return "it is of another incarnation";
-	if (answer->n_workers <= 0 || (target->n_workers && answer->n_workers != target->n_workers))
-		return "its number of workers makes no sense";
-	return NULL;
-}
-
 static void take_answer(struct link *link, int32_t n_workers)
 {
 	struct link_target *target = link->target;
@@ -308,22 +285,26 @@ static void take_answer(struct link *link, int32_t n_workers)
 	loop_defer(link->retry.loop, &link->turn);
 }
 
+/* The same number at each connection to one incarnation. */
+static bool is_right(const struct link_target *target, int32_t n_workers)
+{
+	return n_workers > 0 && (target->n_workers == 0 || n_workers == target->n_workers);
+}
+
 static bool on_hello(void *ctx, struct peer *peer, struct slice body)
 {
 	struct link *link = ctx;
-	Klamm__HelloAnswer *answer = klamm__hello_answer__unpack(NULL, body.len, body.data);
-	const char *wrong = judge_answer(link->target, answer);
+	char why[HELLO_WHY_BYTES] = "its number of workers makes no sense";
+	int32_t n_workers = 0;
+	bool is_welcome = hello_answer_read(body, link->target->epoch, &n_workers, why) && is_right(link->target, n_workers);
 
 	(void)peer;
-	if (wrong && !link->complained)
-		trace_warn(AREA, "leader %d: its answer to our Hello: %s%s%s", link->target->broker, wrong,
-			   answer && answer->message[0] ? ": " : "", answer ? answer->message : "");
-	link->complained |= wrong != NULL;
-	if (!wrong)
-		take_answer(link, answer->n_workers);
-	if (answer)
-		klamm__hello_answer__free_unpacked(answer, NULL);
-	return !wrong;
+	if (!is_welcome && !link->complained)
+		trace_warn(AREA, "leader %d: its answer to our Hello: %s", link->target->broker, why);
+	link->complained |= !is_welcome;
+	if (is_welcome)
+		take_answer(link, n_workers);
+	return is_welcome;
 }
 
 /* ---- dialling ---- */
@@ -369,64 +350,29 @@ static void dial(struct link *link, const struct sockaddr_storage *address)
 	link->peer = peer_dial(&setup, &target);
 }
 
-/* Host names are looked up on a thread of their own, since that may block for long. */
-static void look_up(struct disk_job *job)
+static void on_looked_up(void *ctx, const struct sockaddr_storage *address, const char *why)
 {
-	struct link_lookup *lookup = CONTAINER_OF(job, struct link_lookup, job);
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-	struct addrinfo *found = NULL;
-	char port[8];
+	struct link *link = ctx;
 
-	snprintf(port, sizeof port, "%u", lookup->port);
-	lookup->code = getaddrinfo(lookup->host, port, &hints, &found);
-	if (lookup->code == 0)
-		memcpy(&lookup->address, found->ai_addr, found->ai_addrlen);
-	if (found)
-		freeaddrinfo(found);
-}
-
-static void on_looked_up(struct disk_job *job)
-{
-	struct link_lookup *lookup = CONTAINER_OF(job, struct link_lookup, job);
-	struct link *link = lookup->link;
-
-	if (link) {
-		link->lookup = NULL;
-		if (lookup->code == 0)
-			dial(link, &lookup->address);
-		else
-			link_failed(link, gai_strerror(lookup->code));
-	}
-	free(lookup);
-}
-
-static void start_lookup(struct link *link)
-{
-	struct links *links = link->target->links;
-	struct link_lookup *lookup;
-
-	if (!links->resolver) {
-		link_failed(link, "its address is no numeric one");
-		return;
-	}
-	lookup = NEW(struct link_lookup);
-	lookup->job = (struct disk_job){.run = look_up, .done = on_looked_up, .reply_to = &links->shard->worker};
-	lookup->link = link;
-	lookup->port = link->target->port;
-	memcpy(lookup->host, link->target->host, sizeof lookup->host);
-	link->lookup = lookup;
-	disk_post(links->resolver, &lookup->job);
+	link->lookup = NULL;
+	if (address)
+		dial(link, address);
+	else
+		link_failed(link, why);
 }
 
 static void start(struct link *link)
 {
 	const struct link_target *target = link->target;
+	struct links *links = target->links;
 	struct sockaddr_storage address;
 
 	if (target->host[0] != 0 && address_parse(target->host, target->port, &address) == 0)
 		dial(link, &address);
+	else if (links->resolver)
+		link->lookup = lookup_start(links->resolver, &links->shard->worker, target->host, target->port, on_looked_up, link);
 	else
-		start_lookup(link);
+		link_failed(link, "its address is no numeric one");
 }
 
 static void on_retry(struct timer *timer)
@@ -459,7 +405,7 @@ void link_free(struct link *link)
 	if (link->peer)
 		peer_free(link->peer);
 	if (link->lookup)
-		link->lookup->link = NULL;
+		lookup_cancel(link->lookup);
 	timer_stop(&link->retry);
 	timer_stop(&link->wake);
 	loop_undefer(link->retry.loop, &link->turn);

@@ -2,6 +2,7 @@
 #ifndef KLAMM_BROKER_REPLICA_LINK_INTERNAL_H
 #define KLAMM_BROKER_REPLICA_LINK_INTERNAL_H
 
+#include "broker/net/lookup.h"
 #include "broker/net/peer.h"
 #include "broker/replica/link.h"
 #include "broker/replica/links.h"
@@ -9,10 +10,7 @@
 #include "broker/rt/loop.h"
 #include "common/memory.h"
 
-#define LINK_HOST_BYTES 256
-
 struct link_target;
-struct link_lookup;
 
 struct links {
 	struct shard *shard;
@@ -34,7 +32,7 @@ struct link_target {
 	struct link_target *next; /* utlist LL */
 	int32_t broker;
 	int64_t epoch;
-	char host[LINK_HOST_BYTES];
+	char host[LOOKUP_HOST_BYTES];
 	uint16_t port;
 	int32_t n_workers; /* 0: not known yet */
 	struct link *first;
@@ -45,7 +43,7 @@ struct link {
 	struct link *next; /* utlist LL, of the target */
 	int32_t worker;    /* the leader's; while its number of workers is not known, what Hello asks for */
 	struct peer *peer; /* NULL: not dialled at the moment */
-	struct link_lookup *lookup;
+	struct lookup *lookup;
 	bool is_open;
 	bool complained;
 	int64_t pause_ms;

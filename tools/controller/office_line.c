@@ -2,6 +2,8 @@
 #include "tools/controller/office_line.h"
 
 #include "broker/net/address.h"
+#include "broker/net/hello.h"
+#include "broker/net/lookup.h"
 #include "broker/net/peer.h"
 #include "common/clock.h"
 #include "common/memory.h"
@@ -14,7 +16,6 @@
 #include "zk/json_cluster.h"
 #include "zk/path.h"
 
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,6 @@
 #define PAUSE_MS_MAX 1000
 #define SEND_BYTES_MAX (256 << 20)
 #define HELLO_BYTES 1024
-
-struct lookup;
 
 struct office_line {
 	struct office_line *next, **link;
@@ -41,61 +40,8 @@ struct office_line {
 	bool complained;
 };
 
-/* ---- host names: they are looked up on a thread of their own, since that may block for long ---- */
-
-struct lookup {
-	struct disk_job job;
-	struct office_line *line; /* NULL: no longer wanted */
-	char host[256];
-	uint16_t port;
-	int code;
-	struct sockaddr_storage address;
-};
-
 static void dial(struct office_line *line, const struct sockaddr_storage *address);
 static void line_failed(struct office_line *line, const char *why);
-
-static void look_up(struct disk_job *job)
-{
-	struct lookup *lookup = CONTAINER_OF(job, struct lookup, job);
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-	struct addrinfo *found = NULL;
-	char port[8];
-
-	snprintf(port, sizeof port, "%u", lookup->port);
-	lookup->code = getaddrinfo(lookup->host, port, &hints, &found);
-	if (lookup->code == 0)
-		memcpy(&lookup->address, found->ai_addr, found->ai_addrlen);
-	if (found)
-		freeaddrinfo(found);
-}
-
-static void on_looked_up(struct disk_job *job)
-{
-	struct lookup *lookup = CONTAINER_OF(job, struct lookup, job);
-	struct office_line *line = lookup->line;
-
-	if (line) {
-		line->lookup = NULL;
-		if (lookup->code == 0)
-			dial(line, &lookup->address);
-		else
-			line_failed(line, gai_strerror(lookup->code));
-	}
-	free(lookup);
-}
-
-static void start_lookup(struct office_line *line, const char *host, uint16_t port)
-{
-	struct lookup *lookup = NEW(struct lookup);
-
-	lookup->job = (struct disk_job){.run = look_up, .done = on_looked_up, .reply_to = line->office->setup.worker};
-	lookup->line = line;
-	lookup->port = port;
-	snprintf(lookup->host, sizeof lookup->host, "%s", host);
-	line->lookup = lookup;
-	disk_post(line->office->setup.resolver, &lookup->job);
-}
 
 /* ---- dialling ---- */
 
@@ -106,12 +52,23 @@ static const struct ctl_broker *broker_of(struct office_line *line)
 	return broker && broker->epoch == line->broker_epoch ? broker : NULL;
 }
 
+static void on_looked_up(void *ctx, const struct sockaddr_storage *address, const char *why)
+{
+	struct office_line *line = ctx;
+
+	line->lookup = NULL;
+	if (address)
+		dial(line, address);
+	else
+		line_failed(line, why);
+}
+
 static void start(struct office_line *line)
 {
 	const struct ctl_broker *broker = broker_of(line);
 	const struct ctl_endpoint *endpoint;
 	struct sockaddr_storage address;
-	char host[256];
+	char host[LOOKUP_HOST_BYTES];
 
 	if (!broker || broker->n_endpoints == 0) {
 		line_failed(line, "its registration names no endpoint");
@@ -126,7 +83,8 @@ static void start(struct office_line *line)
 	if (host[0] != 0 && address_parse(host, (uint16_t)endpoint->port, &address) == 0)
 		dial(line, &address);
 	else
-		start_lookup(line, host, (uint16_t)endpoint->port);
+		line->lookup = lookup_start(line->office->setup.resolver, line->office->setup.worker, host, (uint16_t)endpoint->port,
+					    on_looked_up, line);
 }
 
 static void on_retry(struct timer *timer)
@@ -172,17 +130,15 @@ static void line_failed(struct office_line *line, const char *why)
 static bool on_hello(void *ctx, struct peer *peer, struct slice body)
 {
 	struct office_line *line = ctx;
-	Klamm__HelloAnswer *answer = klamm__hello_answer__unpack(NULL, body.len, body.data);
-	bool welcome = answer && answer->error == 0;
+	char why[HELLO_WHY_BYTES];
+	int32_t n_workers;
+	bool is_welcome = hello_answer_read(body, line->broker_epoch, &n_workers, why);
 
 	(void)peer;
-	if (answer && answer->error != 0 && !line->complained)
-		trace_warn(AREA, "broker %d refuses our Hello with %s: %s", line->broker, kafka_error_name((int16_t)answer->error),
-			   answer->message);
-	line->complained |= !welcome;
-	if (answer)
-		klamm__hello_answer__free_unpacked(answer, NULL);
-	if (!welcome)
+	if (!is_welcome && !line->complained)
+		trace_warn(AREA, "broker %d: its answer to our Hello: %s", line->broker, why);
+	line->complained |= !is_welcome;
+	if (!is_welcome)
 		return false;
 	line->reached = true;
 	line->complained = false;
@@ -348,7 +304,7 @@ static void line_free(struct office_line *line)
 	if (line->peer)
 		peer_free(line->peer);
 	if (line->lookup)
-		line->lookup->line = NULL;
+		lookup_cancel(line->lookup);
 	timer_stop(&line->retry);
 	*line->link = line->next;
 	if (line->next)

@@ -3,6 +3,7 @@
 #include "test/lib/unit.h"
 
 #include "broker/net/address.h"
+#include "broker/net/hello.h"
 #include "broker/net/peer.h"
 #include "broker/replication_hello.h"
 #include "common/memory.h"
@@ -11,6 +12,7 @@
 #include "proto/kafka_error.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define OWN_EPOCH 10
 
@@ -26,7 +28,7 @@ static int64_t broker_epoch;
 
 static void handle(struct request *request)
 {
-	Klamm__Hello *said = klamm__hello__unpack(NULL, request->raw_body.len, request->raw_body.data);
+	Klamm__Hello *said = hello_read(request->raw_body);
 
 	ck_assert_ptr_nonnull(said);
 	/* The connection's own shard; the test's thread runs all of them. */
@@ -228,6 +230,43 @@ START_TEST(others_are_refused_with_the_reason)
 }
 END_TEST
 
+static bool is_counted_out(void *ctx)
+{
+	(void)ctx;
+	return loopback.acceptor.counters.n_open == 0;
+}
+
+/* What a stranger asks behind its Hello is nobody's any more. */
+START_TEST(a_refused_one_gets_its_answer_and_then_the_connection_is_closed)
+{
+	Klamm__Hello hello = right();
+	Klamm__HelloAnswer *said;
+	uint8_t bytes[300], frames[700];
+	int32_t correlation_id;
+	uint8_t *answer;
+	size_t len, n;
+	int fd;
+
+	setup();
+	hello.target_id = 4;
+	n = klamm__hello__pack(&hello, bytes);
+	len = loopback_frame(frames, HELLO_API_KEY, HELLO_API_VERSION, 7, bytes, n);
+	len += loopback_frame(frames + len, HELLO_API_KEY, HELLO_API_VERSION, 8, bytes, n);
+	fd = loopback_connect(&loopback);
+	loopback_send(&loopback, fd, frames, len);
+	answer = loopback_answer(&loopback, fd, &correlation_id, &len);
+	ck_assert_int_eq(correlation_id, 7);
+	said = klamm__hello_answer__unpack(NULL, len, answer);
+	ck_assert_int_eq(said->error, KAFKA_INVALID_REQUEST);
+	klamm__hello_answer__free_unpacked(said, NULL);
+	free(answer);
+	loopback_expect_closed(&loopback, fd);
+	loopback_until(&loopback, is_counted_out, NULL);
+	close(fd);
+	teardown();
+}
+END_TEST
+
 START_TEST(a_worker_number_below_zero_is_as_good_as_another)
 {
 	Klamm__Hello hello = right();
@@ -242,4 +281,5 @@ START_TEST(a_worker_number_below_zero_is_as_good_as_another)
 END_TEST
 
 UNIT_MAIN("broker/replication_hello", a_follower_is_let_in_and_comes_to_the_worker_it_asked_for, one_that_the_view_does_not_list_yet_is_let_in,
-	  others_are_refused_with_the_reason, a_worker_number_below_zero_is_as_good_as_another)
+	  others_are_refused_with_the_reason, a_worker_number_below_zero_is_as_good_as_another,
+	  a_refused_one_gets_its_answer_and_then_the_connection_is_closed)
