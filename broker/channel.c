@@ -105,26 +105,57 @@ void channel_fini(struct channel *channel)
 
 /* ---- answers ---- */
 
-static void send_results(void *ctx, int64_t request, const struct replica_error *errors, int n_errors)
+static ProtobufCBinaryData bytes_of(const struct uuid *id)
 {
-	struct channel *channel = ctx;
-	Klamm__ReplicaResults results = KLAMM__REPLICA_RESULTS__INIT;
-	Klamm__ReplicaError *list = memory_zalloc((size_t)n_errors, sizeof *list);
-	Klamm__ReplicaError **pointers = memory_zalloc((size_t)n_errors, sizeof(Klamm__ReplicaError *));
+	return (ProtobufCBinaryData){sizeof id->bytes, (uint8_t *)(uintptr_t)id->bytes};
+}
 
-	for (int i = 0; i < n_errors; i++) {
+static Klamm__ReplicaError **make_errors(struct arena *arena, const struct replica_results *results)
+{
+	Klamm__ReplicaError *list = arena_alloc(arena, (size_t)results->n_errors * sizeof *list);
+	Klamm__ReplicaError **pointers = arena_alloc(arena, (size_t)results->n_errors * sizeof(Klamm__ReplicaError *));
+
+	for (int i = 0; i < results->n_errors; i++) {
 		klamm__replica_error__init(&list[i]);
-		list[i].topic_id = (ProtobufCBinaryData){16, (uint8_t *)(uintptr_t)errors[i].topic_id.bytes};
-		list[i].partition = errors[i].partition;
-		list[i].error = errors[i].error;
+		list[i].topic_id = bytes_of(&results->errors[i].topic_id);
+		list[i].partition = results->errors[i].partition;
+		list[i].error = results->errors[i].error;
 		pointers[i] = &list[i];
 	}
-	results.request = request;
-	results.errors = pointers;
-	results.n_errors = (size_t)n_errors;
-	send_payload(channel, FRAME_REPLICA_RESULTS, &results.base);
-	free(pointers);
-	free(list);
+	return pointers;
+}
+
+static Klamm__ReplicaEnd **make_ends(struct arena *arena, const struct replica_results *results)
+{
+	Klamm__ReplicaEnd *list = arena_alloc(arena, (size_t)results->n_ends * sizeof *list);
+	Klamm__ReplicaEnd **pointers = arena_alloc(arena, (size_t)results->n_ends * sizeof(Klamm__ReplicaEnd *));
+
+	for (int i = 0; i < results->n_ends; i++) {
+		klamm__replica_end__init(&list[i]);
+		list[i].topic_id = bytes_of(&results->ends[i].topic_id);
+		list[i].partition = results->ends[i].partition;
+		list[i].leader_epoch = results->ends[i].leader_epoch;
+		list[i].last_epoch = results->ends[i].last_epoch;
+		list[i].end_offset = results->ends[i].end_offset;
+		pointers[i] = &list[i];
+	}
+	return pointers;
+}
+
+static void send_results(void *ctx, const struct replica_results *results)
+{
+	struct channel *channel = ctx;
+	Klamm__ReplicaResults message = KLAMM__REPLICA_RESULTS__INIT;
+	struct arena arena;
+
+	arena_init(&arena);
+	message.request = results->request;
+	message.errors = make_errors(&arena, results);
+	message.n_errors = (size_t)results->n_errors;
+	message.ends = make_ends(&arena, results);
+	message.n_ends = (size_t)results->n_ends;
+	send_payload(channel, FRAME_REPLICA_RESULTS, &message.base);
+	arena_fini(&arena);
 }
 
 static void refuse_order(struct channel *channel, int64_t request, int16_t error)

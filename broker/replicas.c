@@ -26,6 +26,9 @@ struct replica_task {
 	struct partition_closing closing;
 	bool let_go;     /* the shard has given up the log */
 	bool gone;       /* and renamed its folder: the store forgets it */
+	bool ended;      /* it has no leader, and its log goes so far: */
+	int32_t last_epoch;
+	int64_t end_offset;
 	struct shard_work *work;
 	struct replica_task *next; /* of a shard's work */
 };
@@ -111,20 +114,24 @@ static void order_end(struct replica_order *order)
 {
 	struct replicas *replicas = order->replicas;
 	struct replica_error *errors = arena_zalloc(&order->arena, (size_t)order->n_tasks, sizeof *errors);
-	int n = 0;
+	struct replica_end *ends = arena_zalloc(&order->arena, (size_t)order->n_tasks, sizeof *ends);
+	struct replica_results results = {.request = order->request, .errors = errors, .ends = ends};
 
 	for (int i = 0; i < order->n_tasks; i++) {
 		struct replica_task *task = &order->tasks[i];
 
 		settle_stopped(replicas->store, task);
 		if (task->error)
-			errors[n++] = (struct replica_error){task->key.topic_id, task->key.index, task->error};
+			errors[results.n_errors++] = (struct replica_error){task->key.topic_id, task->key.index, task->error};
+		if (task->ended)
+			ends[results.n_ends++] = (struct replica_end){task->key.topic_id, task->key.index, task->state.leader_epoch,
+								      task->last_epoch, task->end_offset};
 	}
 	replicas->first = order->next;
 	if (!replicas->first)
 		replicas->tail = &replicas->first;
 	if (order->done)
-		order->done(order->ctx, order->request, errors, n);
+		order->done(order->ctx, &results);
 	order_free(order);
 	if (replicas->first)
 		order_begin(replicas->first);
@@ -175,6 +182,11 @@ static void apply_task(struct shard *shard, struct replica_task *task)
 		configure(shard, partition, task);
 	}
 	task->error = partition_become(partition, &task->state);
+	if (task->error || task->state.leader >= 0)
+		return;
+	task->ended = true;
+	task->last_epoch = partition_last_epoch(partition);
+	task->end_offset = log_end_offset(partition->log);
 }
 
 static void on_work_home(struct message *message)

@@ -40,7 +40,24 @@ struct replica_error {
 	int16_t error;
 };
 
-typedef void replica_order_done(void *ctx, int64_t request, const struct replica_error *errors, int n_errors);
+/* The log of a partition that is told to have no leader. */
+struct replica_end {
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t leader_epoch; /* of that state */
+	int32_t last_epoch;   /* of the last batch; -1: none */
+	int64_t end_offset;
+};
+
+struct replica_results {
+	int64_t request;
+	const struct replica_error *errors;
+	int n_errors;
+	const struct replica_end *ends;
+	int n_ends;
+};
+
+typedef void replica_order_done(void *ctx, const struct replica_results *results);
 
 void replicas_init(struct replicas *replicas, struct store *store, struct shard **shards, int n_shards, struct worker *hub, int32_t broker);
 

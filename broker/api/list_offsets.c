@@ -4,7 +4,7 @@
  *     list_offsets_handle --scatter--> owner: latest, earliest, greatest, or the first record at or after a time --> answer
  *
  * Clients see up to the high watermark, or the last stable offset with read_committed; a debugging client (replica id -2) sees the log end
- * of any replica.
+ * of any replica, and the epoch of its last batch: what an operator compares when a partition has no leader.
  */
 #include "broker/api/api.h"
 #include "broker/api/index_set.h"
@@ -84,9 +84,10 @@ static int16_t check_end(const struct list_part *part, const struct partition *p
 static int16_t find_latest(struct list_part *part, struct partition *partition)
 {
 	int16_t error = check_end(part, partition);
+	int32_t epoch = list_of(part)->debug ? partition_last_epoch(partition) : log_latest_epoch(partition->log);
 
 	if (!error)
-		set_found(part, -1, end_for(list_of(part), partition), log_latest_epoch(partition->log));
+		set_found(part, -1, end_for(list_of(part), partition), epoch);
 	return error;
 }
 

@@ -224,6 +224,9 @@ void partition_follow_lost(struct partition *partition);
 
 /* ---- other questions ---- */
 
+/* Of the last batch there is, -1 without any: the newest entry of the epoch cache may be of a leadership that wrote nothing. */
+int32_t partition_last_epoch(const struct partition *partition);
+
 /* Kafka error for a request to the leader; current_epoch -1: not said. Covers a failed log dir. */
 int16_t partition_may_read(const struct partition *partition, int32_t current_epoch);
 

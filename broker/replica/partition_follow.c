@@ -33,8 +33,7 @@ static struct links_counters *counters_of(const struct partition *partition)
 	return links_counters(partition->shard->links);
 }
 
-/* Of the last batch there is: the newest entry of the epoch cache may be of a leadership that wrote nothing. */
-static int32_t last_epoch(const struct partition *partition)
+int32_t partition_last_epoch(const struct partition *partition)
 {
 	return log_epoch_at(partition->log, log_end_offset(partition->log) - 1);
 }
@@ -57,7 +56,7 @@ void partition_follow_end(struct partition *partition)
 
 bool partition_follow_ask(struct partition *partition, struct replica_follow *ret_follow)
 {
-	if (!replica_follower_ask(&partition->core, partition->shard->broker_epoch, last_epoch(partition), ret_follow))
+	if (!replica_follower_ask(&partition->core, partition->shard->broker_epoch, partition_last_epoch(partition), ret_follow))
 		return false;
 	ret_follow->log_start_offset = partition_told_start(partition);
 	return true;
@@ -450,7 +449,7 @@ void partition_follow_append(struct partition *partition, int64_t from, const st
 	/* For the log it is as if the batch began at its start. */
 	if (is_inside)
 		facts.from = facts.base_offset = from;
-	switch (replica_follower_may_append(&partition->core, partition->follow.handle, &facts, last_epoch(partition))) {
+	switch (replica_follower_may_append(&partition->core, partition->follow.handle, &facts, partition_last_epoch(partition))) {
 	case REPLICA_FOLLOW_DROPPED:
 		return;
 	case REPLICA_FOLLOW_INVALID:

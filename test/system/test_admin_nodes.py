@@ -67,7 +67,7 @@ def test_moves_and_then_elections_are_carried_out_and_their_nodes_deleted(four, 
         wait(lambda: replicas(four, name, partition) == wanted, 'the replicas of %d are %s' % (partition, wanted))
         in_sync(four, name, wanted, partition)
     assert not under_way(four)
-    assert four.broker(3).stop() == 0
+    four.broker(3).stop()
     wait(lambda: state(four, name, 0).leader_id == 4 and state(four, name, 2).leader_id == 1, 'others lead')
     four.broker(3).start()
     four.ready()

@@ -7,7 +7,8 @@ import pytest
 
 from batch import build, records
 from processes import Process, TOOLS, java, kafka_tool, wait, write_properties
-from test_replication import LAG, in_sync, state
+from test_reassign import create, klamm
+from test_replication import LAG, Writer, in_sync, state
 
 pytestmark = pytest.mark.seconds(240)
 
@@ -146,3 +147,28 @@ def test_the_verifiable_producer_writes_while_brokers_are_killed(three):
     for partition in range(3):
         told = dumps(three, name, partition)
         assert told[0] and told[0] == told[1] == told[2]
+
+
+@pytest.mark.klamm_only
+def test_an_operator_sees_who_has_most_and_that_one_is_elected(three):
+    name = create(three, [[1, 3, 2]], 'waiting', min_insync_replicas=1)
+    in_sync(three, name, [1, 2, 3])
+    writer = Writer(three, name)
+    for victim in (3, 2, 1):
+        writer.write(10)
+        three.broker(victim).kill()
+    for number in (3, 2):
+        three.broker(number).start()
+    three.ready([three.broker(2), three.broker(3)])
+    wait(lambda: state(three, name, number=2).leader_id == -1, 'the only one that is eligible is away')
+    elect = 'elect', '--election-type', 'unclean', '--topic', name, '--partition', '0'
+    seen, = json.loads(klamm(three, *elect, '--dry-run', '--format', 'json'))['partitions']
+    offline, third, second = seen['replicas']
+    assert offline == {'broker': 1, 'error': 'offline'} and (third['broker'], second['broker']) == (3, 2)
+    assert (third['log_end'], second['log_end']) == (10, 20) and third['last_epoch'] == second['last_epoch']
+    assert (seen['leader'], seen['most']) == (-1, 2)
+    assert klamm(three, 'elect', '--election-type', 'unclean', '--all-topic-partitions', '--dry-run').splitlines()[-1].endswith('has most')
+    assert state(three, name, number=2).leader_id == -1
+    assert 'Successfully completed leader election (UNCLEAN) for partitions %s-0' % name in klamm(three, *elect)
+    wait(lambda: state(three, name, number=3).leader_id == 2, 'it leads')
+    assert 'broker 2, which has most (log end 20, last epoch' in three.controllers[0].log_text()

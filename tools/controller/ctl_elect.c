@@ -214,15 +214,29 @@ static int32_t elect_from_elr(const struct ctl_election *election, const struct 
 	return -1;
 }
 
+/* Has the log of one replica more than that of another? One that is not known has least. */
+static bool has_more(const struct ctl_election *election, int a, int b)
+{
+	const struct ctl_log_end *x = &election->replica_ends[a];
+	const struct ctl_log_end *y = &election->replica_ends[b];
+
+	return x->last_epoch != y->last_epoch ? x->last_epoch > y->last_epoch : x->end_offset > y->end_offset;
+}
+
 static int32_t elect_unclean(const struct ctl_election *election, struct ctl_elected *elected)
 {
+	int best = -1;
+
 	for (int i = 0; i < election->n_replicas && (election->unclean || MUTANT(ANY_REPLICA_ELECTED)); i++) {
 		if (election->replica_members[i] == CTL_MEMBER_DEAD)
 			continue;
-		*elected = (struct ctl_elected){.n_isr = 1, .isr = {election->replicas[i]}, .unclean = true};
-		return election->replicas[i];
+		if (best < 0 || (election->replica_ends && has_more(election, i, best)))
+			best = i;
 	}
-	return -1;
+	if (best < 0)
+		return -1;
+	*elected = (struct ctl_elected){.n_isr = 1, .isr = {election->replicas[best]}, .unclean = true};
+	return election->replicas[best];
 }
 
 static enum ctl_verdict replace_leader(const struct ctl_election *election, const struct field *field, struct ctl_elected *elected)

@@ -14,6 +14,9 @@
  * One that came back without its tail (LOST) is struck out of both. min.insync.replicas M promises a record to survive M - 1 losses: where it
  * is 1, the last one that is left stays eligible, for there is nothing better and nothing else was promised.
  *
+ * Who is elected without being eligible is the one whose log has the newest last batch, and of these the longest (KIP-966, unclean recovery), as
+ * far as logs are known; else the first that is alive.
+ *
  * Kafka removes dying members of the last ISR one by one, so that the accident of order decides who may come back. Here all of an ISR of which
  * nobody is alive stay eligible: each of them holds all that was acknowledged.
  */
@@ -34,9 +37,16 @@ enum ctl_member {
 	CTL_MEMBER_LIVE,
 };
 
+/* What is known of a replica's log while there is no leader; both -1: nothing. */
+struct ctl_log_end {
+	int32_t last_epoch;  /* of its last batch */
+	int64_t end_offset;
+};
+
 struct ctl_election {
 	const int32_t *replicas;                /* assignment, order of preference */
 	const enum ctl_member *replica_members; /* how each of them is doing */
+	const struct ctl_log_end *replica_ends; /* of each of them; NULL: nothing is known of any */
 	int n_replicas;
 	const int32_t *isr;                     /* without leader: those of it that are eligible */
 	const enum ctl_member *isr_members;

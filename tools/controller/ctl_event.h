@@ -141,6 +141,15 @@ struct ctl_replica_error {
 	int32_t error;         /* Kafka error code */
 };
 
+/* How far a replica's log goes while its partition has no leader. */
+struct ctl_replica_end {
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t leader_epoch;  /* of the state without leader that the broker was told */
+	int32_t last_epoch;    /* of the last batch; -1: none */
+	int64_t end_offset;
+};
+
 struct ctl_isr_member {
 	int32_t id;
 	int64_t epoch;         /* the incarnation that the leader has heard; -1: it was in before */
@@ -212,6 +221,8 @@ struct ctl_event {
 	int32_t error;
 	const struct ctl_replica_error *errors;
 	int n_errors;
+	const struct ctl_replica_end *ends;
+	int n_ends;
 
 	const struct ctl_isr_proposal *proposals; /* CTL_ISR_PROPOSED */
 	int n_proposals;

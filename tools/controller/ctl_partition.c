@@ -20,8 +20,30 @@
 struct question {
 	struct ctl_election election;
 	enum ctl_member replicas[LIMIT_REPLICAS], isr_members[LIMIT_REPLICAS], elr_members[LIMIT_REPLICAS];
+	struct ctl_log_end ends[LIMIT_REPLICAS];
 	int32_t isr[LIMIT_REPLICAS], elr[LIMIT_REPLICAS];
 };
+
+/* What a broker told in its present incarnation of a log that has stayed as it is since. */
+static struct ctl_log_end end_of(struct ctl *ctl, const struct ctl_partition *p, int32_t broker_id)
+{
+	const struct ctl_broker *broker = ctl_broker_find(ctl, broker_id);
+
+	for (int i = 0; i < p->n_ends && broker; i++)
+		if (p->ends[i].broker == broker_id && p->ends[i].broker_epoch == broker->epoch &&
+		    p->ends[i].leader_epoch == p->now.leader_epoch)
+			return (struct ctl_log_end){p->ends[i].last_epoch, p->ends[i].end_offset};
+	return (struct ctl_log_end){-1, -1};
+}
+
+static void fill_ends(struct ctl *ctl, const struct ctl_partition *p, struct question *q)
+{
+	if (p->now.leader != -1 || p->n_ends == 0)
+		return;
+	for (int i = 0; i < p->n_replicas; i++)
+		q->ends[i] = end_of(ctl, p, p->replicas[i]);
+	q->election.replica_ends = q->ends;
+}
 
 static void fill_members(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, const int32_t *ids, int n,
 			 enum ctl_member *members)
@@ -49,6 +71,7 @@ static void ask(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl
 		if (!ctl_contains(q->isr, election->n_isr, now->elr[i]))
 			q->elr[election->n_elr++] = now->elr[i];
 	fill_members(ctl, topic, p, p->replicas, p->n_replicas, q->replicas);
+	fill_ends(ctl, p, q);
 	fill_members(ctl, topic, p, q->isr, election->n_isr, q->isr_members);
 	fill_members(ctl, topic, p, q->elr, election->n_elr, q->elr_members);
 }
@@ -109,6 +132,7 @@ void ctl_partition_begin_move(struct ctl *ctl, struct ctl_topic *topic, struct c
 
 	ask(ctl, topic, p, &q);
 	election->replicas = replicas;
+	election->replica_ends = NULL;
 	election->n_replicas = n_replicas;
 	election->n_isr = keep(q.isr, election->n_isr, replicas, n_replicas);
 	election->n_elr = keep(q.elr, election->n_elr, replicas, n_replicas);
@@ -195,11 +219,14 @@ static void report_leader(struct ctl *ctl, const struct ctl_topic *topic, const 
 			  const struct ctl_elected *elected, const char *by)
 {
 	int index = (int)(p - topic->partitions);
+	struct ctl_log_end end = end_of(ctl, p, elected->leader);
 
 	if (elected->unclean)
 		ctl_action_report(ctl->out, true,
-				  "partition %.*s-%d: nobody of its ISR is alive; broker %d is elected by %s, acknowledged records may be lost",
-				  SLICE_ARGS(topic->name), index, elected->leader, by);
+				  "partition %.*s-%d: nobody of its ISR is alive; broker %d%s is elected by %s, acknowledged records may be lost",
+				  SLICE_ARGS(topic->name), index, elected->leader,
+				  end.end_offset < 0 ? "" : arena_printf(ctl->out->arena, ", which has most (log end %lld, last epoch %d),",
+									 (long long)end.end_offset, end.last_epoch), by);
 	else if (elected->from_elr)
 		ctl_action_report(ctl->out, false, "partition %.*s-%d: broker %d leads, out of the eligible leader replicas",
 				  SLICE_ARGS(topic->name), index, elected->leader);
@@ -247,6 +274,8 @@ static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 	ctl_lead_copy(ctl, &p->now, &p->next);
 	p->mzxid = 0;
 	p->void_elr = false;
+	if (p->now.leader != -1)
+		ctl_partition_free_ends(ctl, p);
 	p->controller_epoch = ctl->epoch;
 	p->odd = false;
 	adopt(ctl, topic, p);
@@ -362,6 +391,23 @@ void ctl_partition_check_all(struct ctl *ctl)
 		return;
 	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
 		ctl_partition_check_topic(ctl, topic);
+}
+
+void ctl_partition_on_end(struct ctl *ctl, const struct ctl_broker *broker, const struct ctl_replica_end *end)
+{
+	struct ctl_topic *topic = ctl_topic_find_id(ctl, &end->topic_id);
+	struct ctl_partition *p;
+
+	if (!topic || end->partition < 0 || end->partition >= topic->n_partitions)
+		return;
+	p = &topic->partitions[end->partition];
+	if (p->now.leader != -1 || end->leader_epoch != p->now.leader_epoch || !ctl_contains(p->replicas, p->n_replicas, broker->id))
+		return;
+	ctl_partition_set_end(ctl, p, &(struct ctl_end){.broker = broker->id,
+							.broker_epoch = broker->epoch,
+							.leader_epoch = end->leader_epoch,
+							.last_epoch = end->last_epoch,
+							.end_offset = end->end_offset});
 }
 
 int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t index, enum ctl_election_by by)

@@ -66,6 +66,9 @@ enum ctl_election_by {
 /* The write under way has to end first: ask again then (partition->ticket is 0 and it is not `reading`). */
 #define CTL_ELECT_BUSY (-2)
 
+/* A broker tells how far the log of a replica without leader goes; what is out of date is left out. */
+void ctl_partition_on_end(struct ctl *ctl, const struct ctl_broker *broker, const struct ctl_replica_end *end);
+
 /*
  * An election that somebody asked for (ElectLeaders, rebalancing). 0: it is being written, and done when partition->now names another leader
  * or the write has ended without that. Else a Kafka error: ELECTION_NOT_NEEDED, PREFERRED_LEADER_NOT_AVAILABLE,

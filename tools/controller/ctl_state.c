@@ -276,6 +276,40 @@ static void unlink_dirty(struct ctl *ctl, struct ctl_topic *topic)
 	topic->is_dirty = false;
 }
 
+void ctl_partition_free_ends(struct ctl *ctl, struct ctl_partition *p)
+{
+	ctl_pool_put(&ctl->pool, p->ends, (size_t)p->ends_room, sizeof *p->ends);
+	p->ends = NULL;
+	p->n_ends = p->ends_room = 0;
+}
+
+static struct ctl_end *find_end(struct ctl_partition *p, int32_t broker)
+{
+	for (int i = 0; i < p->n_ends; i++)
+		if (p->ends[i].broker == broker)
+			return &p->ends[i];
+	return NULL;
+}
+
+void ctl_partition_set_end(struct ctl *ctl, struct ctl_partition *p, const struct ctl_end *end)
+{
+	struct ctl_end *at = find_end(p, end->broker);
+
+	if (!at && p->n_ends == p->ends_room) {
+		int16_t room = (int16_t)(p->ends_room ? 2 * p->ends_room : 4);
+		struct ctl_end *ends = ctl_pool_get(&ctl->pool, (size_t)room, sizeof *ends);
+
+		for (int i = 0; i < p->n_ends; i++)
+			ends[i] = p->ends[i];
+		ctl_pool_put(&ctl->pool, p->ends, (size_t)p->ends_room, sizeof *ends);
+		p->ends = ends;
+		p->ends_room = room;
+	}
+	if (!at)
+		at = &p->ends[p->n_ends++];
+	*at = *end;
+}
+
 void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 {
 	ctl_topic_hide(ctl, topic);
@@ -293,6 +327,7 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 		lead_free(ctl, &topic->partitions[i].now);
 		lead_free(ctl, &topic->partitions[i].next);
 		ctl_move_free(ctl, &topic->partitions[i]);
+		ctl_partition_free_ends(ctl, &topic->partitions[i]);
 		replicas_free(ctl, &topic->partitions[i]);
 	}
 	ctl_pool_put(&ctl->pool, topic->partitions, (size_t)topic->n_partitions, sizeof *topic->partitions);

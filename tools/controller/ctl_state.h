@@ -99,12 +99,23 @@ struct ctl_move {
 	struct slice message;  /* null: none */
 };
 
+/* The log of one replica of a partition without leader. */
+struct ctl_end {
+	int32_t broker;
+	int32_t leader_epoch; /* under which it was told: it holds no longer than that */
+	int64_t broker_epoch;
+	int32_t last_epoch;
+	int64_t end_offset;
+};
+
 struct ctl_partition {
 	int32_t *replicas; /* n_replicas, then n_adding, then n_removing */
 	struct ctl_move *move; /* NULL: none is asked for or being written */
+	struct ctl_end *ends;  /* n_ends; as brokers told them; out of date ones are among them */
 	int16_t n_replicas;
 	int16_t n_adding;
 	int16_t n_removing;
+	int16_t n_ends, ends_room;
 	uint8_t state;     /* enum ctl_partition_state */
 	bool odd : 1;      /* its znode is nonsense: reported, left alone until read again */
 	bool reading : 1;  /* its state is being read again */
@@ -347,6 +358,10 @@ void ctl_move_set_target(struct ctl *ctl, struct ctl_move *move, const int32_t *
 void ctl_move_set_plan(struct ctl *ctl, struct ctl_move *move, const struct ctl_assignment *plan);
 void ctl_move_set_message(struct ctl *ctl, struct ctl_move *move, struct slice message);
 void ctl_move_free(struct ctl *ctl, struct ctl_partition *partition);
+
+/* Takes the place of what the same broker told before. */
+void ctl_partition_set_end(struct ctl *ctl, struct ctl_partition *partition, const struct ctl_end *end);
+void ctl_partition_free_ends(struct ctl *ctl, struct ctl_partition *partition);
 
 
 void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version);

@@ -191,6 +191,8 @@ static void on_results(struct ctl *ctl, const struct ctl_event *event)
 		if (topic && error->error == KAFKA_STORAGE_ERROR && topic->deletion < CTL_DELETION_STOPPING)
 			ctl_partition_on_log_dir_failed(ctl, topic, error->partition, broker->id);
 	}
+	for (int i = 0; i < event->n_ends; i++)
+		ctl_partition_on_end(ctl, broker, &event->ends[i]);
 	ctl_delete_on_results(ctl, broker, event);
 	ctl_leftover_on_results(ctl, broker, event);
 	ctl_broker_on_answer(ctl, broker, event->request);

@@ -322,6 +322,26 @@ struct buf *office_message_forward_answer(const struct ctl_forward_answer *answe
 
 /* ---- answers and questions of brokers ---- */
 
+static void take_ends(struct arena *arena, const Klamm__ReplicaResults *message, struct ctl_event *event)
+{
+	struct ctl_replica_end *ends = arena_zalloc(arena, message->n_ends, sizeof *ends);
+
+	event->ends = ends;
+	for (size_t i = 0; i < message->n_ends; i++) {
+		const Klamm__ReplicaEnd *from = message->ends[i];
+		struct ctl_replica_end *end = &ends[event->n_ends];
+
+		if (from->topic_id.len != sizeof end->topic_id.bytes)
+			continue;
+		memcpy(end->topic_id.bytes, from->topic_id.data, sizeof end->topic_id.bytes);
+		end->partition = from->partition;
+		end->leader_epoch = from->leader_epoch;
+		end->last_epoch = from->last_epoch;
+		end->end_offset = from->end_offset;
+		event->n_ends++;
+	}
+}
+
 int office_message_results(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
 {
 	Klamm__ReplicaResults *message = klamm__replica_results__unpack(NULL, payload.len, payload.data);
@@ -344,6 +364,7 @@ int office_message_results(struct arena *arena, struct slice payload, struct ctl
 		error->error = from->error;
 		ret_event->n_errors++;
 	}
+	take_ends(arena, message, ret_event);
 	klamm__replica_results__free_unpacked(message, NULL);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* klamm elect: leader elections by request, with the flags and the words of Kafka's kafka-leader-election. */
 #include "proto/kafka_error.h"
 #include "tools/klamm/commands.h"
+#include "tools/klamm/elect_logs.h"
 #include "tools/klamm/kafka_admin.h"
 
 #include <stdlib.h>
@@ -8,12 +9,14 @@
 
 static const struct option_row options[] = {
 	{"election-type", "preferred|unclean", 0,
-	 "preferred: the first replica, where it is in sync. unclean: any replica that is alive, where there is no leader; acknowledged records may "
-	 "be lost."},
+	 "preferred: the first replica, where it is in sync. unclean: where there is no leader, the replica with the newest and longest log of those "
+	 "that live; acknowledged records may be lost."},
 	{"all-topic-partitions", NULL, 0, "All partitions that need it."},
 	{"topic", "NAME", 0, "One topic; with --partition."},
 	{"partition", "N", 0, "One partition of it."},
 	{"path-to-json-file", "FILE", 0, "{\"partitions\":[{\"topic\":\"t\",\"partition\":0}]}"},
+	{"dry-run", NULL, 0,
+	 "With unclean: elect nobody; show the log end and the epoch of the last batch of each replica that lives, and who has most."},
 	{0},
 };
 
@@ -228,11 +231,15 @@ int elect_main(struct run *run, struct error *err)
 	r = type_read(run, &request.election_type, err);
 	if (r == RUN_OK)
 		r = wishes_read(run, &wishes, err);
+	if (r == RUN_OK && args_has(&run->args, "dry-run") && !request.election_type)
+		r = run_usage(err, "--dry-run goes with --election-type unclean");
 	if (r == RUN_OK)
 		r = run_client(run, err);
 	if (r != RUN_OK)
 		return r;
 	fill_topics(run, &wishes, &request);
+	if (args_has(&run->args, "dry-run"))
+		return elect_show_logs(run, &request, err);
 	request.timeout_ms = kafka_client_timeout_ms(run->client);
 	if (kafka_admin_elect_leaders(run->client, &request, &response, err) != 0)
 		return RUN_FAILED;

@@ -15,7 +15,7 @@ klamm_SOURCES = tools/klamm/main.c tools/klamm/command.c tools/klamm/command.h t
 	tools/klamm/topics.c tools/klamm/topics.h tools/klamm/topics_create.c tools/klamm/topics_describe.c \
 	tools/klamm/topics_apply.c tools/klamm/configs.c tools/klamm/get_offsets.c tools/klamm/delete_records.c tools/klamm/cluster.c \
 	tools/klamm/api_versions.c tools/klamm/rd_client.c tools/klamm/rd_client.h tools/klamm/produce.c tools/klamm/consume.c \
-	tools/klamm/elect.c tools/klamm/reassign.c tools/klamm/reassign.h tools/klamm/reassign_cluster.c tools/klamm/reassign_drain.c \
+	tools/klamm/elect.c tools/klamm/elect_logs.c tools/klamm/elect_logs.h tools/klamm/reassign.c tools/klamm/reassign.h tools/klamm/reassign_cluster.c tools/klamm/reassign_drain.c \
 	tools/klamm/reassign_execute.c tools/klamm/reassign_generate.c tools/klamm/reassign_json.c tools/klamm/reassign_throttle.c \
 	tools/klamm/reassign_verify.c tools/klamm/dump_log.c tools/klamm/dump_znodes.c tools/klamm/bench.c
 klamm_LDADD = $(klamm_libs) $(YAML_LIBS) $(RDKAFKA_LIBS)

@@ -160,6 +160,34 @@ START_TEST(where_one_replica_is_all_that_was_promised_the_last_one_stays_eligibl
 }
 END_TEST
 
+/* Nobody of the ISR is alive; `how` says who else is, ends what their logs hold. */
+static int32_t elect_longest(const enum ctl_member how[3], const struct ctl_log_end ends[3])
+{
+	static const int32_t replicas[] = {1, 2, 3};
+	struct ctl_election election = {.replicas = replicas, .replica_members = how, .replica_ends = ends, .n_replicas = 3, .leader = -1,
+					.unclean = true};
+	struct ctl_elected elected;
+
+	ck_assert_int_eq(ctl_elect_offline(&election, &elected), CTL_CHANGE);
+	ck_assert(elected.leader == -1 || (elected.unclean && elected.n_isr == 1 && elected.isr[0] == elected.leader));
+	return elected.leader;
+}
+
+#define ENDS(...) ((const struct ctl_log_end[]){__VA_ARGS__})
+
+START_TEST(of_those_that_are_not_eligible_the_newest_and_longest_log_leads)
+{
+	ck_assert_int_eq(elect_longest(HOW(L, L, L), ENDS({3, 10}, {3, 12}, {3, 11})), 2);
+	ck_assert_int_eq(elect_longest(HOW(L, L, L), ENDS({3, 10}, {3, 12}, {4, 1})), 3);
+	ck_assert_int_eq(elect_longest(HOW(L, L, D), ENDS({3, 10}, {3, 12}, {4, 1})), 2);
+	ck_assert_int_eq(elect_longest(HOW(L, L, L), ENDS({3, 12}, {3, 12}, {3, 12})), 1);
+	/* One that has not told is taken when nobody has. */
+	ck_assert_int_eq(elect_longest(HOW(L, L, L), ENDS({-1, -1}, {-1, 0}, {-1, -1})), 2);
+	ck_assert_int_eq(elect_longest(HOW(L, L, L), ENDS({-1, -1}, {-1, -1}, {-1, -1})), 1);
+	ck_assert_int_eq(elect_longest(HOW(X, B, L), ENDS({2, 7}, {2, 5}, {1, 9})), 1);
+}
+END_TEST
+
 START_TEST(without_a_live_isr_nobody_leads_unless_unclean_is_allowed)
 {
 	check(ctl_elect_offline, 1, "12", HOW(D, D, L), false, CTL_CHANGE, -1, "12");
@@ -223,7 +251,8 @@ END_TEST
 
 UNIT_MAIN("tools/controller/ctl_elect", a_live_leader_stays_and_the_dead_leave_the_isr,
 	  a_dead_leader_is_followed_by_the_first_of_the_assignment_in_the_isr,
-	  a_bounced_leader_is_elected_anew_only_when_nobody_else_can, without_a_live_isr_nobody_leads_unless_unclean_is_allowed,
+	  a_bounced_leader_is_elected_anew_only_when_nobody_else_can,
+	  of_those_that_are_not_eligible_the_newest_and_longest_log_leads, without_a_live_isr_nobody_leads_unless_unclean_is_allowed,
 	  a_leader_that_is_not_in_the_isr_is_no_leader, preferred_election_takes_the_first_replica_or_nobody,
 	  nobody_is_preferred_before_those_who_lost_something_are_struck_out,
 	  reassignment_takes_the_first_target_in_the_isr, controlled_shutdown_moves_leaders_away_from_those_who_leave,

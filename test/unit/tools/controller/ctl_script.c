@@ -307,18 +307,24 @@ static bool parse_incarnation(const char *word, struct ctl_event *event)
 static void parse_results(struct arena *arena, const struct words *words, struct ctl_event *event)
 {
 	struct ctl_replica_error *errors = arena_zalloc(arena, (size_t)words->n, sizeof *errors);
+	struct ctl_replica_end *ends = arena_zalloc(arena, (size_t)words->n, sizeof *ends);
 
 	event->request = atoll(words->at[1]);
 	event->errors = errors;
+	event->ends = ends;
 	for (int i = 2; i < words->n; i++) {
 		int id;
 		int partition;
 		int error;
+		int last_epoch;
+		int end;
 
 		if (strcmp(words->at[i], "error") == 0)
 			event->error = atoi(words->at[++i]);
 		else if (sscanf(words->at[i], "id%d/%d=%d", &id, &partition, &error) == 3)
 			errors[event->n_errors++] = (struct ctl_replica_error){ctl_script_id(id), partition, error};
+		else if (sscanf(words->at[i], "id%d/%d:e%d,%d,%d", &id, &partition, &error, &last_epoch, &end) == 5)
+			ends[event->n_ends++] = (struct ctl_replica_end){ctl_script_id(id), partition, error, last_epoch, end};
 	}
 }
 
