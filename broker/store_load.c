@@ -3,6 +3,7 @@
  *
  *     store_load     -> a job on each disk thread: scan, load each entry                      -> hub: all entries known -> on_loaded
  *     store_create   -> a dir for each new partition; a job on each disk thread that got one  -> hub: done
+ *                       (what was deleted in the other dirs is made to last first)
  */
 #include "broker/log/log_dir.h"
 #include "broker/replica/partition.h"
@@ -216,10 +217,27 @@ static void create_one(struct store_creation *creation)
 	creation->log = entry;
 }
 
+/*
+ * A partition of the same name may just have been deleted in another dir. That has to last before this one is made: names of two dirs come back
+ * from a loss of power in no order, and a partition that lies in both would stop the start.
+ */
+static void keep_deletions(const struct creation_job *part)
+{
+	struct store *store = part->batch->store;
+	bool has_work = false;
+
+	for (int i = 0; i < part->batch->n; i++)
+		has_work |= part->batch->list[i].dir == part->dir;
+	for (int i = 0; i < store->n_dirs && has_work; i++)
+		if (&store->dirs[i] != part->dir && store->dirs[i].dir)
+			log_dir_keep_names(store->dirs[i].dir);
+}
+
 static void creation_run(struct disk_job *job)
 {
 	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
 
+	keep_deletions(part);
 	for (int i = 0; i < part->batch->n; i++) {
 		if (part->batch->list[i].dir != part->dir)
 			continue;

@@ -95,15 +95,18 @@ void log_names_changed(struct log *log)
 	log->touched = true;
 }
 
+/* All or nothing: what a full disk leaves half made would be in the way of the next try, here or in another dir. */
 static int make_folder(struct log *log, const struct uuid *topic_id)
 {
 	char path[FS_PATH_MAX];
 	int rc = fs_mkdir(log_fs(log), log->home->path);
 
-	if (rc == 0 && !uuid_is_zero(topic_id)) {
-		log_file_path(log, PARTITION_METADATA_FILE, path);
-		rc = partition_metadata_create(log_fs(log), path, topic_id);
-	}
+	if (rc < 0 || uuid_is_zero(topic_id))
+		return rc;
+	log_file_path(log, PARTITION_METADATA_FILE, path);
+	rc = partition_metadata_create(log_fs(log), path, topic_id);
+	if (rc < 0)
+		(void)fs_remove_tree(log_fs(log), log->home->path);
 	return rc;
 }
 

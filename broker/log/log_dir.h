@@ -133,6 +133,9 @@ int log_dir_sync(struct log_dir *dir);
  */
 int log_dir_keep_starts(struct log_dir *dir);
 
+/* A disk thread, also that of another dir: names of partitions that were deleted here are gone for good when this returns. */
+void log_dir_keep_names(struct log_dir *dir);
+
 /* Bytes appended since the last sync. Any thread. */
 int64_t log_dir_unsynced_bytes(const struct log_dir *dir);
 

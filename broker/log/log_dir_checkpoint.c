@@ -184,6 +184,12 @@ int log_dir_keep_starts(struct log_dir *dir)
 	return rc;
 }
 
+void log_dir_keep_names(struct log_dir *dir)
+{
+	if (!log_dir_failed(dir))
+		log_dir_check(dir, fs_sync_dir(dir->fs, dir->path), "deleting partitions");
+}
+
 int log_dir_write_watermarks(struct log_dir *dir)
 {
 	return write_checkpoint(dir, CHECKPOINT_HIGH_WATERMARK, OFFSET_HIGH_WATERMARK);

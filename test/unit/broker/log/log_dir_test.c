@@ -335,6 +335,45 @@ START_TEST(deleted_records_do_not_come_back_once_their_start_is_kept)
 }
 END_TEST
 
+START_TEST(d10_a_partition_that_a_full_disk_keeps_from_being_made_leaves_nothing_behind)
+{
+	const struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .path = "u-0", .error = ERR_NO_SPACE};
+	const struct uuid id = {{1}};
+	struct fixture fixture;
+	struct log *log;
+	struct fs_stat status;
+	struct error err;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fs_mem_add_fault(fixture.mem, &full);
+	ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("u"), 0, &id, &fixture.config, NULL, &log, &err), ERR_NO_SPACE);
+	ck_assert_int_eq(fs_stat(fixture.fs, FIXTURE_PATH "/u-0", &status), ERR_NOT_FOUND);
+	fs_mem_clear_faults(fixture.mem);
+	ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("u"), 0, &id, &fixture.config, NULL, &log, &err), 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(d8_a_name_that_is_kept_away_does_not_come_back)
+{
+	/* Of some seeds a power cut would bring it back otherwise. */
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct fixture fixture;
+		struct fs_stat status;
+
+		fixture_init(&fixture, seed);
+		fill(&fixture);
+		ck_assert_int_eq(log_dir_sync(fixture.dir), 0);
+		ck_assert_int_eq(log_delete(fixture.log), 0);
+		log_dir_keep_names(fixture.dir);
+		fixture_power_cut(&fixture);
+		ck_assert_int_eq(fs_stat(fixture.fs, FIXTURE_PATH "/t-0", &status), ERR_NOT_FOUND);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
 START_TEST(a_deleted_partition_is_renamed_and_removed_after_the_delay)
 {
 	struct fixture fixture;
@@ -521,5 +560,7 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
-	  deleted_records_do_not_come_back_once_their_start_is_kept, a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
+	  deleted_records_do_not_come_back_once_their_start_is_kept, d8_a_name_that_is_kept_away_does_not_come_back,
+	  d10_a_partition_that_a_full_disk_keeps_from_being_made_leaves_nothing_behind,
+	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
 	  a_group_commit_covers_all_that_are_prepared)
