@@ -154,7 +154,11 @@ static void take_ack(struct feed *feed, const Klamm__AckMark *mark)
 {
 	struct feed_counters *counters = &feed->feeds->counters;
 	struct feed_stream *stream = find_stream(feed, mark->handle);
-	struct replica_ack ack = {feed->follower, mark->handle, mark->log_end, mark->durable_end, mark->log_start};
+	struct replica_ack ack = {.id = feed->follower,
+				  .handle = mark->handle,
+				  .log_end_offset = mark->log_end,
+				  .durable_end_offset = mark->durable_end,
+				  .log_start_offset = mark->log_start};
 
 	counters->n_acks++;
 	if (!stream) {

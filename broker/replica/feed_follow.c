@@ -228,7 +228,7 @@ static bool judge(struct feed *feed, const struct partition_key *key, const stru
 	int64_t handle = feeds->next_handle;
 
 	if (partition)
-		partition_lead_follow(partition, follow, handle, &judgement);
+		partition_lead_follow(partition, follow, peer_fresh_ms(feed->peer), handle, &judgement);
 	*ret_error = error_of_waiting(partition, follow);
 	if (judgement.verdict == REPLICA_WAIT)
 		return false;

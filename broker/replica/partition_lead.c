@@ -40,17 +40,25 @@ void partition_lead_wake(struct partition *partition)
 		feed_stream_wake(stream);
 }
 
-void partition_lead_follow(struct partition *partition, const struct replica_follow *follow, int64_t handle,
+/* What a follower has, it has; but one whose word lay in the socket while this process stood still may be gone by now (S9). */
+static int64_t unread_ms(const struct replica_now *now, int64_t heard_ms)
+{
+	return now->ms > heard_ms ? now->ms - heard_ms : 0;
+}
+
+void partition_lead_follow(struct partition *partition, const struct replica_follow *follow, int64_t heard_ms, int64_t handle,
 			   struct replica_judgement *ret_judgement)
 {
 	struct replica_now now = partition_now(partition);
+	struct replica_follow asked = *follow;
 	struct replica_actions actions;
 
 	if (partition->state == PARTITION_FAILED) {
 		*ret_judgement = (struct replica_judgement){.verdict = REPLICA_REFUSED, .error = KAFKA_STORAGE_ERROR};
 		return;
 	}
-	replica_leader_follow(&partition->core, &now, follow, log_end_for_epoch(partition->log, follow->last_epoch), handle, ret_judgement,
+	asked.unread_ms = unread_ms(&now, heard_ms);
+	replica_leader_follow(&partition->core, &now, &asked, log_end_for_epoch(partition->log, follow->last_epoch), handle, ret_judgement,
 			      &actions);
 	/* Streams are settled first: what is called back next may look at them. */
 	partition_lead_settle(partition);
@@ -60,13 +68,12 @@ void partition_lead_follow(struct partition *partition, const struct replica_fol
 enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack, int64_t heard_ms)
 {
 	struct replica_now now = partition_now(partition);
+	struct replica_ack told = *ack;
 	struct replica_actions actions;
-	enum replica_ack_result result = replica_leader_ack(&partition->core, &now, ack, &actions);
-	struct replica_member *member = replica_leader_member(&partition->core, ack->id);
+	enum replica_ack_result result;
 
-	/* What it has, it has; but one that lay in the socket while this process stood still is no sign of life (S9). */
-	if (member && member->heard_ms > heard_ms)
-		member->heard_ms = heard_ms;
+	told.unread_ms = unread_ms(&now, heard_ms);
+	result = replica_leader_ack(&partition->core, &now, &told, &actions);
 	if (result == REPLICA_ACK_TAKEN)
 		partition_carry_out(partition, &now, &actions);
 	return result;

@@ -11,11 +11,12 @@
 
 /*
  * Judges a Follow. After REPLICA_OPEN the caller opens a stream for the handle. Another stream that the follower had is closed by then.
+ * heard_ms: when its connection last gave a sign of life.
  */
-void partition_lead_follow(struct partition *partition, const struct replica_follow *follow, int64_t handle,
+void partition_lead_follow(struct partition *partition, const struct replica_follow *follow, int64_t heard_ms, int64_t handle,
 			   struct replica_judgement *ret_judgement);
 
-/* heard_ms: when its connection last gave a sign of life. Waiting appends may end inside. */
+/* Likewise. Waiting appends may end inside. */
 enum replica_ack_result partition_lead_ack(struct partition *partition, const struct replica_ack *ack, int64_t heard_ms);
 
 /* The handle is closed by the follower, or lost with its connection. */

@@ -198,7 +198,7 @@ static bool marks_make_sense(int64_t log_start_offset, int64_t durable_end_offse
 	return log_start_offset >= 0 && durable_end_offset >= 0 && durable_end_offset <= log_end_offset && log_start_offset <= log_end_offset;
 }
 
-static void set_ends(struct replica_core *core, struct replica_member *member, int64_t now_ms, int64_t log_end_offset,
+static void set_ends(struct replica_core *core, struct replica_member *member, int64_t heard_ms, int64_t log_end_offset,
 		     int64_t durable_end_offset, int64_t log_start_offset)
 {
 	int64_t caught_up_ms;
@@ -206,7 +206,8 @@ static void set_ends(struct replica_core *core, struct replica_member *member, i
 	member->log_end_offset = log_end_offset;
 	member->durable_end_offset = durable_end_offset;
 	member->log_start_offset = log_start_offset;
-	member->heard_ms = now_ms;
+	if (heard_ms > member->heard_ms)
+		member->heard_ms = heard_ms;
 	caught_up_ms = caught_up_by_samples(core, replica_member_end(core, member));
 	if (caught_up_ms > member->caught_up_ms)
 		member->caught_up_ms = caught_up_ms;
@@ -284,7 +285,8 @@ void replica_leader_follow(struct replica_core *core, const struct replica_now *
 	if (ret_judgement->verdict == REPLICA_OPEN) {
 		member->handle = handle;
 		/* Also downwards: this is what it has now. */
-		set_ends(core, member, now->ms, follow->log_end_offset, follow->durable_end_offset, follow->log_start_offset);
+		set_ends(core, member, now->ms - follow->unread_ms, follow->log_end_offset, follow->durable_end_offset,
+			 follow->log_start_offset);
 		replica_leader_settle(core, now, ret_actions);
 	}
 	ret_judgement->log_start_offset = core->log_start_offset;
@@ -313,7 +315,7 @@ enum replica_ack_result replica_leader_ack(struct replica_core *core, const stru
 		member->handle = REPLICA_HANDLE_NONE;
 		return REPLICA_ACK_INVALID;
 	}
-	set_ends(core, member, now->ms, ack->log_end_offset, ack->durable_end_offset, ack->log_start_offset);
+	set_ends(core, member, now->ms - ack->unread_ms, ack->log_end_offset, ack->durable_end_offset, ack->log_start_offset);
 	replica_leader_settle(core, now, ret_actions);
 	return REPLICA_ACK_TAKEN;
 }

@@ -30,6 +30,7 @@ struct replica_follow {
 	int64_t log_end_offset;
 	int64_t durable_end_offset;
 	int64_t log_start_offset;
+	int64_t unread_ms; /* so long it may have lain there before it was read: what it says counts, as a sign of life it is as old (S9) */
 };
 
 enum replica_verdict {
@@ -65,6 +66,7 @@ struct replica_ack {
 	int64_t log_end_offset;
 	int64_t durable_end_offset;
 	int64_t log_start_offset;
+	int64_t unread_ms; /* as of a Follow */
 };
 
 enum replica_ack_result {

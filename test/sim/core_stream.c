@@ -274,7 +274,11 @@ void stream_ack(struct world *world, struct node *node)
 
 	if (node->core.role != REPLICA_FOLLOWER || node->core.follow_stage != REPLICA_FOLLOW_OPEN || !is_to_leader(world, node))
 		return;
-	frame.ack = (struct replica_ack){node->index + 1, node->core.follow_handle, node->log.end, node->log.durable_end, node->log.start};
+	frame.ack = (struct replica_ack){.id = node->index + 1,
+					 .handle = node->core.follow_handle,
+					 .log_end_offset = node->log.end,
+					 .durable_end_offset = node->log.durable_end,
+					 .log_start_offset = node->log.start};
 	world_send(world, node->index, &frame);
 }
 

@@ -85,7 +85,7 @@ static __attribute__((unused)) enum replica_verdict follow(int32_t id, int64_t e
 
 static __attribute__((unused)) enum replica_ack_result ack(int32_t id, int64_t end, int64_t durable_end)
 {
-	struct replica_ack told = {id, 1000 + id, end, durable_end, 10};
+	struct replica_ack told = {.id = id, .handle = 1000 + id, .log_end_offset = end, .durable_end_offset = durable_end, .log_start_offset = 10};
 
 	return replica_leader_ack(&core, &now, &told, &actions);
 }

@@ -253,6 +253,26 @@ START_TEST(without_a_lease_a_leader_serves_while_its_follower_is_heard)
 }
 END_TEST
 
+/* Between the sending of a Follow and its reading the process stands still (S9). */
+START_TEST(a_follow_that_lay_unread_is_no_sign_of_life_of_now)
+{
+	int64_t sent_ms, until_ms;
+
+	setup();
+	lead(0, 5);
+	connect_follower(&two);
+	turn_some();
+	sent_ms = clock_ms();
+	send_follow(&two, 0, 5);
+	for (until_ms = sent_ms + 20; clock_ms() < until_ms;)
+		;
+	turn_until_int(&two.n_answers, 1);
+	ck_assert_int_le(partitions[0]->members[1].heard_ms, sent_ms);
+	ck_assert_int_gt(partitions[0]->members[1].heard_ms, REPLICA_NEVER);
+	teardown();
+}
+END_TEST
+
 START_TEST(frames_that_cannot_be_read_end_the_connection)
 {
 	setup();
@@ -279,4 +299,4 @@ UNIT_MAIN("broker/replica/feed", a_follow_ahead_of_the_leader_waits_for_its_stat
 	  another_epoch_closes_the_handle_and_its_acks_count_no_more, a_leader_that_resigns_or_fails_closes_its_handles,
 	  who_acks_what_it_was_never_sent_loses_the_handle, a_lost_connection_closes_its_handles_and_a_newer_one_takes_over,
 	  a_connection_ends_with_either_incarnation, without_a_lease_a_leader_serves_while_its_follower_is_heard,
-	  frames_that_cannot_be_read_end_the_connection)
+	  a_follow_that_lay_unread_is_no_sign_of_life_of_now, frames_that_cannot_be_read_end_the_connection)

@@ -241,7 +241,7 @@ START_TEST(an_unknown_outcome_keeps_the_maximal_isr_and_asks_the_same_again)
 	ck_assert_int_eq(core.high_watermark, 20);
 	/* The replica has meanwhile come back as another incarnation: that one was never judged (KIP-903). */
 	list(3, 301);
-	replica_leader_follow(&core, &now, &(struct replica_follow){3, 301, 5, 4, 12, 12, 10}, (struct log_epoch_end){4, 20}, 2003,
+	replica_leader_follow(&core, &now, &(struct replica_follow){3, 301, 5, 4, 12, 12, 10, 0}, (struct log_epoch_end){4, 20}, 2003,
 			      &judgement, &actions);
 	ck_assert_int_eq(replica_core_next_ms(&core, now.ms), now.ms + 100);
 	tick_after(100);

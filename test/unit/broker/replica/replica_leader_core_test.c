@@ -162,7 +162,7 @@ END_TEST
 
 START_TEST(d1_late_acks_of_closed_handles_are_dropped)
 {
-	struct replica_ack late = {2, 7, 30, 30, 10};
+	struct replica_ack late = {.id = 2, .handle = 7, .log_end_offset = 30, .durable_end_offset = 30, .log_start_offset = 10};
 
 	setup(2, false);
 	LEAD(1, 2);
@@ -303,7 +303,7 @@ END_TEST
 
 START_TEST(the_low_watermark_is_the_lowest_log_start_of_those_alive)
 {
-	struct replica_ack moved = {2, 1002, 20, 20, 15};
+	struct replica_ack moved = {.id = 2, .handle = 1002, .log_end_offset = 20, .durable_end_offset = 20, .log_start_offset = 15};
 
 	setup(2, false);
 	LEAD(1, 2, 3);
@@ -432,6 +432,32 @@ START_TEST(an_idle_partition_keeps_its_followers_caught_up)
 }
 END_TEST
 
+START_TEST(s9_what_lay_unread_counts_but_is_no_sign_of_life_of_now)
+{
+	struct replica_follow asked = asked_by_2();
+	struct replica_ack told = {.id = 2, .handle = 1002, .log_end_offset = 20, .durable_end_offset = 20, .log_start_offset = 10};
+
+	setup(2, false);
+	LEAD(1, 2);
+	now.lease_end_ms = now.ms;
+	asked.unread_ms = told.unread_ms = SESSION_MS + 1;
+	ck_assert_int_eq(follow_as(asked, agreed), REPLICA_OPEN);
+	ck_assert(!replica_serves(&core, &now));
+	ck_assert_int_eq(replica_leader_ack(&core, &now, &told, &actions), REPLICA_ACK_TAKEN);
+	ck_assert(!replica_serves(&core, &now));
+	ck_assert(!actions.high_watermark_moved);
+	told.unread_ms = 0;
+	ck_assert_int_eq(replica_leader_ack(&core, &now, &told, &actions), REPLICA_ACK_TAKEN);
+	ck_assert(replica_serves(&core, &now));
+	ck_assert(actions.high_watermark_moved);
+	ck_assert_int_eq(core.high_watermark, 20);
+	/* And what is read late takes back nothing of what was heard. */
+	told.unread_ms = SESSION_MS + 1;
+	replica_leader_ack(&core, &now, &told, &actions);
+	ck_assert(replica_serves(&core, &now));
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/replica_leader_core", an_accepted_follow_is_the_first_ack, d1_epochs_are_checked_by_the_receiver,
 	  kip903_an_incarnation_that_is_not_listed_waits_and_a_former_one_is_refused, bad_input_of_a_follow_is_refused,
 	  kip320_a_follower_whose_log_parts_from_ours_is_told_where, a_follower_below_the_log_start_starts_anew,
@@ -443,4 +469,4 @@ UNIT_MAIN("broker/replica/replica_leader_core", an_accepted_follow_is_the_first_
 	  d8_durable_ends_stand_for_log_ends, the_low_watermark_is_the_lowest_log_start_of_those_alive,
 	  one_about_to_join_holds_the_high_watermark_for_at_most_a_second, it_holds_only_once_in_a_lag_time,
 	  one_that_is_far_behind_holds_nothing, one_that_has_left_holds_nothing, caught_up_is_the_newest_sample_whose_end_it_has,
-	  an_idle_partition_keeps_its_followers_caught_up)
+	  an_idle_partition_keeps_its_followers_caught_up, s9_what_lay_unread_counts_but_is_no_sign_of_life_of_now)
