@@ -31,7 +31,8 @@
 	X(DURABLE_UNSYNCED, "the durable end moves without a sync")                                   \
 	X(EPOCH_NOT_BUMPED, "a leader that bounced leads on in its old epoch")                        \
 	X(SNAPSHOT_IGNORED, "the state of producers is not loaded from their snapshot")                  \
-	X(STARTS_CLEAN, "a broker registers as whole after a loss of power")
+	X(STARTS_CLEAN, "a broker registers as whole after a loss of power")                          \
+	X(LEASE_IGNORED, "a leader without a lease serves without hearing its ISR")
 
 enum house_mutant {
 	HOUSE_MUTANT_NONE,

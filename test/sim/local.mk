@@ -1,5 +1,6 @@
 # Simulation (see README.md here). core_sim without arguments is the short run of `make check`.
 EXTRA_DIST += test/sim/README.md test/sim/corpus
+dist_noinst_SCRIPTS += test/sim/coverage
 unit_tests += test/sim/core_sim
 test_sim_core_sim_SOURCES = test/sim/core_faults.c test/sim/core_judge.c test/sim/core_log.c test/sim/core_node.c test/sim/core_office.c \
 	test/sim/core_sim.c test/sim/core_stream.c test/sim/core_world.c test/sim/core_world.h
@@ -10,13 +11,14 @@ test_sim_core_sim_LDADD = $(klamm_libs)
 unit_tests += test/sim/sim
 check_PROGRAMS += test/sim/sim_mutants
 sim_sources = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
-	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c \
+	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_lease.c test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c test/sim/sim_operators.c test/sim/sim_operators.h \
 	test/sim/sim_process.c test/sim/sim_process.h test/sim/sim_rt.c test/sim/sim_settings.c test/sim/sim_socket.c test/sim/sim_system.c \
 	test/sim/sim_trace.c test/sim/sim_truth.c test/sim/sim_truth.h test/sim/sim_zk.h test/sim/sim_zk_library.c
 sim_wraps = -Wl,--wrap=socket,--wrap=bind,--wrap=listen,--wrap=accept4,--wrap=connect,--wrap=getsockname,--wrap=getsockopt,--wrap=setsockopt \
 	-Wl,--wrap=recv,--wrap=recvmsg,--wrap=sendmsg,--wrap=sendfile,--wrap=shutdown,--wrap=eventfd,--wrap=write,--wrap=pread,--wrap=close \
 	-Wl,--wrap=RAND_bytes,--wrap=pthread_create,--wrap=pthread_join \
-	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully,--wrap=log_delete
+	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully,--wrap=log_delete,--wrap=log_set_high_watermark \
+	-Wl,--wrap=replica_may_append,--wrap=replica_may_read,--wrap=replica_may_read_here
 test_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 test_sim_sim_LDADD = libklamm_test.a $(klamm_libs)
 test_sim_sim_SOURCES = $(sim_sources)
@@ -29,3 +31,10 @@ test_sim_sim_mutants_SOURCES = $(sim_sources) broker/store.c broker/log/log_dir_
 test_sim_sim_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DKLAMM_MUTANT
 test_sim_sim_mutants_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 test_sim_sim_mutants_LDADD = libklamm_test.a $(klamm_libs)
+
+# Which branches of the cores the simulation takes; it is built once more for that, with counters.
+sim-coverage:
+	$(srcdir)/test/sim/coverage --build '$(abs_builddir)/coverage' --least 90
+sim-coverage-program: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) test/sim/sim$(EXEEXT)
+.PHONY: sim-coverage sim-coverage-program

@@ -95,7 +95,8 @@ struct sim_machine {
 	X(events) X(elections) X(isr_changes) X(truncations) X(truncated_records) X(joins_under_load) X(unclean_registrations) X(kills) \
 	X(power_cuts) X(clean_stops) X(pauses) X(cuts) X(one_way_cuts) X(resets) X(controller_changes) X(zk_losses) X(zk_server_losses) X(elections_asked) X(reassignments) X(full_disks) X(failed_disks) \
 	X(expired_sessions) X(slow_disks) X(acks) X(acks_all) X(unknown_outcomes) X(duplicates_refused) X(retries_unknown) X(refused) X(reads)       \
-	X(records_read) X(latest_hidden)
+	X(records_read) X(latest_hidden) X(waits_by_design) X(operator_acts) \
+	X(operator_answers) X(hand_edits) X(failed_dirs) X(served_without_lease)
 
 struct sim_counters {
 #define X(name) int64_t name;
@@ -117,6 +118,7 @@ struct sim {
 	struct sim_machine machines[SIM_MACHINES];
 	bool cut[SIM_MACHINES][SIM_MACHINES]; /* from, to */
 	int64_t slow_link_us;                 /* added to delays */
+	int64_t contact_us[SIM_MACHINES][SIM_MACHINES]; /* from, to: when bytes last came through */
 	struct sim_process *process;          /* whose code runs; NULL: the world's */
 };
 
@@ -269,8 +271,12 @@ void sim_ensemble_server(int server, bool up);
 void sim_ensemble_lag(int server, int64_t lag_us);
 /* The session ends now (another client with its password closes it, or an operator). */
 void sim_ensemble_expire(int64_t session);
-/* Somebody deletes a node without children, if it is there. */
-void sim_ensemble_delete(const char *path);
+/* Somebody deletes a node without children, if it is there, or puts a text into one. False: there is no majority to do it. */
+bool sim_ensemble_delete(const char *path);
+bool sim_ensemble_put(const char *path, const char *text);
+
+/* When a session was closed; -1: it is not, or there is none. */
+int64_t sim_ensemble_closed_us(int64_t session);
 
 /* What is committed, for the judge; NULL and 0 when there is no such node. */
 const char *sim_ensemble_data(const char *path, size_t *ret_len, int32_t *ret_version, int64_t *ret_czxid, int64_t *ret_owner);

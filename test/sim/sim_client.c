@@ -452,7 +452,8 @@ static void on_make_topic(struct sim_event *event)
 {
 	struct create_topics_request request = create_topics_request_default;
 	struct create_topics_request_topic topic = create_topics_request_topic_default;
-	struct create_topics_request_config configs[2] = {create_topics_request_config_default, create_topics_request_config_default};
+	struct create_topics_request_config configs[3] = {create_topics_request_config_default, create_topics_request_config_default,
+								 create_topics_request_config_default};
 
 	(void)event;
 	configs[0].name = slice_of_text("klamm.durability");
@@ -462,8 +463,11 @@ static void on_make_topic(struct sim_event *event)
 	topic.name = slice_of_text(SIM_TOPIC);
 	topic.num_partitions = sim_settings.n_partitions;
 	topic.replication_factor = (int16_t)sim_settings.replication_factor;
+	/* What files say is for other topics. */
+	configs[2].name = slice_of_text("unclean.leader.election.enable");
+	configs[2].value = slice_of_text("false");
 	topic.configs = configs;
-	topic.n_configs = 2;
+	topic.n_configs = sim_settings.operators ? 3 : 2;
 	request.topics = &topic;
 	request.n_topics = 1;
 	request.timeout_ms = 3000;
@@ -571,13 +575,13 @@ void sim_clients_finish(void)
 bool sim_clients_done(void)
 {
 	for (int i = 0; i < clients.n_producers; i++)
-		if (clients.producers[i].n_window > 0)
+		if (clients.producers[i].n_window > 0 && !sim_judge_waits(clients.producers[i].partition))
 			return false;
 	for (int p = 0; p < SIM_PARTITIONS_MAX; p++)
 		if (clients.moved[p])
 			return false;
 	for (int i = 0; i < clients.n_consumers; i++)
-		if (clients.consumers[i].offset < clients.consumers[i].end)
+		if (clients.consumers[i].offset < clients.consumers[i].end && !sim_judge_waits(clients.consumers[i].partition))
 			return false;
 	return clients.topic_made;
 }

@@ -49,6 +49,7 @@ struct session {
 	int64_t timeout_us;
 	int64_t heard_us;
 	bool closed;
+	int64_t closed_us;
 	struct sim_event check;
 };
 
@@ -257,8 +258,12 @@ static void on_to_client(struct sim_event *event)
 		sim_at(event, sim.now_us + 200 * SIM_MS);
 		return;
 	}
-	while (client_lives(link) && (message = pipe_pop(pipe)))
+	while (client_lives(link) && (message = pipe_pop(pipe))) {
+		/* That a server does not serve is no word of the ensemble. */
+		if (message->kind != ZK_KIND_END)
+			sim.contact_us[machine_of(link->server)][link->machine] = sim.now_us;
 		sim_zk_arrived(link->handle, message);
+	}
 	if (pipe->first && !sim_is_queued(event))
 		sim_at(event, pipe->first->at_us);
 }
@@ -289,6 +294,13 @@ static struct session *find_session(int64_t id)
 	while (session && session->id != id)
 		session = session->next;
 	return session;
+}
+
+int64_t sim_ensemble_closed_us(int64_t id)
+{
+	const struct session *session = find_session(id);
+
+	return session && session->closed ? session->closed_us : -1;
 }
 
 static struct session *session_new(int64_t timeout_ms)
@@ -488,23 +500,47 @@ static void spread(void)
 		sim_judge_znode(txn->changes[i].node.path);
 }
 
-/* What operators do to have another controller: by a session of their own. */
-void sim_ensemble_delete(const char *path)
-{
-	struct txn *txn;
-
-	if (!zk.quorum || !find(LEADER, path))
-		return;
-	txn = txn_begin();
-	CHECK(do_delete(txn, path, -1) == ZOK);
-	spread();
-}
-
 static void no_txn(struct txn *txn)
 {
 	txn_fini(txn);
 	zk.n_txns--;
 	zk.zxid--;
+}
+
+/* A write of nobody's session. */
+static bool write_by_hand(struct zk_write *write)
+{
+	struct txn *txn;
+
+	if (!zk.quorum)
+		return false;
+	txn = txn_begin();
+	if (do_write(txn, write, 0) == ZOK)
+		spread();
+	else
+		no_txn(txn);
+	return true;
+}
+
+bool sim_ensemble_delete(const char *path)
+{
+	struct zk_write write = {.kind = ZK_KIND_DELETE, .path = (char *)(uintptr_t)path, .version = -1};
+
+	return write_by_hand(&write);
+}
+
+bool sim_ensemble_put(const char *path, const char *text)
+{
+	struct zk_write write = {.kind = find(LEADER, path) ? ZK_KIND_SET : ZK_KIND_CREATE,
+				 .path = (char *)(uintptr_t)path,
+				 .data = memory_copy_text(text),
+				 .len = (int)strlen(text),
+				 .version = -1};
+	bool done = write_by_hand(&write);
+
+	free(write.data);
+	free(write.made);
+	return done;
 }
 
 static bool is_fenced(const struct zk_message *message)
@@ -566,6 +602,7 @@ static void commit_session_end(struct session *session)
 	int n = 0;
 
 	session->closed = true;
+	session->closed_us = sim.now_us;
 	sim_cancel(&session->check);
 	for (const struct znode *node = zk.trees[LEADER]; node && n < (int)ARRAY_LEN(paths); node = node->hh.next)
 		if (node->stat.ephemeralOwner == session->id)

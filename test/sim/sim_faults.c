@@ -6,6 +6,7 @@
 #include "test/sim/sim.h"
 #include "test/sim/sim_client.h"
 #include "test/sim/sim_judge.h"
+#include "test/sim/sim_operators.h"
 #include "test/sim/sim_process.h"
 
 #include <stdio.h>
@@ -154,6 +155,13 @@ static void break_disk(struct fault *fault)
 
 	if (fault->kind == FAULT_FAILED_DISK && !sim_judge_may_lose(sim_machine(fault->a)))
 		return;
+	/* One of two log dirs: the broker goes on without it, until somebody sees to it at the end of the fault. */
+	if (fault->kind == FAULT_FAILED_DISK && sim_settings.two_dirs) {
+		failed.path = fault->supervised ? "/data2" : "/data/";
+		failed.times = 0;
+		sim.counters.failed_dirs++;
+		sim_judge_power_cut(sim_machine(fault->a));
+	}
 	sim.counters.full_disks += fault->kind == FAULT_FULL_DISK;
 	sim.counters.failed_disks += fault->kind == FAULT_FAILED_DISK;
 	fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
@@ -300,8 +308,12 @@ static void on_end(struct sim_event *event)
 		sim.slow_link_us = 0;
 		break;
 	case FAULT_FULL_DISK:
+		fs_mem_clear_faults(sim_machine(fault->a)->disk);
+		break;
 	case FAULT_FAILED_DISK:
 		fs_mem_clear_faults(sim_machine(fault->a)->disk);
+		if (sim_settings.two_dirs)
+			sim_process_stop(sim_machine(fault->a));
 		break;
 	default:
 		break;
@@ -330,6 +342,7 @@ static void on_healing(struct sim_event *event)
 	for (int i = 0; i < SIM_ZOOKEEPERS; i++)
 		sim_ensemble_lag(i, 0);
 	sim_clients_finish();
+	sim_operators_finish();
 }
 
 /* ---- the script ---- */

@@ -40,6 +40,8 @@ bool sim_judge_may_lose(const struct sim_machine *machine);
 
 /* Every replica in the ISR, every log the same. For the end of the run: whether it is so, and else what is not. */
 bool sim_judge_settled(char *ret_why, size_t size);
+/* More replicas lost their tails than the promise covers, so that the partition waits for an operator. */
+bool sim_judge_waits(int partition);
 /* All that must be true at the end, of settled replicas. */
 void sim_judge_end(void);
 

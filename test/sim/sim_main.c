@@ -8,6 +8,7 @@
  *     sim                                            some seeds and the corpus, for `make check`
  *     sim_mutants --mutants N                        every fault of common/mutant.h, each with at most N seeds; --mutant NAME: one of them
  *     sim --list-mutants
+ *     ... --plain                                    no operators (sim_operators.h), who are in even seeds else
  */
 #include "common/memory.h"
 #include "common/mutant.h"
@@ -15,6 +16,7 @@
 #include "test/sim/sim_client.h"
 #include "test/sim/sim_faults.h"
 #include "test/sim/sim_judge.h"
+#include "test/sim/sim_operators.h"
 #include "test/sim/sim_process.h"
 
 #include <signal.h>
@@ -35,11 +37,17 @@
 /* What `make check` runs beside the corpus. */
 #define CHECK_SEEDS 40
 
+#ifdef KLAMM_COVERAGE
+/* Of the compiler's library: what each branch has counted is written, since _exit does not (test/sim/coverage). */
+void __gcov_dump(void);
+#endif
+
 struct options {
 	bool verbose;
 	bool without[SIM_FAULTS_MAX];
 	int n_faults;
 	int replication_factor;
+	bool plain; /* also even seeds without operators */
 	int mutant;
 };
 
@@ -83,20 +91,31 @@ static void draw_settings(const struct options *options)
 	s->replication_factor = options->replication_factor;
 	if (s->replication_factor < s->min_isr)
 		s->min_isr = s->replication_factor;
+	/* Every second seed; the others stay what they are. */
+	s->operators = sim.seed % 2 == 0 && !options->plain && s->replication_factor == SIM_BROKERS;
+	if (!s->operators)
+		return;
+	s->two_dirs = sim_below(&sim.script, 2);
+	s->unclean_by_file = sim_once_in(&sim.script, 4);
+	s->min_isr_by_file = (int)sim_below(&sim.script, 3);
+	s->rebalance = sim_below(&sim.script, 2);
+	s->rebalance_s = (int)sim_between(&sim.script, 1, 12);
+	s->drift_ms = (int)sim_between(&sim.script, 500, 20000);
 }
 
 /* The end: after a minute, as soon as all has come together. */
 static void on_look(struct sim_event *event)
 {
-	char why[256] = "clients still wait";
+	char why[256] = "";
 
-	if (sim.now_us - began_us >= RUN_US && sim_judge_settled(why, sizeof why) && sim_clients_done()) {
+	if (sim.now_us - began_us >= RUN_US && sim_judge_settled(why, sizeof why) && sim_clients_done() &&
+	    sim_operators_done(why, sizeof why)) {
 		sim_judge_end();
 		sim.ended = true;
 		return;
 	}
 	if (sim.now_us - began_us >= SETTLE_US)
-		sim_violation("L6", "75 s after everything is well again: %s", why);
+		sim_violation("L6", "75 s after everything is well again: %s", why[0] ? why : "clients still wait");
 	sim_at(event, sim.now_us + LOOK_US);
 }
 
@@ -130,6 +149,7 @@ static void run(uint64_t seed, const struct options *options, struct result *ret
 	for (int i = 0; i < SIM_FIRST_ZOOKEEPER; i++)
 		sim_process_start(sim_machine(i));
 	sim_clients_start();
+	sim_operators_start();
 	sim_faults_start();
 	look.run = on_look;
 	sim_at(&look, began_us + RUN_US);
@@ -171,6 +191,9 @@ static bool begin(struct job *job, uint64_t seed, const struct options *options)
 
 		run(seed, options, &result);
 		fflush(stdout);
+#ifdef KLAMM_COVERAGE
+		__gcov_dump();
+#endif
 		_exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
 	}
 }
@@ -407,7 +430,7 @@ static int run_check(int jobs, const struct options *options)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--seed N | --seeds A-B | --minimize N | --corpus FILE | --list-mutants | --mutants N]\n"
-			"           [--without I,J,...] [--mutant NAME] [--jobs N] [--rf N] [--verbose]\n");
+			"           [--without I,J,...] [--mutant NAME] [--jobs N] [--rf N] [--plain] [--verbose]\n");
 	return 2;
 }
 
@@ -445,6 +468,10 @@ int main(int argc, char **argv)
 
 		if (strcmp(argv[i], "--list-mutants") == 0)
 			return list_mutants();
+		if (strcmp(argv[i], "--plain") == 0) {
+			options.plain = true;
+			continue;
+		}
 		if (strcmp(argv[i], "--verbose") == 0) {
 			options.verbose = true;
 			continue;

@@ -15,6 +15,14 @@ struct sim_settings {
 	int n_partitions;
 	int replication_factor;
 	bool unclean_allowed;
+	/* Seeds with operators (sim_operators.h): what the files of brokers and controllers say beside. */
+	bool operators;
+	bool two_dirs; /* of which one may fail */
+	bool unclean_by_file;
+	int min_isr_by_file; /* 0: none */
+	bool rebalance;
+	int rebalance_s;
+	int drift_ms;
 };
 
 extern struct sim_settings sim_settings;

@@ -12,7 +12,7 @@ char *sim_broker_properties(int id, const char *address)
 			     "listeners=CLIENT://%s:9092,INTERNAL://%s:19092\n"
 			     "listener.security.protocol.map=CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT\n"
 			     "inter.broker.listener.name=INTERNAL\n"
-			     "log.dirs=/data\n"
+			     "log.dirs=/data%s\n"
 			     "zookeeper.connect=10.0.0.6:2181,10.0.0.7:2181,10.0.0.8:2181\n"
 			     "zookeeper.session.timeout.ms=%lld\n"
 			     "replica.lag.time.max.ms=%lld\n"
@@ -23,15 +23,30 @@ char *sim_broker_properties(int id, const char *address)
 			     "log.retention.ms=-1\n"
 			     "auto.create.topics.enable=false\n"
 			     "controlled.shutdown.max.retries=3\n"
-			     "unclean.leader.election.enable=%s\n",
-			     id, address, address, (long long)s->session_ms, (long long)s->lag_ms, s->n_workers, (long long)s->segment_bytes,
-			     s->unclean_allowed ? "true" : "false");
+			     "unclean.leader.election.enable=%s\n"
+			     "%s%s",
+			     id, address, address, s->two_dirs ? ",/data2" : "", (long long)s->session_ms, (long long)s->lag_ms, s->n_workers,
+			     (long long)s->segment_bytes, s->unclean_allowed || s->unclean_by_file ? "true" : "false",
+			     s->min_isr_by_file == 2 ? "min.insync.replicas=2\n" : "",
+			     s->min_isr_by_file == 1 ? "min.insync.replicas=1\n" : "");
 }
 
 char *sim_controller_properties(int id)
 {
+	const struct sim_settings *s = &sim_settings;
+
+	if (!s->operators)
+		return memory_printf("controller.id=%d\n"
+				     "zookeeper.connect=10.0.0.6:2181,10.0.0.7:2181,10.0.0.8:2181\n"
+				     "zookeeper.session.timeout.ms=%lld\n",
+				     id, (long long)s->session_ms);
 	return memory_printf("controller.id=%d\n"
 			     "zookeeper.connect=10.0.0.6:2181,10.0.0.7:2181,10.0.0.8:2181\n"
-			     "zookeeper.session.timeout.ms=%lld\n",
-			     id, (long long)sim_settings.session_ms);
+			     "zookeeper.session.timeout.ms=%lld\n"
+			     "auto.leader.rebalance.enable=%s\n"
+			     "leader.imbalance.check.interval.seconds=%d\n"
+			     "klamm.drift.check.interval.ms=%d\n"
+			     "unclean.leader.election.enable=%s\n",
+			     id, (long long)s->session_ms, s->rebalance ? "true" : "false", s->rebalance_s, s->drift_ms,
+			     s->unclean_by_file ? "true" : "false");
 }

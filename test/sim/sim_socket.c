@@ -184,6 +184,7 @@ static void take(struct connection *connection, int to, const struct segment *se
 	struct stream *stream = &connection->to[to];
 
 	stream->on_way -= segment->len;
+	sim.contact_us[connection->machines[!to]][connection->machines[to]] = sim.now_us;
 	if (connection->gone[to]) {
 		if (segment->kind == SEGMENT_DATA && sim_machine(connection->machines[to])->powered)
 			push(connection, !to, SEGMENT_RESET, NULL, 0);

@@ -89,10 +89,33 @@ static void add_all(struct truth *truth, struct slice bytes)
 		add(truth, &header);
 }
 
+static void add_ghost(struct truth *truth, const struct truth_batch *batch)
+{
+	if (truth->n_ghosts == truth->ghosts_cap) {
+		truth->ghosts_cap = truth->ghosts_cap ? truth->ghosts_cap * 2 : 16;
+		truth->ghosts = memory_grow(truth->ghosts, (size_t)truth->ghosts_cap * sizeof *truth->ghosts);
+	}
+	truth->ghosts[truth->n_ghosts++] = *batch;
+}
+
+static bool is_ghost(const struct truth *truth, const struct truth_batch *batch)
+{
+	for (int i = 0; i < truth->n_ghosts; i++)
+		if (same(&truth->ghosts[i], batch))
+			return true;
+	return false;
+}
+
 static void cut(struct truth *truth, int64_t offset)
 {
+	if (truth->n_ghosts == 0 || truth->durable_end > truth->cut_offset) {
+		truth->n_ghosts = 0;
+		truth->cut_offset = offset;
+	}
+	if (offset < truth->cut_offset)
+		truth->cut_offset = offset;
 	while (truth->n > 0 && truth->batches[truth->n - 1].next > offset)
-		truth->n--;
+		add_ghost(truth, &truth->batches[--truth->n]);
 	truth->end = truth->n > 0 ? truth->batches[truth->n - 1].next : 0;
 }
 
@@ -122,6 +145,15 @@ static void read_log(struct log *log, struct truth *ret_truth)
 	}
 }
 
+/* After a loss of power a log holds no more than it held, but for what a cut that was not durable had taken away. */
+static bool is_left_over(const struct truth *truth, const struct truth *found, int64_t same_to)
+{
+	for (int i = place_of(found, same_to); i < found->n; i++)
+		if (truth->durable_end > truth->cut_offset || !is_ghost(truth, &found->batches[i]))
+			return false;
+	return true;
+}
+
 /* A process has opened its log: after a crash it is what it was, after a loss of power it has all that was promised. */
 static void check_opened(int machine, int partition, struct log *log)
 {
@@ -133,13 +165,14 @@ static void check_opened(int machine, int partition, struct log *log)
 	if (truth->present && !truth->lost && (same_to < truth->end || found.end != truth->end))
 		sim_violation("S14", "broker %d partition %d: the log ended at %lld before the crash and at %lld after; alike to %lld",
 			      machine + 1, partition, (long long)truth->end, (long long)found.end, (long long)same_to);
-	if (truth->present && truth->lost && (found.end > truth->end || same_to < found.end))
+	if (truth->present && truth->lost && !is_left_over(truth, &found, same_to))
 		sim_violation("S14", "broker %d partition %d: after the loss of power the log ends at %lld, alike to %lld", machine + 1, partition,
 			      (long long)found.end, (long long)same_to);
 	if (truth->present && found.end < truth->durable_end)
 		sim_violation("D8", "broker %d partition %d: durable to %lld, but after the loss of power the log ends at %lld", machine + 1,
 			      partition, (long long)truth->durable_end, (long long)found.end);
 	free(truth->batches);
+	free(truth->ghosts);
 	*truth = found;
 }
 
@@ -153,6 +186,8 @@ int __real_log_append(struct log *log, const uint8_t *batches, size_t len, const
 int __wrap_log_append(struct log *log, const uint8_t *batches, size_t len, const struct log_append_info *info);
 int __real_log_truncate_to(struct log *log, int64_t offset);
 int __wrap_log_truncate_to(struct log *log, int64_t offset);
+void __real_log_set_high_watermark(struct log *log, int64_t offset);
+void __wrap_log_set_high_watermark(struct log *log, int64_t offset);
 int __real_log_delete(struct log *log);
 int __wrap_log_delete(struct log *log);
 int __real_log_truncate_fully(struct log *log, int64_t offset);
@@ -189,6 +224,13 @@ int __wrap_log_append(struct log *log, const uint8_t *batches, size_t len, const
 	return r;
 }
 
+void __wrap_log_set_high_watermark(struct log *log, int64_t offset)
+{
+	__real_log_set_high_watermark(log, offset);
+	if (partition_of(log) >= 0)
+		judge_high_watermark(sim.process->machine->id, partition_of(log), log);
+}
+
 int __wrap_log_truncate_to(struct log *log, int64_t offset)
 {
 	int partition = partition_of(log), r;
@@ -220,6 +262,7 @@ int __wrap_log_delete(struct log *log)
 		judge_deleted(sim.process->machine->id, partition);
 		truth = truth_of(sim.process->machine->id, partition);
 		free(truth->batches);
+		free(truth->ghosts);
 		*truth = (struct truth){0};
 	}
 	return __real_log_delete(log);
@@ -236,7 +279,7 @@ int __wrap_log_truncate_fully(struct log *log, int64_t offset)
 		struct truth *truth = truth_of(sim.process->machine->id, partition);
 
 		if (r == 0) {
-			truth->n = 0;
+			cut(truth, 0);
 			truth->end = offset;
 		}
 		truth->durable_end = log_durable_end(log);

@@ -21,6 +21,10 @@ struct truth {
 	int n, cap;
 	int64_t end;         /* log end offset */
 	int64_t durable_end; /* what the process last said */
+	/* What was cut off and may be there again after a loss of power, until something behind the lowest cut is durable. */
+	struct truth_batch *ghosts;
+	int n_ghosts, ghosts_cap;
+	int64_t cut_offset;
 	bool lost;           /* the machine lost its power: unknown until the log is opened again */
 	bool present;
 };
