@@ -1,11 +1,15 @@
 # Sources and unit tests of common/ (see ../Makefile.am for the lists).
 klamm_sources += common/arena.c common/arena.h common/buf.c common/buf.h common/bytes.h common/check.c common/check.h \
 	common/clock.c common/clock.h common/crc32c.c common/crc32c.h common/error.c common/error.h common/fs.c common/fs.h common/fs_real.c common/limits.h \
-	common/memory.c common/memory.h common/mutant.h common/refcount.h common/slice.h common/trace.c common/trace.h common/uuid.c common/uuid.h
+	common/memory.c common/memory.h common/metrics.c common/metrics.h common/mutant.h common/refcount.h common/slice.h common/trace.c common/trace.h common/uuid.c common/uuid.h
 
 unit_tests += test/unit/common/memory_test
 test_unit_common_memory_test_SOURCES = test/unit/common/memory_test.c
 test_unit_common_memory_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/common/metrics_test
+test_unit_common_metrics_test_SOURCES = test/unit/common/metrics_test.c
+test_unit_common_metrics_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/common/values_test
 test_unit_common_values_test_SOURCES = test/unit/common/values_test.c
