@@ -3,6 +3,7 @@
  *
  *     bare_loop receive PORT FILE     takes frames (u32 length, payload) from one sender: recv, CRC-32C, write to FILE
  *     bare_loop push PORT BYTES SIZE  sends BYTES in frames of SIZE to it
+ *     bare_loop feed PORT FILE SIZE   sends FILE to it by sendfile, in frames of SIZE
  *     bare_loop serve PORT FILE       sends FILE to one reader by sendfile
  *     bare_loop pull PORT             reads until the end
  *     bare_loop echo PORT             answers each frame of one client with a frame of four bytes
@@ -168,20 +169,47 @@ static int mode_push(char **args)
 	return 0;
 }
 
+static void sendfile_all(int fd, int file, off_t from, off_t to)
+{
+	while (from < to)
+		if (sendfile(fd, file, &from, (size_t)(to - from < CHUNK_BYTES ? to - from : CHUNK_BYTES)) <= 0)
+			die("sendfile");
+}
+
+static off_t open_whole(const char *path, int *ret_file)
+{
+	struct stat status;
+
+	*ret_file = open(path, O_RDONLY);
+	if (*ret_file < 0 || fstat(*ret_file, &status))
+		die(path);
+	return status.st_size;
+}
+
+static int mode_feed(char **args)
+{
+	int file, fd = connect_to(args[0]);
+	off_t size = open_whole(args[1], &file), step = atol(args[2]);
+	uint8_t head[4];
+
+	for (off_t at = 0; at < size; at += step) {
+		off_t end = at + step < size ? at + step : size;
+
+		bytes_put_u32(head, (uint32_t)(end - at));
+		write_all(fd, head, sizeof head);
+		sendfile_all(fd, file, at, end);
+	}
+	return 0;
+}
+
 static int mode_serve(char **args)
 {
-	int fd = accept_one(args[0]);
-	int file = open(args[1], O_RDONLY);
-	struct stat status;
-	off_t at = 0;
+	int file, fd = accept_one(args[0]);
+	off_t size = open_whole(args[1], &file);
 	int64_t started = clock_ns();
 
-	if (file < 0 || fstat(file, &status))
-		die(args[1]);
-	while (at < status.st_size)
-		if (sendfile(fd, file, &at, CHUNK_BYTES) <= 0)
-			die("sendfile");
-	report("serve", status.st_size, started);
+	sendfile_all(fd, file, 0, size);
+	report("serve", size, started);
 	return 0;
 }
 
@@ -275,14 +303,13 @@ int main(int argc, char **argv)
 		int n_args;
 		int (*run)(char **args);
 	} modes[] = {
-		{"receive", 2, mode_receive}, {"push", 3, mode_push}, {"serve", 2, mode_serve},
-		{"pull", 1, mode_pull},       {"echo", 1, mode_echo}, {"ask", 4, mode_ask},
-		{"touch", 1, mode_touch},
+		{"receive", 2, mode_receive}, {"push", 3, mode_push}, {"feed", 3, mode_feed}, {"serve", 2, mode_serve},
+		{"pull", 1, mode_pull},       {"echo", 1, mode_echo}, {"ask", 4, mode_ask},   {"touch", 1, mode_touch},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
 		if (argc == modes[i].n_args + 2 && strcmp(argv[1], modes[i].name) == 0)
 			return modes[i].run(argv + 2);
-	fprintf(stderr, "usage: bare_loop receive|push|serve|pull|echo|ask ... (see the head of test/bench/bare_loop.c)\n");
+	fprintf(stderr, "usage: bare_loop receive|push|feed|serve|pull|echo|ask ... (see the head of test/bench/bare_loop.c)\n");
 	return 2;
 }

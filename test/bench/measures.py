@@ -211,6 +211,15 @@ class Bench:
                                                                         n_bytes)
         if 'consume' in parts or 'replicas' in parts:
             figures['sendfile'] = self.repeat('bare sendfile', lambda: rate(self.bare_pair(port, ('serve', port, path), ('pull', port))[0]))
+        if 'replicas' in parts:
+            copy = path + '-copy'
+
+            def follow():
+                if os.path.exists(copy):
+                    os.unlink(copy)
+                return rate(self.bare_pair(port, ('receive', port, copy), ('feed', port, path, 1 << 20))[0])
+            figures['copy'] = self.repeat('bare sendfile, receive, check, write', follow, n_bytes)
+            os.unlink(copy)
         if os.path.exists(path):
             os.unlink(path)
         if 'latency' in parts:

@@ -67,6 +67,7 @@ class Replicated:
     # ---- many partitions, and the death of a broker ----
 
     def many(self):
+        os.sync()  # what earlier measurements left in the page cache: making files waits for the journal while it is written
         self.bench.quiet()
         begun_ns = time.monotonic_ns()
         row = run_json(PROBE, 'create', self.ports, 'many', 20, 100, 20, REPLICAS)

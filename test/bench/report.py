@@ -63,7 +63,7 @@ ROWS = [
     ('  ... all in sync', 's', 'replicas.many.in_sync_s'),
     ('kill -9 of the leader of a third: first writable', 's', 'replicas.failover.first_s'),
     ('  ... last writable, worst', 's', 'replicas.failover.last_s', ('most', 1)),
-    ('catching up', 'MB/s', 'replicas.catchup.mb_per_s', ('bare-least', 0.6, 'receive_1024k.mb_per_s')),
+    ('catching up', 'MB/s', 'replicas.catchup.mb_per_s', ('bare-least', 0.6, 'copy.mb_per_s')),
     ('  ... p99 of acks meanwhile', 'ms', 'replicas.catchup.p99_ms', ('most', 5)),
 ]
 
