@@ -23,6 +23,7 @@ class Plan:
         self.latency_seconds = 5 if quick else 15
         self.idle_seconds = 5 if quick else 10
         self.starts = 3 if quick else 5
+        self.restart_1k = 2000000 if quick else 10000000
         self.failovers = 3 if quick else 20
         self.many_topics, self.many_partitions = (20, 100) if quick else (100, 100)
 
@@ -154,6 +155,22 @@ class Bench:
             time.sleep(1)
         return best(rows)
 
+    def restart(self, cluster):
+        """kill -9 of a broker with gigabytes of log; until each of its partitions answers again. For us: its parent starts it."""
+        self.create(cluster, 'restart')
+        row = self.load(cluster, 'produce', 'restart-0000', PARTITIONS, self.plan.restart_1k, 1024)
+        self.quiet()
+        broker, begun_ns = cluster.brokers[0], time.monotonic_ns()
+        if cluster.kind == 'klamm':
+            os.kill(broker.serving_pid(), signal.SIGKILL)
+        else:
+            broker.end(signal.SIGKILL)
+            broker.start()
+        led = run_json(PROBE, 'led', cluster.ports[0], 'restart', 1, PARTITIONS)
+        figures = {'seconds': (led['led_at_ns'] - begun_ns) / 1e9, 'gb': row['bytes'] / GB}
+        self.say('%s kill -9 with %.1f GB of log: all led again after %.2f s' % (cluster.kind, figures['gb'], figures['seconds']))
+        return figures
+
     def idle(self, cluster):
         time.sleep(2)
         before = [broker.cpu_s() for broker in cluster.brokers]
@@ -184,6 +201,8 @@ class Bench:
             figures['idle'] = self.idle(cluster)
         if 'start' in parts:
             figures['start'] = self.starts(cluster)
+        if 'restart' in parts:
+            figures['restart'] = self.restart(cluster)
         return figures
 
     # ---- the machine ----

@@ -31,6 +31,7 @@ ROWS = [
     ('ack at 2,000/s, p50', 'ms', 'latency_2000.p50_ms', ('kafka', 0.6), ('beside', 'echo_2000.p50_ms')),
     ('ack at 2,000/s, p99', 'ms', 'latency_2000.p99_ms', ('most', 0.5), ('beside', 'echo_2000.p99_ms')),
     ('exec to first ack', 'ms', 'start.ms', ('most', 100)),
+    ('kill -9 with 10 GB of log: all led again', 's', 'restart.seconds', ('most', 5)),
     ('idle', '% of a core', 'idle.percent', ('most', 0.1)),
     ('resident, fresh', 'MB', 'resident_fresh.mb'),
     ('resident after the load', 'MB', 'resident_loaded.mb', ('most', 40)),
