@@ -24,10 +24,11 @@
 #define VERSION .check = CHECK_VERSION
 #define THROTTLED .check = CHECK_THROTTLED
 
-/* Use: a field of ROW_STRUCT; a default of topics; nothing. */
+/* Use: a field of ROW_STRUCT; a default of topics; nothing; nothing here, but the controller's file has it. */
 #define FIELD(field) .offset = offsetof(ROW_STRUCT, field)
 #define TOPIC .offset = CONFIG_NO_FIELD
 #define UNUSED .offset = CONFIG_NO_FIELD, .no_effect = true
+#define CONTROLLER .offset = CONFIG_NO_FIELD, .of_controller = true
 
 #define ROW(name_, type_, fallback_, check_, importance_, scope_, use_, doc_) \
 	{.name = (name_), .type = CONFIG_##type_, .fallback = (fallback_), check_, .importance = CONFIG_##importance_, \

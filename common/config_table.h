@@ -67,6 +67,7 @@ struct config_row {
 	uint8_t importance;
 	uint8_t scope;
 	bool no_effect;         /* accepted and shown, but Klamm has no use for it */
+	bool of_controller;     /* what counts is the controller's file: Kafka's controllers are brokers, ours are not */
 	bool internal;          /* not listed, as in Kafka */
 	uint16_t offset;        /* of the field in the typed struct of the table, or CONFIG_NO_FIELD */
 };

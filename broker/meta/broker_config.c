@@ -177,17 +177,20 @@ static void gather(struct broker_config *config, const struct properties *proper
 	config->settings = settings;
 }
 
-static void warn_no_effect(const struct broker_config *config, const struct config_warnings *warnings)
+static void warn_without_effect(const struct broker_config *config, const struct config_warnings *warnings)
 {
 	const struct config_table *table = broker_config_table();
 
 	for (int i = 0; i < table->n_rows; i++) {
 		const struct config_setting *setting = &config->settings[i];
 
-		if (!table->rows[i].no_effect || slice_is_null(setting->value) ||
-		    slice_equal(config->values[i], slice_of_text(table->rows[i].fallback)))
+		if (slice_is_null(setting->value) || slice_equal(config->values[i], slice_of_text(table->rows[i].fallback)))
 			continue;
-		config_warn(warnings, "%s:%d: %s has no effect in Klamm", setting->origin, setting->line, table->rows[i].name);
+		if (table->rows[i].no_effect)
+			config_warn(warnings, "%s:%d: %s has no effect in Klamm", setting->origin, setting->line, table->rows[i].name);
+		else if (table->rows[i].of_controller)
+			config_warn(warnings, "%s:%d: %s has no effect on brokers: set it in klamm-controller's file", setting->origin,
+				    setting->line, table->rows[i].name);
 	}
 }
 
@@ -270,7 +273,7 @@ int broker_config_load(const struct properties *properties, const struct config_
 	}
 	follow(config);
 	topic_config_defaults(config, &config->arena, &config->topic_defaults);
-	warn_no_effect(config, warnings);
+	warn_without_effect(config, warnings);
 	*ret_config = config;
 	return 0;
 }

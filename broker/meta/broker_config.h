@@ -48,7 +48,6 @@ struct broker_config {
 	/* One field for each key. */
 	const char *advertised_listeners;
 	bool auto_create_topics_enable;
-	bool auto_leader_rebalance_enable;
 	int32_t broker_id;
 	bool broker_id_generation_enable;
 	const char *broker_rack;
@@ -81,8 +80,6 @@ struct broker_config {
 	bool klamm_supervise;
 	int32_t klamm_workers;
 	const char *klamm_zookeeper_auth_digest;
-	int64_t leader_imbalance_check_interval_seconds;
-	int32_t leader_imbalance_per_broker_percentage;
 	const char *listener_security_protocol_map;
 	const char *listeners;
 	int64_t log_cleaner_backoff_ms;

@@ -95,12 +95,12 @@ class Controller(Daemon):
 class Cluster:
     drift_expected = False
 
-    def __init__(self, zookeeper=None, brokers=1, controllers=1, config=None, target=TARGET):
+    def __init__(self, zookeeper=None, brokers=1, controllers=1, config=None, target=TARGET, controller_config=None):
         self.folder, self.target = Folder(), target
         self.own_zookeeper = zookeeper is None
         self.zookeeper = zookeeper or ZooKeeper(self.folder).start().ready()
         self.chroot = '/test%d-%s' % (next(chroots), uuid.uuid4().hex[:6])
-        self.controllers = [] if target == 'kafka' else [Controller(self, i + 1, {}) for i in range(controllers)]
+        self.controllers = [] if target == 'kafka' else [Controller(self, i + 1, controller_config or {}) for i in range(controllers)]
         self.brokers = [Broker(self, i + 1, target, config or {}) for i in range(brokers)]
 
     @property

@@ -172,13 +172,15 @@ END_TEST
 START_TEST(what_is_odd_is_warned_about)
 {
 	struct broker_config *config = load("log.retentoin.ms=5\nfoo.bar.baz=1\nnum.io.threads=16\nnum.network.threads=3\n"
-					    "num.partitions=1\nnum.partitions=2\nlistener.name.plaintext.max.connections=4\n");
+					    "num.partitions=1\nnum.partitions=2\nlistener.name.plaintext.max.connections=4\n"
+					    "auto.leader.rebalance.enable=false\n");
 
 	ck_assert_ptr_nonnull(config);
 	ck_assert_str_eq(notes, "server.properties:1: unknown key log.retentoin.ms; did you mean log.retention.ms?\n"
 				"server.properties:2: unknown key foo.bar.baz\n"
 				"server.properties:6: num.partitions was set before in line 5; this value counts\n"
 				"server.properties:7: listener.name.plaintext.max.connections has no effect in Klamm yet\n"
+				"server.properties:8: auto.leader.rebalance.enable has no effect on brokers: set it in klamm-controller's file\n"
 				"server.properties:3: num.io.threads has no effect in Klamm\n");
 	ck_assert_int_eq(config->num_partitions, 2);
 	broker_config_release(config);
