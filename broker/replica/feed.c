@@ -378,11 +378,25 @@ static void list_everywhere(struct feeds *feeds, int32_t broker, int64_t broker_
 		partition_lead_list(partition, broker, broker_epoch);
 }
 
+static void set_rate(struct feeds *feeds, int64_t rate)
+{
+	struct feed *feed;
+
+	if (rate == feeds->throttle_rate)
+		return;
+	feeds->throttle_rate = rate;
+	if (feeds->throttle)
+		throttle_forget(feeds->throttle);
+	/* Whoever pauses for the old rate asks anew. */
+	DL_FOREACH(feeds->list, feed)
+		feed_on_unthrottle(&feed->unthrottle);
+}
+
 void feeds_on_view(struct feeds *feeds, const struct view_diff *diff)
 {
 	struct feed *feed, *next;
 
-	feeds->throttle_rate = throttle_rate(feeds->shard->config, SLICE_LITERAL("leader.replication.throttled.rate"));
+	set_rate(feeds, throttle_rate(feeds->shard->config, SLICE_LITERAL("leader.replication.throttled.rate")));
 	DL_FOREACH_SAFE(feeds->list, feed, next)
 		if (is_over(feeds, feed->follower, feed->follower_epoch))
 			feed_free(feed);

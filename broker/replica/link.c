@@ -103,6 +103,12 @@ void link_ask_after(struct link_member *member, int64_t pause_ms)
 	timer_set_earlier(&link->wake, member->again_ms);
 }
 
+void link_pause_no_more(struct link_member *member)
+{
+	if (member->waits == LINK_PAUSES && !member->cut.is_due)
+		link_ask(member);
+}
+
 void link_cut_soon(struct link_member *member, const struct link_cut *cut)
 {
 	link_ask_after(member, 0);

@@ -70,6 +70,9 @@ void link_ask_later(struct link_member *member);
 /* The same after this pause. */
 void link_ask_after(struct link_member *member, int64_t pause_ms);
 
+/* What it may pause for is over: it asks, unless it is to cut first. */
+void link_pause_no_more(struct link_member *member);
+
 /*
  * The log is cut for this answer soon (partition_follow_cut). To cut may be to read much (producers are counted anew), and many partitions have to at
  * once after a failover: they share the loop with all else that it does.

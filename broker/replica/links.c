@@ -211,11 +211,29 @@ static bool is_current(const struct link_target *target)
 	return endpoint && broker->epoch == target->epoch && is_at(target, endpoint);
 }
 
+static void set_rate(struct links *links, int64_t rate)
+{
+	struct link_target *target;
+	struct link *link;
+	struct link_member *member, *next;
+
+	if (rate == links->throttle_rate)
+		return;
+	links->throttle_rate = rate;
+	if (links->throttle)
+		throttle_forget(links->throttle);
+	/* Whoever pauses for the old rate asks anew. */
+	LL_FOREACH(links->targets, target)
+		LL_FOREACH(target->first, link)
+			DL_FOREACH_SAFE2(link->pausing, member, next, wait_next)
+				link_pause_no_more(member);
+}
+
 void links_on_view(struct links *links)
 {
 	struct link_target *target, *next;
 
-	links->throttle_rate = throttle_rate(links->shard->config, SLICE_LITERAL("follower.replication.throttled.rate"));
+	set_rate(links, throttle_rate(links->shard->config, SLICE_LITERAL("follower.replication.throttled.rate")));
 	LL_FOREACH_SAFE(links->targets, target, next)
 		if (!is_current(target))
 			drop_target(target);

@@ -335,6 +335,7 @@ void partition_configure(struct partition *partition, const struct topic_config 
 		.lag_ms_max = broker->replica_lag_time_max_ms,
 		.session_ms = partition->shard->session_ms,
 	};
+	bool was_throttled = partition->follow.is_throttled;
 
 	if (partition->state == PARTITION_FAILED)
 		return;
@@ -343,6 +344,8 @@ void partition_configure(struct partition *partition, const struct topic_config 
 	partition->delete_allowed = config->cleanup_delete;
 	partition->lead_throttled = throttle_names(config->leader_throttled_replicas, partition->key.index, broker->broker_id);
 	partition->follow.is_throttled = throttle_names(config->follower_throttled_replicas, partition->key.index, broker->broker_id);
+	if (was_throttled && !partition->follow.is_throttled)
+		link_pause_no_more(&partition->follow);
 	replica_core_configure(&partition->core, &now, &rules, &actions);
 	partition_carry_out(partition, &now, &actions);
 	/* Where the durable end counts from now on, the newest one does: what the dir has synced by itself, nobody was told of. */

@@ -41,6 +41,11 @@ bool throttle_names(const char *list, int32_t partition, int32_t broker)
 	return false;
 }
 
+void throttle_forget(struct throttle *throttle)
+{
+	shared_i64_set(&throttle->paid_ns, 0);
+}
+
 int64_t throttle_take(struct throttle *throttle, int64_t rate, int64_t bytes, int64_t now_ns)
 {
 	/* A rate of nothing would never be paid for: Kafka's least is one byte a second, too. */

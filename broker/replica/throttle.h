@@ -28,6 +28,9 @@ int64_t throttle_rate(const struct broker_config *config, struct slice key);
 /* Whether a topic's list ("0:101,1:102", "*") names this replica. */
 bool throttle_names(const char *list, int32_t partition, int32_t broker);
 
+/* Another rate holds from now on: what the old one has cost is forgotten. */
+void throttle_forget(struct throttle *throttle);
+
 /* So many bytes have gone through. 0: go on; else how many ms to pause. */
 int64_t throttle_take(struct throttle *throttle, int64_t rate, int64_t bytes, int64_t now_ns);
 

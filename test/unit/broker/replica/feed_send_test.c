@@ -172,8 +172,38 @@ START_TEST(a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_w
 }
 END_TEST
 
+START_TEST(a_throttle_that_is_lifted_holds_nobody_any_more)
+{
+	struct config_pair pair = {SLICE_LITERAL("leader.replication.throttled.rate"), SLICE_LITERAL("1")};
+	struct config_pairs rates = {&pair, 1}, none = {0};
+	struct throttle throttle = {0};
+	int64_t until = clock_ms() + WAIT_MS;
+
+	setup();
+	shard.feeds.throttle = &throttle;
+	shard_set_view(&shard, view_retain(shard.view), broker_config_derive(config, none, rates, NULL));
+	partitions[0]->lead_throttled = true;
+	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
+	for (int i = 0; i < 6; i++)
+		append(0, 60000, 1);
+	two.acks = true;
+	connect_follower(&two);
+	send_follow(&two, 0, 5);
+	while (shard.feeds.counters.n_throttled == 0 && clock_ms() < until)
+		loop_turn(&shard.worker.loop, 100);
+	ck_assert_int_gt(shard.feeds.counters.n_throttled, 0);
+	/* What is under way is acked, too, and wakes nobody any more. */
+	turn_some();
+	ck_assert_int_lt(two.ends[0], 6);
+	shard_set_view(&shard, view_retain(shard.view), broker_config_retain(config));
+	turn_until_i64(&two.ends[0], 6);
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/feed_send", acks_of_all_wait_until_the_follower_has_it,
 	  appends_carry_the_high_watermark_so_that_no_advance_is_sent, a_large_batch_goes_from_the_file,
 	  one_that_catches_up_leaves_room_for_those_in_sync, live_data_that_fills_the_connection_leaves_room_for_one_piece,
 	  a_follower_that_the_log_start_overtakes_is_told_to_ask_again,
-	  a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait)
+	  a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait,
+	  a_throttle_that_is_lifted_holds_nobody_any_more)

@@ -357,6 +357,56 @@ START_TEST(s9_who_follows_another_leader_tells_the_old_one)
 }
 END_TEST
 
+/* Pauses after four records, for as long as a byte a second asks for. */
+static void begin_paused(struct throttle *throttle)
+{
+	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("1")};
+	struct config_pairs rates = {&pair, 1}, none = {0};
+
+	setup_follow();
+	links_share(shard.links, NULL, NULL, NULL, throttle);
+	shard_set_view(&shard, view_retain(shard.view), broker_config_derive(config, none, rates, NULL));
+	configure("follower.replication.throttled.replicas", "*");
+	begin_open(5, 0);
+	shared_i64_set(&throttle->paid_ns, clock_ns() + THROTTLE_BURST_NS);
+	leader_appends(&leader, HANDLE, 0, 1000, batches, put_batch(batches, 0, 0, 5, 4));
+	leader_expect(&leader, FRAME_CLOSE);
+	ck_assert_int_gt(partition->follow.again_ms, clock_ms() + 20000);
+}
+
+START_TEST(one_that_pauses_for_a_throttle_goes_on_when_that_is_lifted)
+{
+	struct throttle throttle = {0};
+
+	begin_paused(&throttle);
+	shard_set_view(&shard, view_retain(shard.view), broker_config_retain(config));
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 4);
+	teardown_follow();
+	/* For one topic alone. */
+	throttle = (struct throttle){0};
+	begin_paused(&throttle);
+	configure("follower.replication.throttled.replicas", "");
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 4);
+	teardown_follow();
+}
+END_TEST
+
+START_TEST(a_higher_rate_does_not_wait_for_what_a_lower_one_has_cost)
+{
+	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("1000000")};
+	struct config_pairs rates = {&pair, 1}, none = {0};
+	struct throttle throttle = {0};
+
+	begin_paused(&throttle);
+	shard_set_view(&shard, view_retain(shard.view), broker_config_derive(config, none, rates, NULL));
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 4);
+	leader_opens(&leader, 5, HANDLE + 1, 0);
+	leader_appends(&leader, HANDLE + 1, 4, 1000, batches, put_batch(batches, 0, 4, 5, 4));
+	ck_assert_int_eq(leader_expect_ack(&leader).log_end, 8);
+	teardown_follow();
+}
+END_TEST
+
 START_TEST(a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up)
 {
 	struct config_pair pair = {SLICE_LITERAL("follower.replication.throttled.rate"), SLICE_LITERAL("1")};
@@ -597,6 +647,7 @@ UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_e
 	  a_refusal_and_a_close_are_followed_by_the_same_question, in_fsync_mode_the_durable_end_is_acked_when_the_disk_has_it,
 	  who_follows_no_more_says_so, s9_who_follows_another_leader_tells_the_old_one,
 	  a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
+	  one_that_pauses_for_a_throttle_goes_on_when_that_is_lifted, a_higher_rate_does_not_wait_for_what_a_lower_one_has_cost,
 	  d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
 	  d10_a_failed_disk_ends_the_following_for_good, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
 	  a_frame_that_cannot_be_read_ends_the_connection)
