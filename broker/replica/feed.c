@@ -252,7 +252,7 @@ static void on_drained(void *ctx, struct peer *peer)
 {
 	struct feed *feed = ctx;
 
-	(void)peer;
+	peer_resume(peer);
 	/* Not in this turn: a socket that takes all there is would else keep the loop to itself. */
 	timer_set(&feed->resume, clock_ms());
 }
@@ -263,6 +263,8 @@ static void on_resume(struct timer *timer)
 
 	feed->full = false;
 	feed_defer(feed);
+	if (feed->advances)
+		timer_set_earlier(&feed->advance_timer, clock_ms());
 }
 
 /* ---- life ---- */

@@ -92,12 +92,14 @@ static void set_message(Klamm__FollowAnswer *message, struct feed_answer *answer
 	message->error = judgement->error;
 }
 
-static void send_following(struct feed *feed, struct feed_answer *answers, int n)
+/* False when the connection is full. */
+static bool send_following(struct feed *feed, struct feed_answer *answers, int n)
 {
 	Klamm__Following following = KLAMM__FOLLOWING__INIT;
 	Klamm__FollowAnswer *messages = memory_zalloc((size_t)n, sizeof *messages);
 	Klamm__FollowAnswer **pointers = memory_zalloc((size_t)n, sizeof(Klamm__FollowAnswer *));
 	struct buf *payload;
+	int r;
 
 	for (int i = 0; i < n; i++) {
 		set_message(&messages[i], &answers[i]);
@@ -107,17 +109,23 @@ static void send_following(struct feed *feed, struct feed_answer *answers, int n
 	following.n_answers = (size_t)n;
 	payload = buf_new(klamm__following__get_packed_size(&following));
 	payload->len = klamm__following__pack(&following, payload->data);
-	peer_send_buf(feed->peer, FRAME_FOLLOWING, SLICE_NULL, payload, buf_slice(payload));
+	r = peer_send_buf(feed->peer, FRAME_FOLLOWING, SLICE_NULL, payload, buf_slice(payload));
 	buf_release(payload);
 	free(pointers);
 	free(messages);
+	return r != ERR_BUSY;
 }
 
 void feed_send_answers(struct feed *feed)
 {
+	bool has_room = true;
+
 	for (int at = 0; at < feed->n_answers; at += ANSWERS_MAX)
-		send_following(feed, feed->answers + at, feed->n_answers - at < ANSWERS_MAX ? feed->n_answers - at : ANSWERS_MAX);
+		has_room = send_following(feed, feed->answers + at, feed->n_answers - at < ANSWERS_MAX ? feed->n_answers - at : ANSWERS_MAX);
 	feed->n_answers = 0;
+	/* Whoever asks on and does not read would have its answers pile up here: it is heard again when it has read (on_drained). */
+	if (!has_room)
+		peer_pause(feed->peer);
 }
 
 /* ---- parked ---- */

@@ -413,7 +413,7 @@ static void send_advance(struct feed *feed, Klamm__AdvanceMark *marks, int n)
 	advance.n_marks = (size_t)n;
 	payload = buf_new(klamm__advance__get_packed_size(&advance));
 	payload->len = klamm__advance__pack(&advance, payload->data);
-	peer_send_buf(feed->peer, FRAME_ADVANCE, SLICE_NULL, payload, buf_slice(payload));
+	feed->full |= peer_send_buf(feed->peer, FRAME_ADVANCE, SLICE_NULL, payload, buf_slice(payload)) == ERR_BUSY;
 	buf_release(payload);
 }
 
@@ -440,11 +440,11 @@ void feed_on_advance_timer(struct timer *timer)
 	Klamm__AdvanceMark marks[ADVANCE_MARKS_MAX];
 	int n = 0;
 
-	while (feed->advances && n < ADVANCE_MARKS_MAX)
+	while (feed->advances && n < ADVANCE_MARKS_MAX && !feed->full)
 		if (take_mark(feed, &marks[n]))
 			n++;
 	if (n > 0)
 		send_advance(feed, marks, n);
-	if (feed->advances)
+	if (feed->advances && !feed->full)
 		timer_set(timer, clock_ms());
 }

@@ -1,6 +1,11 @@
 /* feed: Hello adopted, Follow, Ack and Close; what ends a handle or a connection. */
 #include "test/unit/broker/replica/feed_fixture.h"
 
+#include "common/bytes.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
 START_TEST(a_follow_ahead_of_the_leader_waits_for_its_state)
 {
 	setup();
@@ -293,10 +298,122 @@ START_TEST(frames_that_cannot_be_read_end_the_connection)
 }
 END_TEST
 
+/* ---- a follower that asks and does not read ---- */
+
+#define FOLLOWS_PER_FRAME 10000
+#define FRAMES_MAX 200
+
+/* One frame that asks for t-0 so many times, in an epoch that is over. */
+static size_t put_follows(uint8_t *bytes)
+{
+	Klamm__Follow follow = KLAMM__FOLLOW__INIT;
+	Klamm__FollowPartition partition = KLAMM__FOLLOW_PARTITION__INIT, **list;
+	size_t len;
+
+	partition.topic_id = (ProtobufCBinaryData){sizeof topic_id.bytes, (uint8_t *)(uintptr_t)topic_id.bytes};
+	partition.leader_epoch = 4;
+	list = memory_zalloc(FOLLOWS_PER_FRAME, sizeof(Klamm__FollowPartition *));
+	for (int i = 0; i < FOLLOWS_PER_FRAME; i++)
+		list[i] = &partition;
+	follow.partitions = list;
+	follow.n_partitions = FOLLOWS_PER_FRAME;
+	len = klamm__follow__pack(&follow, bytes + PEER_FRAME_HEAD_BYTES);
+	free(list);
+	bytes_put_u32(bytes, (uint32_t)len);
+	bytes_put_u16(bytes + 4, 0);
+	bytes[6] = CLUSTER_PROTOCOL_VERSION;
+	bytes[7] = FRAME_FOLLOW;
+	return PEER_FRAME_HEAD_BYTES + len;
+}
+
+/* Sends until nothing more is taken for a while; how many frames are gone as a whole. */
+static int send_until_stuck(int fd, const uint8_t *frame, size_t len, size_t *ret_at)
+{
+	int n_frames = 0, n_idle = 0;
+
+	while (n_frames < FRAMES_MAX && n_idle < 50) {
+		ssize_t n = send(fd, frame + *ret_at, len - *ret_at, MSG_NOSIGNAL);
+
+		*ret_at += n > 0 ? (size_t)n : 0;
+		n_idle = n > 0 ? 0 : n_idle + 1;
+		if (*ret_at == len) {
+			*ret_at = 0;
+			n_frames++;
+		}
+		loop_turn(&shard.worker.loop, 1);
+	}
+	return n_frames;
+}
+
+START_TEST(who_does_not_read_its_answers_is_not_read_either)
+{
+	uint8_t *frame = memory_alloc(FOLLOWS_PER_FRAME * 40), *answers = memory_alloc(1 << 16);
+	int64_t until = clock_ms() + WAIT_MS;
+	int pair[2], n_frames;
+	size_t at = 0, len;
+
+	setup();
+	lead(0, 5);
+	len = put_follows(frame);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	feeds_adopt(&shard.feeds, &(struct detached){.fd = pair[0]}, 2, EPOCH_OF(2), OWN_EPOCH);
+	n_frames = send_until_stuck(pair[1], frame, len, &at);
+	/* A few megabytes wait to be sent, and that is all. */
+	ck_assert_int_lt(n_frames, 40);
+	ck_assert_ptr_nonnull(shard.feeds.list);
+	/* Read, it is answered in full, and goes on. */
+	while (shard.feeds.counters.n_follows < (n_frames + 1) * FOLLOWS_PER_FRAME && clock_ms() < until) {
+		ssize_t n;
+
+		while (recv(pair[1], answers, 1 << 16, 0) > 0)
+			;
+		n = send(pair[1], frame + at, len - at, MSG_NOSIGNAL);
+		at += n > 0 ? (size_t)n : 0;
+		at = at == len ? 0 : at;
+		loop_turn(&shard.worker.loop, 1);
+	}
+	ck_assert_int_ge(shard.feeds.counters.n_follows, (n_frames + 1) * FOLLOWS_PER_FRAME);
+	close(pair[1]);
+	while (shard.feeds.list && clock_ms() < until)
+		loop_turn(&shard.worker.loop, 1);
+	ck_assert_ptr_null(shard.feeds.list);
+	free(frame);
+	free(answers);
+	teardown();
+}
+END_TEST
+
+START_TEST(marks_wait_for_a_connection_that_is_full)
+{
+	struct feed *feed;
+
+	setup();
+	lead(0, 5);
+	connect_follower(&two);
+	send_follow(&two, 0, 5);
+	turn_until_int(&two.n_answers, 1);
+	append(0, 10, 1);
+	turn_until_int(&two.n_appends, 1);
+	feed = shard.feeds.list;
+	feed->full = true;
+	send_ack(&two, two.handle, 1);
+	turn_until_i64(&partitions[0]->core.high_watermark, 1);
+	while (timer_is_set(&feed->advance_timer))
+		loop_turn(&shard.worker.loop, 10);
+	turn_some();
+	ck_assert_int_eq(two.n_advances, 0);
+	timer_set(&feed->resume, clock_ms());
+	turn_until_int(&two.n_advances, 1);
+	ck_assert_int_eq(two.high_watermark, 1);
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/feed", a_follow_ahead_of_the_leader_waits_for_its_state,
 	  an_incarnation_that_is_not_listed_yet_waits_for_the_view, an_older_epoch_and_a_stranger_are_refused,
 	  logs_that_part_are_told_where, a_follower_below_the_log_start_starts_anew_there,
 	  another_epoch_closes_the_handle_and_its_acks_count_no_more, a_leader_that_resigns_or_fails_closes_its_handles,
 	  who_acks_what_it_was_never_sent_loses_the_handle, a_lost_connection_closes_its_handles_and_a_newer_one_takes_over,
 	  a_connection_ends_with_either_incarnation, without_a_lease_a_leader_serves_while_its_follower_is_heard,
-	  a_follow_that_lay_unread_is_no_sign_of_life_of_now, frames_that_cannot_be_read_end_the_connection)
+	  a_follow_that_lay_unread_is_no_sign_of_life_of_now, frames_that_cannot_be_read_end_the_connection,
+	  who_does_not_read_its_answers_is_not_read_either, marks_wait_for_a_connection_that_is_full)
