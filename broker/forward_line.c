@@ -2,6 +2,7 @@
 #include "broker/forward_line.h"
 
 #include "common/error.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "proto/kafka_error.h"
 
@@ -59,6 +60,10 @@ static void on_call(struct message *message)
 
 	if (!line->up) {
 		go_home(call, KAFKA_NOT_CONTROLLER, "No controller is connected to this broker at the moment.");
+		return;
+	}
+	if (call->body->len > LIMIT_FORWARD_BYTES) {
+		go_home(call, KAFKA_INVALID_REQUEST, "The request is too large for the controller.");
 		return;
 	}
 	if (line->n_calls == FORWARD_CALLS_MAX) {

@@ -35,8 +35,12 @@
 /* Members of an ISR or assignment; the most that a client may ask for. Kafka has no bound; ZooKeeper's 1 MiB a node has. */
 #define LIMIT_REPLICAS 64
 
-/* Requests that brokers handed on to the controller and that it works on at a time: the frame bounds each. */
+/*
+ * Requests that brokers handed on to the controller and that it works on at a time; and the bytes of one, or of the answer to it, which is half of what
+ * a frame between them may hold: a larger frame ends the connection.
+ */
 #define LIMIT_FORWARDED_REQUESTS 256
+#define LIMIT_FORWARD_BYTES (32 << 20)
 
 /* Partitions of one topic: its znode must stay below ZooKeeper's 1 MiB (about 20 bytes a partition with three replicas). */
 #define LIMIT_TOPIC_PARTITIONS 20000

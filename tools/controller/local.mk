@@ -20,6 +20,10 @@ klamm_controller_LDADD = $(klamm_libs)
 dist_man_MANS += tools/controller/klamm-controller.8
 EXTRA_DIST += tools/controller/README.md
 
+unit_tests += test/unit/tools/controller/office_message_test
+test_unit_tools_controller_office_message_test_SOURCES = test/unit/tools/controller/office_message_test.c
+test_unit_tools_controller_office_message_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/tools/controller/ctl_elect_test
 test_unit_tools_controller_ctl_elect_test_SOURCES = test/unit/tools/controller/ctl_elect_test.c
 test_unit_tools_controller_ctl_elect_test_LDADD = $(unit_libs)

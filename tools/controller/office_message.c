@@ -296,7 +296,7 @@ static struct buf *encode(const struct ctl_forward_answer *answer)
 	struct wire_writer out;
 
 	wire_writer_init(&out, buf_new(1024));
-	if (message_encode(answer->schema, answer->version, answer->response, &out, NULL) == 0)
+	if (message_encode(answer->schema, answer->version, answer->response, &out, NULL) == 0 && out.buf->len <= LIMIT_FORWARD_BYTES)
 		return out.buf;
 	buf_release(out.buf);
 	return NULL;

@@ -4,6 +4,7 @@
 #include "broker/forward_line.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "proto/kafka_error.h"
 
@@ -127,6 +128,23 @@ START_TEST(without_a_controller_it_is_not_controller)
 }
 END_TEST
 
+/* The controller would close the connection over the frame. */
+START_TEST(one_that_no_frame_holds_is_refused_here)
+{
+	begin();
+	forward_line_up(&line);
+	call = (struct forward_call){
+		.worker = &worker, .body = buf_new(LIMIT_FORWARD_BYTES + 1), .deadline_ms = clock_ms() + 600000, .done = on_done};
+	call.body->len = LIMIT_FORWARD_BYTES + 1;
+	line.port.send(line.port.ctx, &call);
+	worker_turn(&hub, 0);
+	worker_turn(&worker, 0);
+	ck_assert_int_eq(n_sent, 0);
+	ck_assert_int_eq(call.error, KAFKA_INVALID_REQUEST);
+	end();
+}
+END_TEST
+
 START_TEST(a_lost_connection_ends_what_waits_on_it)
 {
 	begin();
@@ -159,5 +177,6 @@ START_TEST(a_controller_that_does_not_answer_is_a_time_out)
 END_TEST
 
 UNIT_MAIN("broker/forward_line", an_answer_ends_the_call_that_it_is_for, a_refusal_brings_its_error_and_text,
-	  without_a_controller_it_is_not_controller, a_lost_connection_ends_what_waits_on_it,
+	  without_a_controller_it_is_not_controller, one_that_no_frame_holds_is_refused_here,
+	  a_lost_connection_ends_what_waits_on_it,
 	  a_controller_that_does_not_answer_is_a_time_out)
