@@ -253,7 +253,7 @@ static struct broker_endpoint *copy_endpoints(struct arena *arena, const struct 
 }
 
 void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints, enum broker_start start,
-			 int64_t previous_epoch)
+			 int64_t previous_epoch, bool durable)
 {
 	struct arena *arena = &membership->node_arena;
 
@@ -265,6 +265,7 @@ void membership_register(struct membership *membership, const struct broker_endp
 		.n_endpoints = n_endpoints,
 		.start = start,
 		.previous_epoch = previous_epoch,
+		.durable = durable && start == BROKER_START_UNCLEAN,
 		.min_isr = membership->config->topic_defaults.min_insync_replicas,
 	};
 	/* The mark of our kind, and the listener that controllers dial. */
@@ -287,6 +288,7 @@ void membership_settle(struct membership *membership)
 {
 	membership->node.previous_epoch = membership_whole_since(membership);
 	membership->node.start = BROKER_START_CLEAN;
+	membership->node.durable = false;
 	membership->settled = true;
 }
 

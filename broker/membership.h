@@ -66,10 +66,10 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 
 /*
  * From now on this broker is registered in every session, with these endpoints (copied). start, previous_epoch: what its disks held, and since
- * which broker epoch nothing was lost but for that (membership_whole_since of the last run); -1: not known.
+ * which broker epoch nothing was lost but for that (membership_whole_since of the last run); -1: not known. durable: of store_start.
  */
 void membership_register(struct membership *membership, const struct broker_endpoint *endpoints, int n_endpoints, enum broker_start start,
-			 int64_t previous_epoch);
+			 int64_t previous_epoch, bool durable);
 
 /*
  * Since which broker epoch on nothing was lost: that of the first of the starts that were whole, up to this one, or this one's own. The next

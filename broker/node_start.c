@@ -136,6 +136,7 @@ static void register_broker(struct node *node)
 	char host[HOST_NAME_MAX + 1] = "localhost";
 	enum broker_start start;
 	int64_t previous_epoch;
+	bool durable;
 	int n = 0;
 
 	gethostname(host, sizeof host - 1);
@@ -151,8 +152,8 @@ static void register_broker(struct node *node)
 			.port = spec->advertised_port ? spec->advertised_port : node->listeners[i].info.port,
 		};
 	}
-	start = store_start(&node->store, &previous_epoch);
-	membership_register(&node->membership, endpoints, n, start, previous_epoch);
+	start = store_start(&node->store, &previous_epoch, &durable);
+	membership_register(&node->membership, endpoints, n, start, previous_epoch, durable);
 	free(endpoints);
 }
 

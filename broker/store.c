@@ -123,6 +123,7 @@ static int dir_open(struct store_dir *dir, struct error *err)
 		.high_watermark_ms = config->replica_high_watermark_checkpoint_interval_ms,
 		.sync_ms = config->klamm_flush_interval_ms,
 		.sync_bytes = config->klamm_flush_bytes,
+		.durable = config->topic_defaults.durability == TOPIC_FSYNC_ISR,
 	};
 	int r = open_when_free(&args, &dir->dir, err);
 
@@ -236,11 +237,12 @@ static enum broker_start start_of(enum log_dir_stop stop)
 	return starts[stop];
 }
 
-enum broker_start store_start(const struct store *store, int64_t *ret_previous)
+enum broker_start store_start(const struct store *store, int64_t *ret_previous, bool *ret_durable)
 {
 	enum broker_start worst = BROKER_START_CLEAN;
 
 	*ret_previous = -1;
+	*ret_durable = true;
 	for (int i = 0; i < store->n_dirs; i++) {
 		struct log_dir *dir = store->dirs[i].dir;
 		enum broker_start start;
@@ -249,6 +251,7 @@ enum broker_start store_start(const struct store *store, int64_t *ret_previous)
 			continue;
 		start = start_of(log_dir_owed(dir));
 		worst = start > worst ? start : worst;
+		*ret_durable = *ret_durable && (start != BROKER_START_UNCLEAN || log_dir_owed_is_durable(dir));
 		if (log_dir_last_broker_epoch(dir) > *ret_previous)
 			*ret_previous = log_dir_last_broker_epoch(dir);
 	}

@@ -102,8 +102,9 @@ int store_set_broker_epoch(struct store *store, int64_t epoch);
 /*
  * What a registration has to say of the start (D9), when all is loaded: the worst that is owed for a dir. A dir that has failed is not in it: the
  * controller hears of its replicas one by one, and that dir owes its word to the next start. *ret_previous: the last incarnation, -1 unknown.
+ * *ret_durable: an unclean stop cost nothing of topics that do not say what they want (log_dir_owed_is_durable).
  */
-enum broker_start store_start(const struct store *store, int64_t *ret_previous);
+enum broker_start store_start(const struct store *store, int64_t *ret_previous, bool *ret_durable);
 
 /* The controller has taken in what was said: from now on nothing is owed. */
 int store_settle(struct store *store);

@@ -2,7 +2,7 @@
  * Broker nodes; see json_broker.h. Version 5 as Kafka writes it:
  * {"features":{},"listener_security_protocol_map":{"A":"PLAINTEXT"},"endpoints":["A://h:1"],"rack":"r","jmx_port":-1,"port":1,
  *  "host":"h","version":5,"timestamp":"ms"}
- * and behind that, of ours only: ,"klamm":"0.1","klamm_start":"clean","klamm_previous":77,"klamm_min_isr":2
+ * and behind that, of ours only: ,"klamm":"0.1","klamm_start":"clean","klamm_previous":77,"klamm_durability":"fsync-isr","klamm_min_isr":2
  */
 #include "zk/json_broker.h"
 
@@ -110,13 +110,16 @@ static enum broker_start start_of(struct slice name)
 
 static int decode_start(const struct json_reader *reader, struct broker_znode *broker)
 {
-	struct slice name;
+	struct slice name, durability = SLICE_NULL;
 	int rc = json_want_text(reader, reader->root, "klamm_start", &name);
 
 	if (rc == 0)
 		rc = json_want_i64(reader, reader->root, "klamm_previous", -1, INT64_MAX, -1, &broker->previous_epoch);
 	if (rc == 0)
+		rc = json_want_text(reader, reader->root, "klamm_durability", &durability);
+	if (rc == 0)
 		rc = json_want_i32(reader, reader->root, "klamm_min_isr", 0, 0, &broker->min_isr);
+	broker->durable = slice_is_text(durability, "fsync-isr");
 	if (rc == 0)
 		broker->start = start_of(name);
 	return rc;
@@ -199,6 +202,8 @@ static void put_facts(struct json_writer *writer, const struct broker_znode *bro
 		json_put_raw(writer, ",\"klamm_previous\":");
 		json_put_i64(writer, broker->previous_epoch);
 	}
+	if (broker->durable)
+		json_put_raw(writer, ",\"klamm_durability\":\"fsync-isr\"");
 	if (broker->min_isr > 0) {
 		json_put_raw(writer, ",\"klamm_min_isr\":");
 		json_put_i64(writer, broker->min_isr);

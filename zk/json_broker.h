@@ -41,6 +41,7 @@ struct broker_znode {
 	 * older one since which every start was whole. -1 = none, or not known. A process that registers anew says the same again.
 	 */
 	int64_t previous_epoch;
+	bool durable;    /* an unclean start lost nothing of topics that do not say: its file had klamm.durability=fsync-isr in those runs */
 	int32_t min_isr; /* min.insync.replicas of its file, for topics that do not say; 0 = it does not say */
 };
 

@@ -282,6 +282,12 @@ static enum run_owed owed_for(enum log_dir_stop stop)
 	return stop == LOG_DIR_NEW ? RUN_OWES_NEW : stop == LOG_DIR_UNCLEAN ? RUN_OWES_UNCLEAN : RUN_OWES_NOTHING;
 }
 
+/* Nothing that was acknowledged before this run is only in the page cache, and nothing of it is lost. */
+static bool is_all_synced(const struct log_dir *dir)
+{
+	return dir->stop == LOG_DIR_CLEAN && dir->ours && dir->run.owed == RUN_OWES_NOTHING;
+}
+
 static int read_run(struct log_dir *dir)
 {
 	struct run_file last = {.broker_epoch = -1};
@@ -303,6 +309,8 @@ static int read_run(struct log_dir *dir)
 	same_machine = dir->run.boot_id[0] && strcmp(dir->run.boot_id, last.boot_id) == 0 && last.fs_id == space.fs_id;
 	judge_stop(dir, &last, has_run, clean_marker_exists(dir->fs, dir->path), same_machine);
 	dir->run.owed = worse(owed_for(dir->stop), last.owed);
+	dir->was_durable = dir->ours && last.durable;
+	dir->run.durable = dir->args.durable && (dir->was_durable || is_all_synced(dir));
 	if (!dir->ours)
 		offsets_table_forget(&dir->table, OFFSET_MARK);
 	dir->last_broker_epoch = has_run ? last.broker_epoch : -1;
@@ -381,6 +389,11 @@ enum log_dir_stop log_dir_owed(const struct log_dir *dir)
 	return dir->run.owed == RUN_OWES_NEW ? LOG_DIR_NEW : dir->run.owed == RUN_OWES_UNCLEAN ? LOG_DIR_UNCLEAN : dir->stop;
 }
 
+bool log_dir_owed_is_durable(const struct log_dir *dir)
+{
+	return dir->was_durable;
+}
+
 int log_dir_settle(struct log_dir *dir)
 {
 	int rc = 0;
@@ -389,6 +402,8 @@ int log_dir_settle(struct log_dir *dir)
 	dir->settled = true;
 	if (dir->run.owed != RUN_OWES_NOTHING) {
 		dir->run.owed = RUN_OWES_NOTHING;
+		/* Who is struck out comes back when it has all by the durability of now. */
+		dir->run.durable = dir->args.durable;
 		rc = log_dir_check(dir, log_dir_write_run(dir), "writing klamm.run");
 	}
 	pthread_mutex_unlock(&dir->registry_lock);

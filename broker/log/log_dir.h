@@ -34,6 +34,7 @@ struct log_dir_args {
 	int64_t high_watermark_ms;  /* 0 = 5,000 (replica.high.watermark.checkpoint.interval.ms) */
 	int64_t sync_ms;            /* background sync; 0 = 1,000 */
 	int64_t sync_bytes;         /* ... or after so many bytes; 0 = 64 MiB */
+	bool durable;               /* klamm.durability of topics that do not say is fsync-isr */
 };
 
 /* What the last stop was (D9). */
@@ -67,6 +68,12 @@ enum log_dir_stop log_dir_last_stop(const struct log_dir *dir);
  * the next start. Before log_dir_load_done a crash is not known to have lost nothing.
  */
 enum log_dir_stop log_dir_owed(const struct log_dir *dir);
+
+/*
+ * Of what is owed for an unclean stop: topics that do not say what they want had fsync-isr in every run that may have lost something, so that
+ * theirs have lost nothing.
+ */
+bool log_dir_owed_is_durable(const struct log_dir *dir);
 
 /* The controller has taken it in; written at once, synced. */
 int log_dir_settle(struct log_dir *dir);

@@ -34,6 +34,7 @@ struct log_dir {
 	bool has_meta;
 	enum log_dir_stop stop;
 	bool settled; /* the controller knows */
+	bool was_durable; /* see log_dir_owed_is_durable */
 	bool clean;        /* the last stop was, whoever's it was */
 	bool ours;         /* the marks count: nobody else wrote since */
 	bool distrusts_cache; /* a sync failed in the last run */

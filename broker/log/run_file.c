@@ -81,6 +81,21 @@ static bool take_owed(struct slice *rest, enum run_owed *ret_owed)
 	return false;
 }
 
+static const char *const durability_names[] = {"page-cache", "fsync-isr"};
+
+static bool take_durability(struct slice *rest, bool *ret_durable)
+{
+	struct slice before = *rest, value;
+
+	*ret_durable = false;
+	if (!take_value(rest, "durability", &value)) {
+		*rest = before;
+		return true;
+	}
+	*ret_durable = slice_is_text(value, durability_names[1]);
+	return *ret_durable || slice_is_text(value, durability_names[0]);
+}
+
 static bool take_head(struct slice *rest, struct run_file *ret_run)
 {
 	struct slice value;
@@ -98,7 +113,7 @@ static bool take_head(struct slice *rest, struct run_file *ret_run)
 	if (!take_value(rest, "directory", &value) || !uuid_parse(value, &ret_run->directory_id))
 		return false;
 	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_state(rest, &ret_run->state) ||
-	    !take_owed(rest, &ret_run->owed))
+	    !take_owed(rest, &ret_run->owed) || !take_durability(rest, &ret_run->durable))
 		return false;
 	return take_seal(rest, &ret_run->seal);
 }
@@ -157,6 +172,7 @@ int run_file_write(struct fs *fs, const char *path, const struct run_file *run, 
 	uuid_format(&run->directory_id, id);
 	text_add(&out, RUN_FILE " 1\nboot %s\nfs %" PRId64 "\ndirectory %s\n", run->boot_id, (int64_t)run->fs_id, id);
 	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\nowed %s\n", run->broker_epoch, state_names[run->state], owed_names[run->owed]);
+	text_add(&out, "durability %s\n", durability_names[run->durable]);
 	text_add(&out, "seal %" PRId64 " %" PRId64 " %" PRId64 "\n", (int64_t)run->seal.inode, run->seal.mtime_ms, run->seal.size);
 	text_add(&out, "marks %" PRId32 "\n%.*s", n_marks, (int)marks->len, marks->at ? marks->at : "");
 	text_add(&out, "crc %08" PRIx32 "\n", crc32c(out.at, out.len));

@@ -5,6 +5,8 @@
  *     boot <id of the machine's boot>          fs <id of the file system>       directory <id of the dir>
  *     broker_epoch <n>                         state running | clean
  *     owed nothing | unclean | new             what the controller has not taken in yet (D9); not in files of older versions
+ *     durability page-cache | fsync-isr        the broker's default since all was synced last, or was struck out by the controller (page-cache:
+ *                                              not all the time); not in files of older versions
  *     seal <inode> <mtime ms> <size>           the replication checkpoint as we left it (clean only)
  *     marks <n>
  *     <topic> <partition> <offset>             all below is on the platter, batches and index entries (n lines)
@@ -50,6 +52,7 @@ struct run_file {
 	int64_t broker_epoch; /* -1 unknown */
 	enum run_state state;
 	enum run_owed owed;
+	bool durable; /* fsync-isr */
 	struct run_seal seal;
 };
 

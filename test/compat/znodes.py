@@ -12,7 +12,7 @@ FAMILIES = [(r'/brokers/topics/[^/]+', '/brokers/topics/T'), (r'/config/topics/[
 MAPS = {'partitions', 'adding_replicas', 'removing_replicas', 'config', 'listener_security_protocol_map', 'features'}
 # Klamm says in its broker nodes that it is not Kafka and what its disks held at the start, tells its candidates for the office apart, and keeps
 # incarnations and eligible replicas in states (KIP-903, KIP-966); Kafka ignores keys that it does not know.
-OURS = ({('/controller', '.nonce')} | {('/brokers/ids/N', key) for key in ('.klamm', '.klamm_min_isr', '.klamm_previous', '.klamm_start')} |
+OURS = ({('/controller', '.nonce')} | {('/brokers/ids/N', key) for key in ('.klamm', '.klamm_durability', '.klamm_min_isr', '.klamm_previous', '.klamm_start')} |
         {('/brokers/topics/T/partitions/N/state', key + item) for key in ('.isr_epochs', '.elr', '.elr_epochs', '.last_known_elr')
          for item in ('', '[]')})
 

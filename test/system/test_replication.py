@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from batch import build, values
+from batch import build, crc32c, values
 from cluster import SESSION_MS
 from processes import Folder, TARGET, ZooKeeper, wait
 from wire import Closed, error_name
@@ -311,6 +311,16 @@ def test_without_a_controller_what_needs_one_is_refused(make_cluster):
         wait(refused, 'the client is told to look for the controller')
 
 
+def forget_boot(broker):
+    """As after a power cut: the marker of the run is of another boot of the machine."""
+    with open(broker.folder + '/klamm.run') as f:
+        lines = f.read().splitlines()
+    lines[1] = 'boot 00000000-0000-0000-0000-000000000000'
+    text = '\n'.join(lines[:-1]) + '\n'
+    with open(broker.folder + '/klamm.run', 'w') as f:
+        f.write('%scrc %08x\n' % (text, crc32c(text.encode())))
+
+
 @pytest.mark.klamm_only
 def test_a_registration_says_how_its_broker_started(three):
     import json
@@ -346,17 +356,43 @@ def test_a_registration_says_how_its_broker_started(three):
         in_sync(three, name, [1, 2, 3], number=1)
         # Nobody knows what became of a machine that was away: its marker says another boot.
         broker.kill()
-        run_file = broker.folder + '/klamm.run'
-        lines = open(run_file).read().splitlines()
-        lines[1] = 'boot 00000000-0000-0000-0000-000000000000'
-        with open(run_file, 'w') as f:
-            f.write('\n'.join(lines) + '\n')
+        forget_boot(broker)
         broker.start()
         three.ready()
         said('unclean')
         in_sync(three, name, [1, 2, 3], number=1)
     finally:
         zk.stop()
+
+
+@pytest.mark.klamm_only
+@pytest.mark.parametrize('durability', ['page-cache', 'fsync-isr'])
+def test_all_brokers_lose_power_with_a_durability_from_their_files(make_cluster, durability):
+    cluster = make_cluster(brokers=3, config=dict(LAG, **{'klamm.durability': durability}))
+    name = cluster.create_topic(replication_factor=3, min_insync_replicas=2)
+    writer = Writer(cluster, name)
+    writer.write(10)
+    # The first stop is clean: all is synced, and what comes after it is by the file.
+    for broker in cluster.brokers:
+        assert broker.stop() == 0
+    for broker in cluster.brokers:
+        broker.start()
+    cluster.ready()
+    in_sync(cluster, name, [1, 2, 3])
+    writer.write(10)
+    for broker in cluster.brokers:
+        broker.kill()
+    for broker in cluster.brokers:
+        forget_boot(broker)
+        broker.start()
+    cluster.ready()
+    if durability == 'fsync-isr':
+        in_sync(cluster, name, [1, 2, 3])
+        writer.write(5)
+        writer.check()
+    else:
+        # Nobody knows who has what was acknowledged.
+        wait(lambda: state(cluster, name).leader_id == -1, 'it waits')
 
 
 @pytest.mark.klamm_only

@@ -102,6 +102,7 @@ static void add(struct ctl *ctl, const struct ctl_broker_read *read)
 
 	broker->epoch = read->epoch;
 	broker->start = read->start;
+	broker->durable = read->durable;
 	broker->min_isr = read->min_isr;
 	broker->previous = read->previous;
 	broker->told_remaining = -1;
@@ -378,7 +379,7 @@ static bool has_lost(struct ctl *ctl, const struct ctl_topic *topic, const struc
 {
 	if (broker->start == CTL_START_EMPTY || (listed > 0 && broker->previous > listed))
 		return true;
-	return broker->start == CTL_START_UNCLEAN && !ctl_config_is_durable(ctl, topic);
+	return broker->start == CTL_START_UNCLEAN && !ctl_config_is_durable(ctl, topic, broker);
 }
 
 static bool log_dir_failed(const struct ctl_partition *p, int32_t broker)

@@ -5,17 +5,22 @@
 
 #define UNCLEAN "unclean.leader.election.enable"
 #define MIN_ISR "min.insync.replicas"
+#define DURABILITY "klamm.durability"
+
+/* A broker's own dynamic value, or (-1) that of all; null: it does not say. */
+static struct slice value_of_broker(struct ctl *ctl, int32_t broker, const char *name)
+{
+	const struct ctl_broker_config *config = ctl_broker_config_find(ctl, broker);
+
+	return config ? ctl_configs_get(&config->configs, name) : SLICE_NULL;
+}
 
 /* The topic's value, else the brokers' dynamic default; null: neither says. */
 static struct slice value_of(struct ctl *ctl, const struct ctl_topic *topic, const char *name)
 {
 	struct slice value = ctl_configs_get(&topic->configs, name);
-	const struct ctl_broker_config *defaults;
 
-	if (!slice_is_null(value))
-		return value;
-	defaults = ctl_broker_config_find(ctl, -1);
-	return defaults ? ctl_configs_get(&defaults->configs, name) : SLICE_NULL;
+	return slice_is_null(value) ? value_of_broker(ctl, -1, name) : value;
 }
 
 bool ctl_config_unclean(struct ctl *ctl, const struct ctl_topic *topic)
@@ -25,9 +30,15 @@ bool ctl_config_unclean(struct ctl *ctl, const struct ctl_topic *topic)
 	return slice_is_null(value) ? ctl->settings.unclean_leader_election : slice_is_text(value, "true");
 }
 
-bool ctl_config_is_durable(struct ctl *ctl, const struct ctl_topic *topic)
+bool ctl_config_is_durable(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_broker *broker)
 {
-	return slice_is_text(value_of(ctl, topic, "klamm.durability"), "fsync-isr");
+	struct slice value = ctl_configs_get(&topic->configs, DURABILITY);
+
+	if (slice_is_null(value))
+		value = value_of_broker(ctl, broker->id, DURABILITY);
+	if (slice_is_null(value))
+		value = value_of_broker(ctl, -1, DURABILITY);
+	return slice_is_null(value) ? broker->durable : slice_is_text(value, "fsync-isr");
 }
 
 /* Digits only, at least 1; anything else counts as nothing said. */

@@ -18,7 +18,10 @@ bool ctl_config_unclean(struct ctl *ctl, const struct ctl_topic *topic);
  */
 int32_t ctl_config_min_isr(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *partition);
 
-/* Does a record of the topic count only when it is on disk (klamm.durability=fsync-isr)? */
-bool ctl_config_is_durable(struct ctl *ctl, const struct ctl_topic *topic);
+/*
+ * Did a record of the topic count only when it was on this broker's disk (klamm.durability=fsync-isr), so that an unclean stop has cost nothing?
+ * The topic's value, else the broker's own dynamic one, else that of all, else what the broker says of its file in the runs in question.
+ */
+bool ctl_config_is_durable(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_broker *broker);
 
 #endif

@@ -42,6 +42,7 @@ struct ctl_broker_read {
 	int32_t id;
 	int64_t epoch;  /* czxid */
 	enum ctl_start start;
+	bool durable;     /* CTL_START_UNCLEAN: its file said fsync-isr in all runs that may have lost something */
 	int32_t min_isr;  /* min.insync.replicas of topics that do not say, as it leads; 0: it does not say */
 	int64_t previous; /* no start since this epoch lost anything, but for `start`; 0: it does not say */
 	bool foreign;   /* bears no mark of Klamm: a real Kafka broker */

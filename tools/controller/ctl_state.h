@@ -28,6 +28,7 @@ struct ctl_broker {
 	int32_t id;
 	int64_t epoch;                /* czxid of its znode: its incarnation */
 	enum ctl_start start;         /* what its disks held then */
+	bool durable;                 /* unclean: nothing of topics that do not say is lost */
 	int32_t min_isr;              /* min.insync.replicas of topics that do not say, as it leads; 0: it does not say */
 	int64_t previous;             /* no start since this epoch lost anything, but for `start` */
 	struct slice rack;            /* null: none */

@@ -60,6 +60,7 @@ void office_decode_broker(struct arena *arena, const char *path, struct slice js
 						     .port = znode.endpoints[i].port};
 	broker->foreign = slice_is_null(znode.klamm);
 	broker->start = start_of(znode.start);
+	broker->durable = znode.durable;
 	broker->min_isr = znode.min_isr;
 	broker->previous = znode.previous_epoch > 0 ? znode.previous_epoch : 0;
 	broker->rack = znode.rack;

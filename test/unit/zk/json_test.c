@@ -118,6 +118,7 @@ START_TEST(what_a_broker_says_of_its_start_comes_back)
 		{",\"klamm_start\":\"clean\",\"klamm_previous\":77,\"klamm_min_isr\":2}", BROKER_START_CLEAN, 77},
 		{",\"klamm_start\":\"process_crash\",\"klamm_previous\":8589934592}", BROKER_START_PROCESS_CRASH, INT64_C(8589934592)},
 		{",\"klamm_start\":\"unclean\"}", BROKER_START_UNCLEAN, -1},
+		{",\"klamm_start\":\"unclean\",\"klamm_durability\":\"fsync-isr\"}", BROKER_START_UNCLEAN, -1},
 		{",\"klamm_start\":\"disk_new\"}", BROKER_START_DISK_NEW, -1},
 	};
 	struct broker_znode broker;
@@ -130,6 +131,7 @@ START_TEST(what_a_broker_says_of_its_start_comes_back)
 		ck_assert_int_eq(broker_znode_decode(&arena, "/b", slice_of_text(text), &broker, NULL), 0);
 		ck_assert_int_eq(broker.start, cases[i].start);
 		ck_assert_int_eq(broker.previous_epoch, cases[i].previous);
+		ck_assert_int_eq(broker.durable, strstr(text, "fsync-isr") != NULL);
 		assert_slice(broker_znode_encode(&arena, &broker), text);
 	}
 	/* A word of a later version promises nothing. */

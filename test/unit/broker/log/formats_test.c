@@ -179,7 +179,7 @@ START_TEST(klamm_run_comes_back_and_any_damage_is_noticed)
 	struct fs_mem *mem = fs_mem_new(1);
 	struct fs *fs = fs_mem_fs(mem);
 	struct run_file run = {.boot_id = "b", .fs_id = 7, .broker_epoch = 44, .state = RUN_CLEAN,
-			       .owed = RUN_OWES_UNCLEAN, .seal = {1, 2, 3}}, read;
+			       .owed = RUN_OWES_UNCLEAN, .durable = true, .seal = {1, 2, 3}}, read;
 	struct text_out marks = {0};
 	int64_t sum = 0;
 	char *text;
@@ -195,6 +195,7 @@ START_TEST(klamm_run_comes_back_and_any_damage_is_noticed)
 	ck_assert_int_eq(read.broker_epoch, 44);
 	ck_assert_int_eq(read.state, RUN_CLEAN);
 	ck_assert_int_eq(read.owed, RUN_OWES_UNCLEAN);
+	ck_assert(read.durable);
 	ck_assert_int_eq(read.seal.mtime_ms, 2);
 	ck_assert_int_eq(fs_read_file(fs, "/r", 10000, &text, &len), 0);
 	for (size_t i = 0; i < len; i++) {

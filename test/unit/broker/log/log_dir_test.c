@@ -140,6 +140,55 @@ static void fill(struct fixture *fixture)
 
 #define LOG_FILE FIXTURE_PATH "/t-0/00000000000000000000.log"
 
+/* An unclean stop: what of it was by fsync-isr since all was synced last? */
+static bool cut_is_durable(struct fixture *fixture)
+{
+	fixture_power_cut(fixture);
+	ck_assert_int_eq(fixture_open(fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture->dir), LOG_DIR_UNCLEAN);
+	return log_dir_owed_is_durable(fixture->dir);
+}
+
+static void restart(struct fixture *fixture, bool durable)
+{
+	ck_assert_int_eq(fixture_close(fixture), 0);
+	fixture->durable = durable;
+	ck_assert_int_eq(fixture_open(fixture), 0);
+}
+
+START_TEST(an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	ck_assert(!cut_is_durable(&fixture));
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	/* All is synced, and then by fsync-isr. */
+	restart(&fixture, true);
+	ck_assert(cut_is_durable(&fixture));
+	ck_assert(cut_is_durable(&fixture));
+	/* The configuration of now is not what counts. */
+	fixture.durable = false;
+	ck_assert(cut_is_durable(&fixture));
+	fixture.durable = true;
+	ck_assert(!cut_is_durable(&fixture));
+	ck_assert(!cut_is_durable(&fixture));
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	ck_assert(cut_is_durable(&fixture));
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	/* What was acknowledged in the page cache outlives a crash of the process, and goes with the next power cut. */
+	restart(&fixture, false);
+	fixture_crash(&fixture);
+	fixture.durable = true;
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_owed(fixture.dir), LOG_DIR_PROCESS_CRASH);
+	ck_assert(!cut_is_durable(&fixture));
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(a_torn_tail_is_cut_and_damage_below_the_mark_is_not)
 {
 	struct fixture fixture;
@@ -556,7 +605,8 @@ END_TEST
 
 UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_found,
 	  a_damaged_partition_stays_offline_after_a_clean_stop, a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
-	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
+	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts,
+	  an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,

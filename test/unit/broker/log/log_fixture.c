@@ -118,6 +118,7 @@ int fixture_open(struct fixture *fixture)
 				    .fds = fixture->fds,
 				    .path = fixture->path,
 				    .broker_id = 1,
+				    .durable = fixture->durable,
 				    .cluster_id = SLICE_LITERAL("MBzKdwGSSMGfR5T0GO2hZQ")};
 	int rc;
 

@@ -33,6 +33,7 @@ struct fixture {
 	struct log_observer observer;
 	struct error err;
 	const char *path;
+	bool durable; /* of the next open: klamm.durability=fsync-isr by default */
 	int64_t now_ms;
 };
 

@@ -92,7 +92,8 @@ static void parse_brokers(struct arena *arena, const struct words *words, struct
 		brokers[i].epoch = atoll(strchr(words->at[i], '@') + 1);
 		brokers[i].foreign = mark && strcmp(mark, "!foreign") == 0;
 		brokers[i].odd = mark && strcmp(mark, "!odd") == 0;
-		brokers[i].start = mark && strcmp(mark, "!unclean") == 0 ? CTL_START_UNCLEAN
+		brokers[i].durable = mark && strcmp(mark, "!durable") == 0;
+		brokers[i].start = mark && (strcmp(mark, "!unclean") == 0 || brokers[i].durable) ? CTL_START_UNCLEAN
 				   : mark && strcmp(mark, "!empty") == 0 ? CTL_START_EMPTY
 									 : CTL_START_WHOLE;
 		brokers[i].previous = before ? atoll(before + 1) : 0;

@@ -3,6 +3,7 @@
  *
  *     elected 1 1                              epoch, version of /controller_epoch
  *     brokers 1@100 2@110/rack-a 3@120!foreign 4@130!odd
+ *     brokers 5@140!unclean 6@150!durable 7@160!empty            unclean; unclean, but fsync-isr by its file
  *     topics a b
  *     topic a absent | a nonsense | a c5 v0 id7 0:1,2 1:2,1        czxid, version, topic id (id0: none)
  *     topic a c5 v1 id7 0:3,1+3-1                                  adding 3, removing 1

@@ -96,6 +96,7 @@ DIALOGUE(replicas_move_to_other_brokers, "reassign")
 DIALOGUE(reassignments_are_cancelled_replaced_and_refused, "reassign-cancel")
 DIALOGUE(reassignments_outlive_controllers_and_failed_writes, "reassign-takeover")
 DIALOGUE(requests_of_clients_are_answered_as_kafka_does, "admin")
+DIALOGUE(a_brokers_file_says_whether_an_unclean_stop_cost_anything, "unclean_files")
 DIALOGUE(the_longest_log_leads_where_records_may_be_lost, "longest")
 DIALOGUE(nodes_below_admin_ask_for_elections_and_moves, "legacy")
 DIALOGUE(a_deletion_older_than_the_list_of_topics_is_not_dropped, "delete-takeover")
@@ -112,4 +113,4 @@ UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_mad
 	  brokers_that_stop_hand_over_first, leaderships_go_back_to_preferred_replicas,
 	  replicas_move_to_other_brokers, reassignments_are_cancelled_replaced_and_refused,
 	  reassignments_outlive_controllers_and_failed_writes, requests_of_clients_are_answered_as_kafka_does,
-	  the_longest_log_leads_where_records_may_be_lost, nodes_below_admin_ask_for_elections_and_moves, a_deletion_older_than_the_list_of_topics_is_not_dropped)
+	  a_brokers_file_says_whether_an_unclean_stop_cost_anything, the_longest_log_leads_where_records_may_be_lost, nodes_below_admin_ask_for_elections_and_moves, a_deletion_older_than_the_list_of_topics_is_not_dropped)
