@@ -304,6 +304,7 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 		ctl_admin_flush(ctl);
 		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
 		if (ctl_may_decide(ctl) && ctl->n_clearing == 0) {
+			/* Views come first: a leader has a larger minimum before it is told that its ISR is smaller. */
 			ctl_view_flush(ctl);
 			ctl_isr_flush(ctl);
 			ctl_balance_flush(ctl);

@@ -176,6 +176,49 @@ START_TEST(one_that_has_to_be_struck_out_is_not_let_in_by_an_election)
 }
 END_TEST
 
+/*
+ * A larger minimum keeps who leaves the ISR eligible, since nothing is acknowledged without it any more. So a leader that still has the smaller one
+ * must not hear first that its ISR is smaller: it would acknowledge alone (D9). Both wait here for another partition.
+ */
+START_TEST(a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
+{
+	static const char *const lines[] = {"elected 1 1",
+					    "brokers* 1@100 2@110",
+					    "topics* t u",
+					    "topic* t c200 v0 id7 0:1,2",
+					    "topic* u c201 v0 id8 0:1,2",
+					    "config* t v0 min.insync.replicas=1",
+					    "config* u v0 min.insync.replicas=2",
+					    "states* t 0:v3,z201,l1,e1,c1,i1.2,I100.110",
+					    "states* u 0:v3,z202,l1,e1,c1,i1,I100,q2,Q110",
+					    "deletions*",
+					    "broker-configs*",
+					    "reached 1@100",
+					    "reached 2@110",
+					    NULL};
+	const char *view, *answers;
+	struct dialogue d;
+	size_t before;
+
+	ctl_script_init(&d.script, open_memstream(&d.text, &d.len));
+	say(&d, lines);
+	/* Nobody is told anything until this is written. */
+	check(&d, "config u v1 min.insync.replicas=1", "write state u-0 at v3 leader 1 epoch 1 isr [1@100] ce");
+	ctl_script_line(&d.script, "config t v1 min.insync.replicas=2");
+	check(&d, "propose 1@100 id7/0 9 1/3 1", "write state t-0 at v3 leader 1 epoch 1 isr [1@100] elr [2@110]");
+	ctl_script_line(&d.script, "written t 0 done");
+	fflush(d.script.out);
+	before = d.len;
+	ctl_script_line(&d.script, "written u 0 done");
+	fflush(d.script.out);
+	view = strstr(d.text + before, "min.insync.replicas=2");
+	answers = strstr(d.text + before, "number 9 leader 1 epoch 1 isr [1]");
+	ck_assert_msg(view && answers && view < answers, "%s", d.text + before);
+	end(&d);
+}
+END_TEST
+
 UNIT_MAIN("tools/controller/ctl_isr", the_first_refusal_in_the_order_wins, nothing_is_decided_while_the_cluster_is_being_read,
 	  who_is_not_whole_alive_and_staying_does_not_join, one_that_has_to_be_struck_out_joins_nowhere_before,
-	  one_that_has_to_be_struck_out_is_not_let_in_by_an_election)
+	  one_that_has_to_be_struck_out_is_not_let_in_by_an_election,
+	  a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
