@@ -277,11 +277,19 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
+static bool may_tell(const struct ctl *ctl)
+{
+	return ctl_may_decide(ctl) && ctl->n_clearing == 0;
+}
+
 static void arm_timer(struct ctl *ctl)
 {
-	int64_t at_ms = earlier(ctl_broker_deadline_ms(ctl), ctl_admin_deadline_ms(ctl));
+	int64_t at_ms = earlier(earlier(ctl_broker_deadline_ms(ctl), ctl->retry_ms), ctl->balance_ms);
 
-	at_ms = earlier(earlier(at_ms, ctl->retry_ms), ctl->balance_ms);
+	/* A request whose time is up is answered when somebody may be told anything: until then its time is none to wake up at. */
+	if (may_tell(ctl))
+		at_ms = earlier(at_ms, ctl_admin_deadline_ms(ctl));
 	if (at_ms == 0 || at_ms == ctl->timer_ms)
 		return;
 	ctl->timer_ms = at_ms;
@@ -302,8 +310,7 @@ void ctl_flush(struct ctl *ctl, int64_t now_ms, struct ctl_actions *actions)
 		ctl_legacy_check(ctl);
 		ctl_reassign_flush(ctl);
 		ctl_admin_flush(ctl);
-		/* While eligible leaders are being dropped because of a smaller minimum, no leader may hear of that minimum (D9). */
-		if (ctl_may_decide(ctl) && ctl->n_clearing == 0) {
+		if (may_tell(ctl)) {
 			/* Views come first: a leader has a larger minimum before it is told that its ISR is smaller. */
 			ctl_view_flush(ctl);
 			ctl_isr_flush(ctl);

@@ -176,11 +176,8 @@ START_TEST(one_that_has_to_be_struck_out_is_not_let_in_by_an_election)
 }
 END_TEST
 
-/*
- * A larger minimum keeps who leaves the ISR eligible, since nothing is acknowledged without it any more. So a leader that still has the smaller one
- * must not hear first that its ISR is smaller: it would acknowledge alone (D9). Both wait here for another partition.
- */
-START_TEST(a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
+/* Nobody is told anything until the state of u-0 is written. */
+static void begin_held(struct dialogue *d)
 {
 	static const char *const lines[] = {"elected 1 1",
 					    "brokers* 1@100 2@110",
@@ -196,14 +193,23 @@ START_TEST(a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
 					    "reached 1@100",
 					    "reached 2@110",
 					    NULL};
+
+	ctl_script_init(&d->script, open_memstream(&d->text, &d->len));
+	say(d, lines);
+	check(d, "config u v1 min.insync.replicas=1", "write state u-0 at v3 leader 1 epoch 1 isr [1@100] ce");
+}
+
+/*
+ * A larger minimum keeps who leaves the ISR eligible, since nothing is acknowledged without it any more. So a leader that still has the smaller one
+ * must not hear first that its ISR is smaller: it would acknowledge alone (D9). Both wait here for another partition.
+ */
+START_TEST(a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
+{
 	const char *view, *answers;
 	struct dialogue d;
 	size_t before;
 
-	ctl_script_init(&d.script, open_memstream(&d.text, &d.len));
-	say(&d, lines);
-	/* Nobody is told anything until this is written. */
-	check(&d, "config u v1 min.insync.replicas=1", "write state u-0 at v3 leader 1 epoch 1 isr [1@100] ce");
+	begin_held(&d);
 	ctl_script_line(&d.script, "config t v1 min.insync.replicas=2");
 	check(&d, "propose 1@100 id7/0 9 1/3 1", "write state t-0 at v3 leader 1 epoch 1 isr [1@100] elr [2@110]");
 	ctl_script_line(&d.script, "written t 0 done");
@@ -218,7 +224,24 @@ START_TEST(a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
 }
 END_TEST
 
+/* Nobody is answered meanwhile, so that there is nothing to wake up for. */
+START_TEST(a_request_whose_time_is_up_waits_while_nobody_is_told_anything)
+{
+	struct dialogue d;
+
+	begin_held(&d);
+	ctl_script_line(&d.script, "propose 1@100 id7/0 9 1/3 1");
+	ctl_script_line(&d.script, "forward 1@100 1 elect 100 preferred t:0");
+	ctl_script_line(&d.script, "wait 100");
+	ck_assert_msg(d.script.timer_ms == 0 || d.script.timer_ms > d.script.now_ms, "%lld at %lld", (long long)d.script.timer_ms,
+		      (long long)d.script.now_ms);
+	check(&d, "written u 0 done", "\"error_code\":7,");
+	end(&d);
+}
+END_TEST
+
 UNIT_MAIN("tools/controller/ctl_isr", the_first_refusal_in_the_order_wins, nothing_is_decided_while_the_cluster_is_being_read,
 	  who_is_not_whole_alive_and_staying_does_not_join, one_that_has_to_be_struck_out_joins_nowhere_before,
 	  one_that_has_to_be_struck_out_is_not_let_in_by_an_election,
-	  a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller)
+	  a_leader_hears_of_a_larger_minimum_before_its_isr_is_smaller,
+	  a_request_whose_time_is_up_waits_while_nobody_is_told_anything)
