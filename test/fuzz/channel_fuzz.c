@@ -1,7 +1,8 @@
 /*
  * What a controller says to a broker: messages one after the other, each a byte for the kind, two for its length (big endian), then its bytes.
  * Kind 0: answers to proposals of a leader that has one under way (its number on the wire is 1), 1: the answer to a client's request (number 1),
- * 2: a view. Whatever comes, the leader stays in its ISR, every request ends once, and a view that is taken is whole.
+ * 2: a view, 3: states of partitions, 4: partitions to be stopped, or erased. This broker has the log of t-0, and leads it; no other log can be made.
+ * Whatever comes, a leader stays in its ISR, every request and every order ends once, and a view that is taken is whole.
  */
 #include "test/fuzz/fuzz.h"
 
@@ -13,6 +14,7 @@
 #include "broker/replica/replica_isr_core.h"
 #include "broker/replica/replica_leader_core.h"
 #include "broker/replica/shard.h"
+#include "broker/replicas.h"
 #include "broker/rt/signals.h"
 #include "broker/view_message.h"
 #include "common/clock.h"
@@ -20,18 +22,21 @@
 #include "common/trace.h"
 #include "test/lib/fs_mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define OWN_EPOCH 10
+#define TURNS_MAX 100000
 
 static const struct uuid topic_id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
 static struct broker_config *config;
 static struct worker hub;
 static struct shard shard, *shards[1] = {&shard};
-static struct disk disk; /* not started: nothing here is ever synced */
-static struct producer_table producers;
-static struct log *partition_log;
+static struct store_dir dirs[2]; /* the first answers that it can make nothing; in the second lies the log */
+static struct store store = {.dirs = dirs, .n_dirs = 2};
+static struct replicas replicas;
+static int n_ordered, n_ended, n_closing;
 
 static void load_config(void)
 {
@@ -45,20 +50,52 @@ static void load_config(void)
 	properties_fini(&properties);
 }
 
-static void make_log(void)
+static void on_dir_failed(void *ctx, struct store_dir *dir)
+{
+	(void)ctx, (void)dir;
+}
+
+static void open_store(void)
 {
 	struct fs *fs = fs_mem_fs(fs_mem_new(1));
 	struct log_dir_args args = {.fs = fs, .path = "/data", .broker_id = 1, .cluster_id = SLICE_LITERAL("c"), .fds = fd_cache_new(fs, 100)};
-	struct log_config log_config = LOG_CONFIG_DEFAULT;
-	struct log_observer observer = partition_observer(&producers);
-	struct log_dir *dir;
 	struct error err;
 
-	producer_table_init(&producers);
-	CHECK(log_dir_open(&args, &dir, &err) == 0);
-	CHECK(log_dir_scan(dir, &err) == 0);
-	CHECK(log_dir_load_done(dir) == 0);
-	CHECK(log_create(dir, SLICE_LITERAL("t"), 0, &topic_id, &log_config, &observer, &partition_log, &err) == 0);
+	store.config = config;
+	store.hub = &hub;
+	store.on_dir_failed = on_dir_failed;
+	for (int i = 0; i < 2; i++) {
+		dirs[i].store = &store;
+		dirs[i].path = i == 0 ? "/nowhere" : "/data";
+		dirs[i].started = i == 0;
+		CHECK(disk_start(&dirs[i].disk, "disk", 10000) == 0);
+	}
+	CHECK(log_dir_open(&args, &dirs[1].dir, &err) == 0);
+	CHECK(log_dir_scan(dirs[1].dir, &err) == 0);
+	CHECK(log_dir_load_done(dirs[1].dir) == 0);
+}
+
+/* The log of t-0 as the hub has it: as it was before, or, where the last input has erased it, a new one. */
+static struct store_log *need_log(void)
+{
+	struct store_log *log = store_find(&store, SLICE_LITERAL("t"), 0);
+	struct log_config log_config = LOG_CONFIG_DEFAULT;
+	struct log_observer observer;
+	struct error err;
+
+	if (!log) {
+		log_dir_remove_all_due(dirs[1].dir, INT64_MAX);
+		log = NEW(struct store_log);
+		log->key = memory_printf("t-0");
+		log->dir = &dirs[1];
+		producer_table_init(&log->producers);
+		observer = partition_observer(&log->producers);
+		CHECK(log_create(dirs[1].dir, SLICE_LITERAL("t"), 0, &topic_id, &log_config, &observer, &log->log, &err) == 0);
+		HASH_ADD_KEYPTR(hh, store.logs, log->key, (unsigned)strlen(log->key), log);
+	}
+	log->claimed = true;
+	log->topic_id = topic_id;
+	return log;
 }
 
 /* Once for the process. */
@@ -72,10 +109,11 @@ static void set_up(void)
 	signals_block();
 	trace_set_level(TRACE_ERROR);
 	load_config();
-	make_log();
 	CHECK(worker_init(&hub, "hub", 0) == 0);
+	open_store();
 	CHECK(shard_init(&shard, 0, 1, shards, config) == 0);
 	shard.hub = &hub;
+	replicas_init(&replicas, &store, shards, 1, &hub, 1);
 }
 
 static void send_proposals(void *ctx, const Klamm__IsrProposals *proposals)
@@ -96,15 +134,16 @@ static void on_done(struct forward_call *call)
 }
 
 /* Leads alone out of three replicas; broker 2 follows, and is proposed to join. */
-static struct partition *open_partition(void)
+static void open_partition(void)
 {
-	const int32_t replicas[] = {1, 2, 3}, isr[] = {1};
+	const int32_t all[] = {1, 2, 3};
 	struct replica_state state = {
-		.leader = 1, .leader_epoch = 5, .partition_epoch = 5, .replicas = replicas, .n_replicas = 3, .isr = isr, .n_isr = 1};
+		.leader = 1, .leader_epoch = 5, .partition_epoch = 5, .replicas = all, .n_replicas = 3, .isr = all, .n_isr = 1};
 	struct replica_follow follow = {.id = 2, .broker_epoch = 20, .leader_epoch = 5, .last_epoch = -1};
 	struct replica_now now = {clock_ms(), INT64_MAX};
 	struct partition_key key = {topic_id, 0};
-	struct partition *partition = partition_open(&shard, &key, SLICE_LITERAL("t"), partition_log, &disk, &producers);
+	struct store_log *log = need_log();
+	struct partition *partition = partition_open(&shard, &key, SLICE_LITERAL("t"), log->log, &log->dir->disk, &log->producers);
 	struct replica_judgement judgement;
 	struct replica_actions actions;
 
@@ -117,7 +156,6 @@ static struct partition *open_partition(void)
 		replica_isr_proposal(&partition->core, &proposal);
 		shard.isr->propose(shard.isr->ctx, &shard, &key, &proposal);
 	}
-	return partition;
 }
 
 static void take_view(struct view_messages *gathering, struct view **view, struct slice payload)
@@ -134,6 +172,103 @@ static void take_view(struct view_messages *gathering, struct view **view, struc
 	*view = next;
 }
 
+/* ---- orders ---- */
+
+static void on_results(void *ctx, const struct replica_results *results)
+{
+	int n = *(int *)ctx;
+
+	CHECK(results->n_errors <= n && results->n_ends <= n);
+	for (int i = 0; i < results->n_errors; i++)
+		CHECK(results->errors[i].error != 0);
+	n_ended++;
+}
+
+static void finish_orders(void)
+{
+	for (int n = 0; n_ended < n_ordered; n++) {
+		CHECK(n < TURNS_MAX);
+		worker_turn(&shard.worker, 0);
+		worker_turn(&hub, n_ended < n_ordered);
+	}
+}
+
+static void take_states(struct slice payload)
+{
+	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
+	int n = 0;
+
+	for (size_t i = 0; states && i < states->n_topics; i++)
+		n += (int)states->topics[i]->n_partitions;
+	if (!states)
+		return;
+	n_ordered++;
+	replicas_apply(&replicas, states, on_results, &n);
+	finish_orders();
+}
+
+static void take_stop(struct slice payload)
+{
+	Klamm__StopReplicas *stop = klamm__stop_replicas__unpack(NULL, payload.len, payload.data);
+	int n = 0;
+
+	for (size_t i = 0; stop && i < stop->n_topics; i++)
+		n += (int)stop->topics[i]->n_partitions;
+	if (!stop)
+		return;
+	n_ordered++;
+	replicas_stop(&replicas, stop, on_results, &n);
+	finish_orders();
+}
+
+static void on_partition_closed(struct partition_closing *closing, int code)
+{
+	(void)code;
+	free(closing);
+	n_closing--;
+}
+
+/* What was stopped and what was not: a leader leads with itself in sync. */
+static void close_partitions(void)
+{
+	struct partition *partition, *next;
+
+	HASH_ITER(hh, shard.partitions, partition, next) {
+		struct partition_closing *closing = NEW(struct partition_closing);
+
+		if (partition->core.role == REPLICA_LEADER)
+			CHECK(replica_leader_member(&partition->core, 1)->in_isr && partition->core.n_isr >= 1);
+		closing->closed = on_partition_closed;
+		n_closing++;
+		partition_close(partition, false, closing);
+	}
+	for (int n = 0; n_closing > 0; n++) {
+		CHECK(n < TURNS_MAX);
+		worker_turn(&shard.worker, 1);
+	}
+}
+
+static void take(struct isr_line *isr_line, struct forward_line *forward_line, struct view_messages *gathering, struct view **view, uint8_t kind,
+		 struct slice payload)
+{
+	switch (kind % 5) {
+	case 0:
+		isr_line_answers(isr_line, payload);
+		break;
+	case 1:
+		forward_line_answer(forward_line, payload);
+		break;
+	case 2:
+		take_view(gathering, view, payload);
+		break;
+	case 3:
+		take_states(payload);
+		break;
+	default:
+		take_stop(payload);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct isr_line isr_line;
@@ -141,7 +276,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct forward_call call = {.worker = &shard.worker, .api_key = 43, .principal = "User:ANONYMOUS", .done = on_done};
 	struct view_messages gathering;
 	struct view *view = view_new_empty();
-	struct partition *partition;
 
 	set_up();
 	isr_line_init(&isr_line, &hub, &(struct isr_line_port){NULL, send_proposals});
@@ -150,7 +284,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	isr_line_up(&isr_line, OWN_EPOCH);
 	forward_line_up(&forward_line);
 	shard.isr = &isr_line.port;
-	partition = open_partition();
+	open_partition();
 	call.body = buf_new(1);
 	call.deadline_ms = clock_ms() + 600000;
 	forward_line.port.send(forward_line.port.ctx, &call);
@@ -159,23 +293,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		size_t size = (size_t)data[at + 1] << 8 | data[at + 2];
 		struct slice payload = slice_of(data + at + 3, size < len - at - 3 ? size : len - at - 3);
 
-		if (data[at] % 3 == 0)
-			isr_line_answers(&isr_line, payload);
-		else if (data[at] % 3 == 1)
-			forward_line_answer(&forward_line, payload);
-		else
-			take_view(&gathering, &view, payload);
+		take(&isr_line, &forward_line, &gathering, &view, data[at], payload);
 		at += 3 + payload.len;
 	}
 	worker_turn(&shard.worker, 0);
-	CHECK(replica_leader_member(&partition->core, 1)->in_isr && partition->core.n_isr >= 1);
 	forward_line_down(&forward_line);
 	worker_turn(&shard.worker, 0);
 	CHECK(!call.worker);
 	buf_release(call.body);
 	view_messages_fini(&gathering);
 	view_release(view);
-	partition_close(partition, false, NULL);
+	close_partitions();
 	isr_line_fini(&isr_line);
 	worker_turn(&hub, 0);
 	return 0;
