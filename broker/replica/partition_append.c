@@ -88,6 +88,12 @@ static void note_refusal(struct partition *partition, int16_t error)
 	partition->refused_until_ms = clock_ms() + REFUSAL_ECHO_MS;
 }
 
+void partition_append_turn_away(struct partition *partition, struct partition_append *append, int16_t error)
+{
+	note_refusal(partition, error);
+	partition_append_refuse(append, error);
+}
+
 /* The leader before may be alive, and a producer wait for its answer to the batches that are missed here. */
 static bool leads_newly(const struct partition *partition, int64_t now_ms)
 {
@@ -272,8 +278,7 @@ void partition_append_now(struct partition *partition, struct partition_append *
 	int16_t error = partition_may_append(partition, append);
 
 	if (error) {
-		note_refusal(partition, error);
-		partition_append_refuse(append, error);
+		partition_append_turn_away(partition, append, error);
 		return;
 	}
 	rules.produce_version = append->version;

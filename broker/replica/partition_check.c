@@ -68,7 +68,7 @@ static void end_checked(struct partition_check *check)
 
 	check->repacked = NULL;
 	if (error)
-		partition_append_refuse(append, error);
+		partition_append_turn_away(partition, append, error);
 	else
 		partition_append_checked(partition, append, &check->rules, check->error, &check->verdict, repacked);
 	if (repacked)

@@ -60,8 +60,12 @@ int64_t partition_told_start(const struct partition *partition);
 /* Kafka error when the batch may not come in: role, ISR, log dir. */
 int16_t partition_may_append(const struct partition *partition, const struct partition_append *append);
 
-/* Ends an append with an error, or judges a batch that nothing stands before. */
+/*
+ * Ends an append with an error; with one that is ours, of this replica's role, ISR or log dir: gaps in sequences that it makes are told as it for a
+ * while. Or judges a batch that nothing stands before.
+ */
 void partition_append_refuse(struct partition_append *append, int16_t error);
+void partition_append_turn_away(struct partition *partition, struct partition_append *append, int16_t error);
 void partition_append_now(struct partition *partition, struct partition_append *append);
 
 /*

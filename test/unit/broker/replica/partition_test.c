@@ -415,6 +415,22 @@ START_TEST(leadership_that_ends_during_a_check_refuses_the_batch_and_those_behin
 }
 END_TEST
 
+START_TEST(a_gap_that_a_refusal_after_a_check_made_is_told_as_that_refusal)
+{
+	struct partition_append *heavy;
+
+	setup();
+	ck_assert_int_eq(append(7, INT32_MAX, 1, -1)->error, 0);
+	heavy = append_heavy(-1);
+	configure("min.insync.replicas", "2");
+	turn_until(&n_done, 2);
+	ck_assert_int_eq(heavy->error, KAFKA_NOT_ENOUGH_REPLICAS);
+	configure("min.insync.replicas", "1");
+	ck_assert_int_eq(append(7, N_HEAVY, 1, -1)->error, KAFKA_NOT_ENOUGH_REPLICAS);
+	teardown();
+}
+END_TEST
+
 START_TEST(time_that_is_up_during_a_check_is_told_after_it)
 {
 	struct partition_append *heavy;
@@ -455,5 +471,6 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
 	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_deletion_waits_for_the_replicas_that_live, a_failed_dir_ends_everything_with_a_storage_error,
 	  a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it, a_large_batch_is_packed_anew_elsewhere,
-	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, time_that_is_up_during_a_check_is_told_after_it,
+	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, a_gap_that_a_refusal_after_a_check_made_is_told_as_that_refusal,
+	  time_that_is_up_during_a_check_is_told_after_it,
 	  a_partition_that_is_closed_during_a_check_ends_after_it)
