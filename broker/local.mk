@@ -1,7 +1,8 @@
 # Sources and unit tests of broker/ (see ../Makefile.am for the lists).
 klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/isr_line.c \
 	broker/forward_line.c broker/forward_line.h broker/isr_line.h broker/leftovers.c broker/leftovers.h broker/membership.c \
-	broker/membership.h broker/node.c broker/node.h broker/node_internal.h broker/node_start.c broker/node_stop.c \
+	broker/membership.h broker/metrics_page.c broker/metrics_page.h broker/node.c broker/node.h broker/node_internal.h \
+	broker/node_metrics.c broker/node_start.c broker/node_stop.c \
 	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
 	broker/view_message.h broker/replication_hello.c broker/replication_hello.h
 
@@ -14,6 +15,10 @@ EXTRA_DIST += broker/README.md
 unit_tests += test/unit/broker/view_message_test
 test_unit_broker_view_message_test_SOURCES = test/unit/broker/view_message_test.c
 test_unit_broker_view_message_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/metrics_page_test
+test_unit_broker_metrics_page_test_SOURCES = test/unit/broker/metrics_page_test.c
+test_unit_broker_metrics_page_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/leftovers_test
 test_unit_broker_leftovers_test_SOURCES = test/unit/broker/leftovers_test.c

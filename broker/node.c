@@ -97,6 +97,11 @@ static void signals_teardown(struct node *node)
 	signals_close(&node->signals);
 }
 
+static void metrics_teardown(struct node *node)
+{
+	metrics_page_close(&node->metrics);
+}
+
 /* ---- store ---- */
 
 static int store_setup(struct node *node, struct error *err)
@@ -293,6 +298,7 @@ static const struct node_part {
 } parts[] = {
 	{"hub", hub_setup, hub_teardown},
 	{"signals", signals_setup, signals_teardown},
+	{"metrics", node_open_metrics, metrics_teardown},
 	{"store", store_setup, store_teardown},
 	{"admin", admin_setup, admin_teardown},
 	{"workers", shards_setup, shards_teardown},

@@ -5,6 +5,7 @@
 #include "broker/channel.h"
 #include "broker/membership.h"
 #include "broker/meta/admin.h"
+#include "broker/metrics_page.h"
 #include "broker/net/listener.h"
 #include "broker/net/net.h"
 #include "broker/node.h"
@@ -73,7 +74,15 @@ struct node {
 	int n_closing;
 	bool announced;
 	struct timer watchdog;
+	struct metrics_page metrics;
+	int64_t n_disconnects;   /* times that the connection to ZooKeeper was lost */
 };
+
+/* The numeric form of a host to bind to, for a key of the configuration; blocking, at the start only. An empty one stays empty. */
+int node_resolve(const char *key, const char *host, char *ret_numeric, size_t size, struct error *err);
+
+/* The page of metrics, where one is asked for (node_metrics.c). */
+int node_open_metrics(struct node *node, struct error *err);
 
 /* Binds all listeners. */
 int node_open_listeners(struct node *node, struct error *err);

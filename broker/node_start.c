@@ -24,8 +24,7 @@
 
 /* ---- listeners ---- */
 
-/* The numeric form of a host to bind to; blocking, at the start only. */
-static int resolve(const char *host, char *ret_numeric, size_t size, struct error *err)
+int node_resolve(const char *key, const char *host, char *ret_numeric, size_t size, struct error *err)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
@@ -37,10 +36,10 @@ static int resolve(const char *host, char *ret_numeric, size_t size, struct erro
 	}
 	r = getaddrinfo(host, NULL, &hints, &found);
 	if (r)
-		return error_set(err, ERR_CONFIG, "listeners: the host %s cannot be resolved: %s", host, gai_strerror(r));
+		return error_set(err, ERR_CONFIG, "%s: the host %s cannot be resolved: %s", key, host, gai_strerror(r));
 	r = getnameinfo(found->ai_addr, found->ai_addrlen, ret_numeric, (socklen_t)size, NULL, 0, NI_NUMERICHOST);
 	freeaddrinfo(found);
-	return r ? error_set(err, ERR_CONFIG, "listeners: the host %s cannot be resolved: %s", host, gai_strerror(r)) : 0;
+	return r ? error_set(err, ERR_CONFIG, "%s: the host %s cannot be resolved: %s", key, host, gai_strerror(r)) : 0;
 }
 
 /*
@@ -68,7 +67,7 @@ static int open_one(struct node *node, const struct listener_spec *spec, struct 
 		.port = (uint16_t)spec->port,
 	};
 	char numeric[NI_MAXHOST];
-	int r = resolve((const char *)spec->host.data, numeric, sizeof numeric, err);
+	int r = node_resolve("listeners", (const char *)spec->host.data, numeric, sizeof numeric, err);
 
 	if (r)
 		return r;
@@ -93,7 +92,7 @@ static int read_overrides(struct node *node, struct error *err)
 		*colon = 0;
 		node->overrides = memory_grow(node->overrides, (size_t)(n + 1) * sizeof *node->overrides);
 		node->overrides[n].n_max = atoi(colon + 1);
-		if (resolve(text, node->overrides[n].host, sizeof node->overrides[n].host, err))
+		if (node_resolve("max.connections.per.ip.overrides", text, node->overrides[n].host, sizeof node->overrides[n].host, err))
 			return ERR_CONFIG;
 		n++;
 	}
@@ -192,6 +191,7 @@ static int start_workers(struct node *node)
 			return r;
 		node->n_workers_started++;
 	}
+	metrics_page_set_shards(&node->metrics, node->shards, node->n_shards);
 	return 0;
 }
 
@@ -327,6 +327,7 @@ static void on_session(void *ctx, struct zk_session *zk)
 {
 	struct node *node = ctx;
 
+	node->n_disconnects += zk && zk_session_state(zk) == ZK_SUSPENDED;
 	supervised_tell_session(node->supervised, zk);
 	admin_on_session(node->admin, zk);
 }

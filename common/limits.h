@@ -74,6 +74,13 @@
 /* Offsets that one ListOffsets of version 0 may be answered with, all partitions together: 1 MB. */
 #define LIMIT_OLD_OFFSETS 131072
 
+/* Topics that a scrape tells apart; about 350 bytes each while it is gathered and as much in the answer. And that answer. */
+#define LIMIT_METRICS_TOPICS 1000
+#define LIMIT_METRICS_BYTES (1 << 20)
+
+/* Scrapes that wait for figures at a time; they all get the same ones. */
+#define LIMIT_METRICS_SCRAPES 4
+
 /* Configuration keys that one resource may have; each change is compared with them. */
 #define LIMIT_CONFIG_KEYS 1000
 

@@ -75,6 +75,7 @@ struct broker_config {
 	int64_t klamm_flush_bytes;
 	int64_t klamm_flush_interval_ms;
 	int64_t klamm_memory_bytes;
+	const char *klamm_metrics_listener; /* "", or host:port */
 	int32_t klamm_open_files;
 	int32_t klamm_request_slow_ms;
 	bool klamm_supervise;

@@ -113,6 +113,18 @@ static const char *check_selector(const struct broker_config *config)
 	return "must be " SELECTOR_LEADER " or " SELECTOR_RACK_AWARE ": Klamm cannot run other Java classes";
 }
 
+static const char *check_metrics_listener(const struct broker_config *config)
+{
+	struct slice host;
+	int32_t port;
+
+	if (!*config->klamm_metrics_listener)
+		return NULL;
+	if (!listeners_read_address(slice_of_text(config->klamm_metrics_listener), &host, &port) || !host.len || port == 0)
+		return "expected one host:port, as 127.0.0.1:9404 or [::1]:9404, or nothing";
+	return NULL;
+}
+
 static const char *check_acks(const struct broker_config *config)
 {
 	return config->offsets_commit_required_acks == -1 ? NULL : "must be -1: Klamm stores offsets on all in-sync replicas";
@@ -185,6 +197,7 @@ static const struct {
 	{"default.replication.factor", check_replication_factor},
 	{"offsets.commit.required.acks", check_acks},
 	{"replica.selector.class", check_selector},
+	{"klamm.metrics.listener", check_metrics_listener},
 	{"group.max.session.timeout.ms", check_group_timeouts},
 	{"log.cleaner.dedupe.buffer.size", check_cleaner},
 	{"inter.broker.protocol.version", check_protocol_version},

@@ -204,6 +204,8 @@ static const struct config_row rows[] = {
 	    "Longest time that a record stays only in the page cache before it is flushed in the background."),
 	ROW("klamm.memory.bytes", LONG, "-1", AT_LEAST(-1), HIGH, STATIC, FIELD(klamm_memory_bytes),
 	    "Most bytes of requests and answers under way; -1 is a quarter of the memory of the machine."),
+	ROW("klamm.metrics.listener", STRING, "", ANY, MEDIUM, STATIC, FIELD(klamm_metrics_listener),
+	    "host:port where GET /metrics answers with this broker's figures in Prometheus' format; empty is nowhere."),
 	ROW("klamm.open.files", INT, "4096", AT_LEAST(256), MEDIUM, STATIC, FIELD(klamm_open_files),
 	    "Most segment and index files that are kept open."),
 	ROW("klamm.request.slow.ms", INT, "30000", AT_LEAST(1), MEDIUM, STATIC, FIELD(klamm_request_slow_ms),

@@ -67,21 +67,33 @@ static bool read_port(struct slice text, int32_t *ret_port)
 	return true;
 }
 
+bool listeners_read_address(struct slice text, struct slice *ret_host, int32_t *ret_port)
+{
+	const uint8_t *colon = memrchr(text.data, ':', text.len);
+
+	if (!colon)
+		return false;
+	struct slice host = slice_of(text.data, (size_t)(colon - text.data));
+	struct slice port = slice_of(colon + 1, text.len - host.len - 1);
+
+	if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+		host = slice_of(host.data + 1, host.len - 2);
+	if (!is_host(host) || !read_port(port, ret_port))
+		return false;
+	*ret_host = host;
+	return true;
+}
+
 /* "NAME://host:port"; an address of IPv6 stands in brackets. */
 static bool read_endpoint(struct slice text, struct arena *arena, struct endpoint *ret_endpoint)
 {
 	const uint8_t *scheme = memmem(text.data, text.len, "://", 3);
-	const uint8_t *colon = memrchr(text.data, ':', text.len);
 	struct endpoint endpoint;
+	struct slice host;
 
-	if (!scheme || scheme == text.data || colon <= scheme + 2)
+	if (!scheme || scheme == text.data)
 		return false;
-	struct slice host = slice_of(scheme + 3, (size_t)(colon - scheme - 3));
-	struct slice port = slice_of(colon + 1, text.len - (size_t)(colon + 1 - text.data));
-
-	if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
-		host = slice_of(host.data + 1, host.len - 2);
-	if (!is_host(host) || !read_port(port, &endpoint.port))
+	if (!listeners_read_address(slice_of(scheme + 3, text.len - (size_t)(scheme + 3 - text.data)), &host, &endpoint.port))
 		return false;
 	endpoint.name = upper(arena, slice_of(text.data, (size_t)(scheme - text.data)));
 	endpoint.host = arena_copy(arena, host);

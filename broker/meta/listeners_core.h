@@ -48,6 +48,9 @@ struct listeners_keys {
 bool listeners_parse(const struct listeners_keys *keys, struct arena *arena, struct listeners *ret_listeners, const char **ret_key,
 		     const char **ret_refusal);
 
+/* "host:port", in the text; an address of IPv6 stands in brackets, which are not of the host. The host may be empty. */
+bool listeners_read_address(struct slice text, struct slice *ret_host, int32_t *ret_port);
+
 /* The listener of a name in any letter case; NULL when there is none. */
 const struct listener_spec *listeners_find(const struct listeners *listeners, struct slice name);
 

@@ -12,7 +12,7 @@ klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
 	broker/replica/read_replica_core.h broker/replica/replica_core.c broker/replica/replica_core.h \
 	broker/replica/replica_follower_core.c broker/replica/replica_follower_core.h broker/replica/replica_isr_core.c \
 	broker/replica/replica_isr_core.h broker/replica/replica_leader_core.c broker/replica/replica_leader_core.h \
-	broker/replica/shard.c broker/replica/shard.h
+	broker/replica/shard.c broker/replica/shard.h broker/replica/shard_figures.c broker/replica/shard_figures.h
 
 unit_tests += test/unit/broker/replica/fetch_session_test
 test_unit_broker_replica_fetch_session_test_SOURCES = test/unit/broker/replica/fetch_session_test.c
@@ -45,6 +45,10 @@ partition_fixture = test/unit/broker/replica/partition_fixture.h
 unit_tests += test/unit/broker/replica/partition_test
 test_unit_broker_replica_partition_test_SOURCES = test/unit/broker/replica/partition_test.c $(partition_fixture)
 test_unit_broker_replica_partition_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/replica/shard_figures_test
+test_unit_broker_replica_shard_figures_test_SOURCES = test/unit/broker/replica/shard_figures_test.c $(partition_fixture)
+test_unit_broker_replica_shard_figures_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/replica/partition_isr_test
 test_unit_broker_replica_partition_isr_test_SOURCES = test/unit/broker/replica/partition_isr_test.c $(partition_fixture)

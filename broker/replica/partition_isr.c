@@ -84,13 +84,23 @@ void partition_isr_propose(struct partition *partition, const struct replica_now
 		replica_isr_unanswered(&partition->core, proposal.number, now->ms + REPLICA_PROPOSE_AGAIN_MS);
 }
 
+static void count_answer(struct isr_counters *counters, const struct replica_isr_answer *answer, int32_t n_before, int32_t n_after)
+{
+	counters->n_refused += answer->error != 0;
+	counters->n_shrunk += n_after < n_before;
+	counters->n_expanded += n_after > n_before;
+}
+
 void partition_isr_answered(struct partition *partition, const struct replica_isr_answer *answer)
 {
 	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
+	int32_t n_before = partition->core.n_isr;
 
-	if (partition->state != PARTITION_FAILED && replica_isr_answered(&partition->core, &now, answer, &actions))
-		partition_carry_out(partition, &now, &actions);
+	if (partition->state == PARTITION_FAILED || !replica_isr_answered(&partition->core, &now, answer, &actions))
+		return;
+	count_answer(&partition->shard->isr_counters, answer, n_before, partition->core.n_isr);
+	partition_carry_out(partition, &now, &actions);
 }
 
 void partition_set_session(struct partition *partition, int64_t session_ms)

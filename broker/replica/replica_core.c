@@ -34,6 +34,7 @@ void replica_core_init(struct replica_core *core, int32_t broker, int64_t log_st
 		.epoch_start_offset = log_end_offset,
 		.again_ms = REPLICA_NEVER,
 		.follow_handle = REPLICA_HANDLE_NONE,
+		.leader_high_watermark = REPLICA_OFFSET_NONE,
 	};
 }
 
@@ -175,6 +176,7 @@ enum replica_change replica_core_become(struct replica_core *core, const struct 
 		core->high_watermark = core->log_end_offset;
 	core->follow_stage = REPLICA_FOLLOW_NONE;
 	core->follow_handle = REPLICA_HANDLE_NONE;
+	core->leader_high_watermark = REPLICA_OFFSET_NONE;
 	replica_leader_begin(core, now);
 	ret_actions->follow = core->role == REPLICA_FOLLOWER && core->leader >= 0;
 	replica_leader_settle(core, now, ret_actions);
@@ -186,6 +188,7 @@ void replica_core_resign(struct replica_core *core)
 	core->role = REPLICA_IDLE;
 	core->follow_stage = REPLICA_FOLLOW_NONE;
 	core->follow_handle = REPLICA_HANDLE_NONE;
+	core->leader_high_watermark = REPLICA_OFFSET_NONE;
 	for (int32_t i = 0; i < core->n_members; i++)
 		core->members[i].handle = REPLICA_HANDLE_NONE;
 	/* An answer may be missed meanwhile: should this epoch be confirmed, the same is asked again. */

@@ -140,6 +140,7 @@ struct replica_core {
 	/* Follower. */
 	enum replica_follow_stage follow_stage;
 	int64_t follow_handle;
+	int64_t leader_high_watermark; /* as it was last told in this leader epoch; nothing is decided by it */
 };
 
 /* What the shell has to do after a call. Every call sets all of it. */

@@ -115,6 +115,7 @@ enum replica_follow_result replica_follower_advance(struct replica_core *core, i
 		return REPLICA_FOLLOW_INVALID;
 	if (marks->log_start_offset > core->log_start_offset)
 		*ret_log_start = marks->log_start_offset;
+	core->leader_high_watermark = marks->high_watermark;
 	ret_actions->high_watermark_moved = take_high_watermark(core, marks->high_watermark);
 	return REPLICA_FOLLOW_TAKEN;
 }

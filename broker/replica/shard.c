@@ -55,6 +55,8 @@ void shard_remove(struct shard *shard, struct partition *partition)
 {
 	if (shard->cleaned_next == partition)
 		shard->cleaned_next = partition->hh.next;
+	if (shard->figured_next == partition)
+		shard->figured_next = partition->hh.next;
 	HASH_DEL(shard->partitions, partition);
 }
 

@@ -31,6 +31,13 @@ struct admin;
 struct links;
 struct net;
 
+/* ISR changes that leaders have asked for, and the answers; counted since the start. */
+struct isr_counters {
+	int64_t n_shrunk;
+	int64_t n_expanded;
+	int64_t n_refused;
+};
+
 struct shard {
 	struct worker worker;
 	int index;
@@ -48,6 +55,8 @@ struct shard {
 	struct view *view;                   /* never NULL */
 	struct partition *partitions;        /* uthash by (topic id, index) */
 	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
+	struct partition *figured_next;      /* and where shard_figures goes on; NULL: at the end */
+	struct isr_counters isr_counters;
 	struct fetch_sessions fetch_sessions;
 	struct feeds feeds;                  /* connections of followers */
 	struct codec_context *codecs;

@@ -75,6 +75,8 @@ START_TEST(a_follower_that_lags_is_proposed_to_leave_and_the_committed_isr_ends_
 	ck_assert_int_eq(waiting->error, 0);
 	ck_assert_int_eq(partition->core.high_watermark, 2);
 	ck_assert_int_eq(n_proposed, 1);
+	ck_assert_int_eq(shard.isr_counters.n_shrunk, 1);
+	ck_assert_int_eq(shard.isr_counters.n_expanded + shard.isr_counters.n_refused, 0);
 	teardown();
 }
 END_TEST

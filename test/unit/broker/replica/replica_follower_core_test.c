@@ -250,6 +250,21 @@ START_TEST(a_follower_that_resigned_follows_again_when_it_is_confirmed)
 }
 END_TEST
 
+START_TEST(what_the_leader_says_is_committed_is_kept_for_who_asks)
+{
+	struct replica_leader_marks marks = {.high_watermark = 1000, .log_start_offset = 10};
+	int64_t log_start;
+
+	open_handle();
+	ck_assert_int_eq(core.leader_high_watermark, REPLICA_OFFSET_NONE);
+	ck_assert_int_eq(replica_follower_advance(&core, HANDLE, &marks, &log_start, &actions), REPLICA_FOLLOW_TAKEN);
+	ck_assert_int_eq(core.leader_high_watermark, 1000);
+	ck_assert_int_eq(core.high_watermark, 20);
+	BECOME(3, 6, 51, 3);
+	ck_assert_int_eq(core.leader_high_watermark, REPLICA_OFFSET_NONE);
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/replica_follower_core", a_follower_tells_where_its_log_ends, kip101_nothing_is_cut_on_becoming_a_follower,
 	  answers_of_another_epoch_or_to_no_question_are_dropped, kip320_cuts_to_the_lesser_end_of_the_epoch,
 	  kip279_an_epoch_that_is_not_ours_takes_another_round, without_an_epoch_of_its_own_it_cuts_to_the_leaders_end,
@@ -258,4 +273,5 @@ UNIT_MAIN("broker/replica/replica_follower_core", a_follower_tells_where_its_log
 	  s6_epochs_of_batches_do_not_fall_nor_pass_the_leaders, d5_after_an_epoch_bump_nothing_of_the_old_handle_is_appended,
 	  a_newer_isr_of_the_same_epoch_keeps_the_handle,
 	  s4_the_high_watermark_is_the_lesser_of_the_leaders_and_the_own_end_and_never_falls, the_log_start_follows_the_leaders,
-	  a_closed_handle_is_asked_for_again, a_follower_that_resigned_follows_again_when_it_is_confirmed)
+	  a_closed_handle_is_asked_for_again, a_follower_that_resigned_follows_again_when_it_is_confirmed,
+	  what_the_leader_says_is_committed_is_kept_for_who_asks)
