@@ -581,6 +581,9 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 	p->void_elr |= p->clearing && written->outcome == CTL_FAILED;
 	if (written->outcome != CTL_MISSED)
 		release(ctl, p);
+	/* The nodes above the state, which were to be made with it or before it, may be missing as well. */
+	if (written->outcome == CTL_MISSED && p->version < 0)
+		topic->has_parents = false;
 	if (written->outcome == CTL_DONE) {
 		p->fresh = p->version < 0;
 		p->version = written->version;

@@ -283,7 +283,9 @@ void ctl_topic_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct
 		wait_as_odd(ctl, topic, "its topic id cannot be written", SLICE_NULL);
 		return;
 	}
-	/* What stands there now is read, whoever wrote it. */
+	/* What stands there now is read, whoever wrote it; an id that nobody was told of and that is not there is none. */
+	if (written->outcome == CTL_MISSED && topic->phase != CTL_TOPIC_LIVE)
+		ctl_topic_set_id(ctl, topic, &UUID_ZERO);
 	if (written->outcome == CTL_DONE)
 		topic->version = written->version;
 	if (written->outcome != CTL_DONE || topic->reread)
@@ -296,7 +298,7 @@ void ctl_topic_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct
 
 void ctl_topic_may_go_live(struct ctl *ctl, struct ctl_topic *topic)
 {
-	if (topic->phase != CTL_TOPIC_LOADING || !topic->configs_known || topic->ticket != 0)
+	if (topic->phase != CTL_TOPIC_LOADING || !topic->configs_known || topic->ticket != 0 || uuid_is_zero(&topic->id))
 		return;
 	for (int32_t i = 0; i < topic->n_partitions; i++)
 		if (topic->partitions[i].state == CTL_NON_EXISTENT)

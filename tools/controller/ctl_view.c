@@ -10,9 +10,24 @@
 
 typedef bool wanted(const struct ctl_topic *topic, const struct ctl_partition *partition, int32_t broker);
 
+/*
+ * Of a topic that is shown every partition is, also one without a state (it is nonsense, or nobody could lead yet): without leader, or as it
+ * was last known. A view with gaps would be refused as a whole, by every broker. What is still being made is seen when all of it is.
+ */
 static bool is_visible(const struct ctl_topic *topic, const struct ctl_partition *p)
 {
-	return ctl_partition_has_state(p) && !(p->unseen && topic->n_creating > 0);
+	return !(p->unseen && topic->n_creating > 0);
+}
+
+/* Is there a state of it, or was there one? */
+static bool is_shown(const struct ctl_topic *topic)
+{
+	if (topic->seen)
+		return true;
+	for (int32_t i = 0; i < topic->n_partitions; i++)
+		if (topic->partitions[i].version >= 0 && is_visible(topic, &topic->partitions[i]))
+			return true;
+	return false;
 }
 
 static bool in_snapshot(const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker)
@@ -24,7 +39,7 @@ static bool in_snapshot(const struct ctl_topic *topic, const struct ctl_partitio
 static bool in_delta(const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker)
 {
 	(void)broker;
-	return p->tell_view && is_visible(topic, p);
+	return (p->tell_view || (p->unseen && !ctl_partition_has_state(p))) && is_visible(topic, p);
 }
 
 static bool holds(const struct ctl_partition *p, int32_t broker)
@@ -173,7 +188,7 @@ static struct ctl_view *make_snapshot(struct ctl *ctl)
 	for (const struct ctl_topic *topic = ctl->topics; topic; topic = topic->next) {
 		struct ctl_part part;
 
-		if (!is_served(topic))
+		if (!is_served(topic) || !is_shown(topic))
 			continue;
 		part = list_partitions(ctl, topic, in_snapshot, -1);
 		part.has_configs = true;
@@ -248,7 +263,7 @@ static struct ctl_view *make_delta(struct ctl *ctl)
 	for (const struct ctl_topic *topic = ctl->dirty; topic; topic = topic->next_dirty) {
 		struct ctl_part part;
 
-		if (!is_served(topic))
+		if (!is_served(topic) || !is_shown(topic))
 			continue;
 		part = list_partitions(ctl, topic, in_delta, -1);
 		part.has_configs = topic->seen ? topic->configs_dirty : part.has_partitions;
@@ -382,7 +397,7 @@ static void send_leftovers(struct ctl *ctl, struct ctl_broker *broker)
 
 static void settle_topic(struct ctl *ctl, struct ctl_topic *topic)
 {
-	bool waits = false;
+	bool shown = is_shown(topic), waits = false;
 
 	for (int32_t i = 0; i < topic->n_partitions; i++) {
 		struct ctl_partition *p = &topic->partitions[i];
@@ -390,7 +405,7 @@ static void settle_topic(struct ctl *ctl, struct ctl_topic *topic)
 		p->tell_replicas = false;
 		p->fresh = false;
 		p->grown = false;
-		if (is_visible(topic, p)) {
+		if (shown && is_visible(topic, p)) {
 			p->tell_view = false;
 			p->unseen = false;
 			topic->seen = true;
