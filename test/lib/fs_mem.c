@@ -729,6 +729,15 @@ static int mem_lock(struct fs *fs, int fd)
 	return 0;
 }
 
+/* Two folders may stand for two mounts: what is lost lies below the one whose sync has failed. */
+static void fail_below(struct node *node)
+{
+	if (!node->is_dir)
+		node->sync_failed |= node->dirty_from != INT64_MAX;
+	for (int i = 0; node->is_dir && i < node->names.n; i++)
+		fail_below(node->names.entries[i].node);
+}
+
 static int mem_sync_all(struct fs *fs, int fd)
 {
 	struct fs_mem *mem = self(fs);
@@ -737,10 +746,10 @@ static int mem_sync_all(struct fs *fs, int fd)
 
 	if (mem->stopped)
 		return rc;
-	for (struct node *node = mem->nodes.next; node != &mem->nodes; node = node->next) {
-		if (rc < 0)
-			node->sync_failed |= node->dirty_from != INT64_MAX;
-		else if (!node->is_dir && !node->sync_failed)
+	if (rc < 0)
+		fail_below(handle->node);
+	for (struct node *node = mem->nodes.next; rc == 0 && node != &mem->nodes; node = node->next) {
+		if (!node->is_dir && !node->sync_failed)
 			sync_file(node);
 		else if (node->is_dir)
 			sync_names(mem, node, node->n_changes);

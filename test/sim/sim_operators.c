@@ -14,6 +14,7 @@
 #include "proto/kafka/incremental_alter_configs.gen.h"
 #include "proto/kafka/list_partition_reassignments.gen.h"
 #include "proto/kafka/produce.gen.h"
+#include "proto/kafka_error.h"
 #include "proto/record/batch_builder.h"
 #include "test/sim/sim.h"
 #include "test/sim/sim_link.h"
@@ -27,6 +28,7 @@
 #define PARTITIONS_MAX 4
 #define CALL_US (4 * SIM_S)
 #define PATH_MAX_BYTES 128
+#define WRONG_ID "AAAAAAAAAAAAAAAAAAAAAw"
 
 #define ACTS(X)                                                                                                       \
 	X(create, 8) X(delete, 3) X(grow, 3) X(configure, 6) X(configure_brokers, 2) X(move, 8) X(move_wrongly, 3) X(cancel, 3) X(list, 3) \
@@ -41,6 +43,7 @@ static struct {
 	char damaged[PATH_MAX_BYTES];
 	char *was;
 	const char *damage;
+	bool had_wrong_id[TOPICS];
 } operators;
 
 /* ---- what there is ---- */
@@ -99,6 +102,15 @@ static void on_answer(void *ctx, const void *answer)
 {
 	(void)ctx;
 	sim.counters.operator_answers += answer != NULL;
+}
+
+static void on_deleted(void *ctx, const void *answer)
+{
+	const struct delete_topics_response *response = answer;
+
+	on_answer(ctx, answer);
+	if (response && response->n_responses == 1)
+		sim_say("deletion of %.*s: %s", SLICE_ARGS(response->responses[0].name), kafka_error_name(response->responses[0].error_code));
 }
 
 static void call(enum api_key key, int version, const void *request)
@@ -161,7 +173,7 @@ static void delete(const char *name)
 	request.topic_names = &text;
 	request.n_topic_names = 1;
 	request.timeout_ms = (int32_t)chance(3000);
-	call(API_DELETE_TOPICS, 3, &request);
+	link_call(any_link(), API_DELETE_TOPICS, 3, &request, CALL_US, on_deleted, NULL);
 }
 
 static void grow(const char *name)
@@ -413,6 +425,13 @@ static bool remove_below(const char *path)
 	return sim_ensemble_delete(path);
 }
 
+/* Only then is a state looked at that somebody else has written. */
+static void touch_topic(const char *name)
+{
+	if (data_of(topic_path(name)))
+		sim_ensemble_put(topic_path(name), data_of(topic_path(name)));
+}
+
 static void mend(struct sim_event *event)
 {
 	const char *now = data_of(operators.damaged);
@@ -429,8 +448,19 @@ static void mend(struct sim_event *event)
 		sim_at(event, sim.now_us + 500 * SIM_MS);
 		return;
 	}
+	for (int i = 0; i < TOPICS && strstr(operators.damaged, "/partitions/"); i++)
+		touch_topic(topic_name(i));
 	free(operators.was);
 	operators.was = NULL;
+}
+
+/*
+ * Who takes a topic away behind everybody's back leaves its folders lying. One in a log dir that is away meanwhile, and one of the same name in
+ * the other: as with Kafka a broker that finds both does not start.
+ */
+static bool may_forget_folders(void)
+{
+	return !sim_settings.two_dirs;
 }
 
 /* Puts a text where another was; one damage at a time. */
@@ -445,6 +475,8 @@ static void damage(const char *path, const char *text)
 	operators.was = memory_copy_text(was ? was : "");
 	operators.damage = text;
 	sim_ensemble_put(operators.damaged, text);
+	for (int i = 0; i < TOPICS; i++)
+		operators.had_wrong_id[i] |= strstr(text, WRONG_ID) && strcmp(path, topic_path(topic_name(i))) == 0;
 	sim_at(&operators.mend, sim.now_us + sim_between(&sim.chance, 50, 5000) * SIM_MS);
 }
 
@@ -464,9 +496,7 @@ static void edit_state(const char *name)
 	snprintf(path, sizeof path, "%s", state_path(name, (int)chance(PARTITIONS_MAX)));
 	if (data_of(path))
 		damage(path, texts[chance((int64_t)ARRAY_LEN(texts))]);
-	/* Only then is a state looked at that somebody else has written. */
-	if (data_of(topic_path(name)))
-		sim_ensemble_put(topic_path(name), data_of(topic_path(name)));
+	touch_topic(name);
 }
 
 static void edit_topic(const char *name)
@@ -475,7 +505,7 @@ static void edit_topic(const char *name)
 		"nonsense",
 		"{\"partitions\":{},\"version\":2}",
 		"{\"partitions\":{\"0\":[1,2]},\"version\":2}",
-		"{\"partitions\":{\"0\":[2,3,1],\"1\":[1]},\"topic_id\":\"AAAAAAAAAAAAAAAAAAAAAw\",\"adding_replicas\":{},\"removing_replicas\":{},\"version\":3}",
+		"{\"partitions\":{\"0\":[2,3,1],\"1\":[1]},\"topic_id\":\"" WRONG_ID "\",\"adding_replicas\":{},\"removing_replicas\":{},\"version\":3}",
 		"{\"partitions\":{\"0\":[1,1]},\"version\":2}",
 		"{\"partitions\":{\"0\":[-1]},\"version\":2}",
 		"{\"partitions\":{\"0\":[]},\"version\":2}",
@@ -485,8 +515,10 @@ static void edit_topic(const char *name)
 		"{\"partitions\":{\"0\":[1,2]},\"adding_replicas\":{},\"removing_replicas\":{\"0\":[1,2]},\"version\":3}",
 	};
 
-	if (data_of(topic_path(name)) || chance(3) == 0)
-		damage(topic_path(name), texts[chance((int64_t)ARRAY_LEN(texts))]);
+	const char *text = texts[chance((int64_t)ARRAY_LEN(texts))];
+
+	if (may_forget_folders() ? data_of(topic_path(name)) || chance(3) == 0 : data_of(topic_path(name)) && !strstr(text, WRONG_ID))
+		damage(topic_path(name), text);
 }
 
 /* As with `zookeeper-shell deleteall`. */
@@ -495,6 +527,8 @@ static void remove_topic(const char *name)
 	char path[PATH_MAX_BYTES];
 
 	snprintf(path, sizeof path, "%s", topic_path(name));
+	if (!may_forget_folders() && !operators.finishing)
+		return;
 	sim.counters.hand_edits++;
 	remove_below(path);
 }
@@ -506,8 +540,7 @@ static void remove_state(const char *name)
 	snprintf(path, sizeof path, "%s", state_path(name, (int)chance(PARTITIONS_MAX)));
 	sim.counters.hand_edits++;
 	sim_ensemble_delete(path);
-	if (data_of(topic_path(name)))
-		sim_ensemble_put(topic_path(name), data_of(topic_path(name)));
+	touch_topic(name);
 }
 
 /* Somebody else's broker, or what nobody can read. */
@@ -547,8 +580,7 @@ static void raise_epoch(const char *name)
 		 atoi(data_of("/controller_epoch")) + 3, number_in(now, "\"leader\":"), number_in(now, "\"leader_epoch\":"),
 		 number_in(now, "\"isr\":["));
 	sim_ensemble_put(path, text);
-	if (data_of(topic_path(name)))
-		sim_ensemble_put(topic_path(name), data_of(topic_path(name)));
+	touch_topic(name);
 }
 
 /* ---- one after the other ---- */
@@ -588,9 +620,15 @@ static void clean_up(void)
 	mend(&operators.mend);
 	sim_ensemble_delete("/brokers/topics/no name");
 	sim_ensemble_delete("/brokers/ids/7");
-	for (int i = 0; i < TOPICS; i++)
-		if (data_of(topic_path(topic_name(i))))
+	for (int i = 0; i < TOPICS; i++) {
+		const char *now = data_of(topic_path(topic_name(i)));
+
+		/* Whoever knows it by one id does not take the other: it is removed as it was damaged. */
+		if (now && operators.had_wrong_id[i])
+			remove_topic(topic_name(i));
+		else if (now)
 			delete(topic_name(i));
+	}
 }
 
 static void on_act(struct sim_event *event)
@@ -629,7 +667,8 @@ bool sim_operators_done(char *ret_why, size_t size)
 
 		snprintf(path, sizeof path, "/admin/delete_topics/%s", topic_name(i));
 		if (data_of(topic_path(topic_name(i))) || data_of(path)) {
-			snprintf(ret_why, size, "topic %s is not deleted", topic_name(i));
+			snprintf(ret_why, size, "topic %s is not deleted%s: %s", topic_name(i), data_of(path) ? ", as was asked for" : "",
+				 data_of(topic_path(topic_name(i))));
 			return false;
 		}
 	}
