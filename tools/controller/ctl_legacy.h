@@ -12,7 +12,8 @@
  *   the other one is written, so that no later controller goes back to it. A request that is refused leaves the node as it is.
  * - Nonsense is reported. An election node is deleted then; the other one stays until somebody mends it or takes it away. An operator who
  *   deletes the node cancels nothing.
- * - A node is only changed as it was read (its version): what is written into it meanwhile is read first.
+ * - A node is only changed as it was read (its version): what is written into it meanwhile is read first. One that is deleted by hand and made
+ *   again in just that moment bears the same version, and may be lost.
  */
 #ifndef KLAMM_TOOLS_CONTROLLER_CTL_LEGACY_H
 #define KLAMM_TOOLS_CONTROLLER_CTL_LEGACY_H

@@ -481,8 +481,9 @@ static void take_leftovers(struct ctl *ctl, const struct ctl_topic *topic, const
 	for (int i = 0; i < p->n_replicas; i++)
 		if (!ctl_contains(move->ids, move->n_replicas, p->replicas[i]))
 			ctl_leftover_add(ctl, topic, index, p->replicas[i]);
-	for (int i = 0; i < move->n_adding; i++)
-		ctl_leftover_remove(ctl, topic, index, move->ids[move->n_replicas + i]);
+	/* Also who came in one step, where there was no state yet. */
+	for (int i = 0; i < move->n_replicas; i++)
+		ctl_leftover_remove(ctl, topic, index, move->ids[i]);
 }
 
 /* Bits of failed log dirs stand for places in the assignment. */
@@ -519,6 +520,8 @@ static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 		ctl_topic_touch(ctl, topic);
 	}
 	ctl_reassign_check(ctl, topic, p);
+	/* Its first state may be possible now. */
+	p->again |= p->version < 0;
 	move->writing = false;
 	move->unknown = false;
 	if (!move->wanted)

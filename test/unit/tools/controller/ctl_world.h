@@ -135,6 +135,7 @@ struct world {
 	bool settling; /* every step is flushed */
 	struct world_topic topics[WORLD_TOPICS];
 	struct world_legacy elections, reassignments;
+	int32_t node_version; /* the largest that one of the two had */
 	struct world_broker brokers[WORLD_BROKERS];
 	struct world_candidate candidates[WORLD_CANDIDATES];
 	/* Who led (topic id, partition, leader epoch): one incarnation (S7). */

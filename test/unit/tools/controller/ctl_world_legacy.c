@@ -29,6 +29,10 @@ static struct world_wish draw_wish(struct world *world, bool elections)
 	return wish;
 }
 
+/*
+ * A node that is deleted and made again before the controller has looked bears the version of the first one, and nobody can tell them apart:
+ * here it bears the next one, as if it had been changed.
+ */
 void ctl_world_wish(struct world *world)
 {
 	bool elections = ctl_world_draw(world, 3) == 0;
@@ -39,7 +43,7 @@ void ctl_world_wish(struct world *world)
 		push_change(world, elections);
 		return;
 	}
-	node->version = node->exists ? node->version + 1 : 0;
+	node->version = ++world->node_version;
 	node->exists = true;
 	node->n_wishes = (int)ctl_world_draw(world, WORLD_WISHES + 1);
 	for (int i = 0; i < node->n_wishes; i++)
@@ -121,6 +125,7 @@ int ctl_world_write_legacy(struct world *world, const struct world_op *op, int32
 	world->n_taken_out += node->n_wishes - op->legacy.n_wishes;
 	world->n_nodes_deleted += !op->legacy.exists;
 	*node = op->legacy;
+	world->node_version = node->version > world->node_version ? node->version : world->node_version;
 	*ret_version = node->version;
 	push_change(world, elections);
 	return CTL_DONE;
