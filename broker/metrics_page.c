@@ -61,7 +61,7 @@ static const struct row rows[] = {
 	COUNTER("klamm_replication_truncations_total", links.n_truncated, "Times that a replica here was cut to where its leader's log agrees."),
 	COUNTER("klamm_replication_connections_failed_total", links.n_failed, "Connections to leaders that were lost or not to be had."),
 	COUNTER("klamm_replication_throttle_pauses_total", feeds.n_throttled, "Pauses of sending because of a replication throttle."),
-	NUMBER("klamm_connections", net.n_connections, "Connections of clients and of the cluster's Hellos that are open."),
+	NUMBER("klamm_connections", net.n_connections, "Connections of clients that are open."),
 	COUNTER("klamm_connections_accepted_total", net.n_opened, "Connections that were accepted."),
 	COUNTER("klamm_connections_idle_closed_total", net.n_idle_closed, "Connections closed since nothing was asked for connections.max.idle.ms."),
 	COUNTER("klamm_connections_slow_closed_total", net.n_slow_closed, "Connections closed since a request or its answers did not get on."),
@@ -232,7 +232,7 @@ static const struct http_page pages[] = {{"/metrics", on_get}};
 
 /* ---- life ---- */
 
-int metrics_page_open(struct metrics_page *page, struct worker *hub, const char *host, uint16_t port_number, const struct metrics_port *port,
+int metrics_page_open(struct metrics_page *page, struct worker *hub, struct slice host, int32_t port_number, const struct metrics_port *port,
 		      struct error *err)
 {
 	struct http_server_args args = {.host = host, .port = port_number, .pages = pages, .n_pages = ARRAY_LEN(pages), .ctx = page};

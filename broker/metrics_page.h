@@ -44,8 +44,8 @@ struct metrics_page {
 	struct timer timer;
 };
 
-/* Listens from now on. */
-int metrics_page_open(struct metrics_page *page, struct worker *hub, const char *host, uint16_t port_number, const struct metrics_port *port,
+/* Listens from now on; a name is looked up, which may block. */
+int metrics_page_open(struct metrics_page *page, struct worker *hub, struct slice host, int32_t port_number, const struct metrics_port *port,
 		      struct error *err);
 
 /* Who is asked: before the port says that they serve. They live until metrics_page_close. */

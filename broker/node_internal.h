@@ -78,9 +78,6 @@ struct node {
 	int64_t n_disconnects;   /* times that the connection to ZooKeeper was lost */
 };
 
-/* The numeric form of a host to bind to, for a key of the configuration; blocking, at the start only. An empty one stays empty. */
-int node_resolve(const char *key, const char *host, char *ret_numeric, size_t size, struct error *err);
-
 /* The page of metrics, where one is asked for (node_metrics.c). */
 int node_open_metrics(struct node *node, struct error *err);
 

@@ -5,9 +5,6 @@
 #include "common/memory.h"
 #include "common/trace.h"
 
-#include <netdb.h>
-#include <stdio.h>
-
 static void write_network(const struct node *node, struct metrics *metrics)
 {
 	const struct acceptor_counters *counters = &node->acceptor.counters;
@@ -79,7 +76,6 @@ static bool serves(void *ctx)
 int node_open_metrics(struct node *node, struct error *err)
 {
 	struct metrics_port port = {node, serves, write_hub};
-	char text[NI_MAXHOST], numeric[NI_MAXHOST];
 	struct error failure;
 	struct slice host;
 	int32_t port_number;
@@ -89,11 +85,7 @@ int node_open_metrics(struct node *node, struct error *err)
 		return 0;
 	if (!listeners_read_address(slice_of_text(node->config->klamm_metrics_listener), &host, &port_number))
 		return error_set(err, ERR_CONFIG, "klamm.metrics.listener: '%s' is not host:port", node->config->klamm_metrics_listener);
-	snprintf(text, sizeof text, "%.*s", SLICE_ARGS(host));
-	r = node_resolve("klamm.metrics.listener", text, numeric, sizeof numeric, err);
-	if (r)
-		return r;
-	r = metrics_page_open(&node->metrics, &node->hub, numeric, (uint16_t)port_number, &port, &failure);
+	r = metrics_page_open(&node->metrics, &node->hub, host, port_number, &port, &failure);
 	if (r)
 		return error_set(err, r, "klamm.metrics.listener: %s", failure.text);
 	trace_info("node", "metrics at http://%s/metrics", node->config->klamm_metrics_listener);

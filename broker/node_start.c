@@ -24,7 +24,8 @@
 
 /* ---- listeners ---- */
 
-int node_resolve(const char *key, const char *host, char *ret_numeric, size_t size, struct error *err)
+/* The numeric form of a host to bind to; blocking, at the start only. */
+static int resolve(const char *key, const char *host, char *ret_numeric, size_t size, struct error *err)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
@@ -67,7 +68,7 @@ static int open_one(struct node *node, const struct listener_spec *spec, struct 
 		.port = (uint16_t)spec->port,
 	};
 	char numeric[NI_MAXHOST];
-	int r = node_resolve("listeners", (const char *)spec->host.data, numeric, sizeof numeric, err);
+	int r = resolve("listeners", (const char *)spec->host.data, numeric, sizeof numeric, err);
 
 	if (r)
 		return r;
@@ -92,7 +93,7 @@ static int read_overrides(struct node *node, struct error *err)
 		*colon = 0;
 		node->overrides = memory_grow(node->overrides, (size_t)(n + 1) * sizeof *node->overrides);
 		node->overrides[n].n_max = atoi(colon + 1);
-		if (node_resolve("max.connections.per.ip.overrides", text, node->overrides[n].host, sizeof node->overrides[n].host, err))
+		if (resolve("max.connections.per.ip.overrides", text, node->overrides[n].host, sizeof node->overrides[n].host, err))
 			return ERR_CONFIG;
 		n++;
 	}

@@ -14,13 +14,13 @@
 #include "common/clock.h"
 #include "common/memory.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,39 +285,34 @@ static void on_timer(struct timer *timer)
 
 /* ---- life ---- */
 
-static int parse_address(const char *host, uint16_t port, struct sockaddr_storage *ret_address, socklen_t *ret_len)
+static int listen_at(const struct sockaddr *address, socklen_t len)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-
-	*ret_address = (struct sockaddr_storage){0};
-	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		*ret_len = sizeof *v4;
-		return 0;
-	}
-	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		*ret_len = sizeof *v6;
-		return 0;
-	}
-	return ERR_INVALID;
-}
-
-static int listen_at(const struct sockaddr_storage *address, socklen_t len)
-{
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, failure;
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, failure;
 
 	if (fd < 0)
 		return ERR_LIMIT;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (const struct sockaddr *)address, len) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	failure = errno;
 	close(fd);
 	return failure == EADDRINUSE ? ERR_BUSY : ERR_INVALID;
+}
+
+/* A descriptor, or an error. */
+static int resolve_and_listen(const struct http_server_args *args)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
+	char host[NI_MAXHOST], port[8];
+	int fd;
+
+	snprintf(host, sizeof host, "%.*s", SLICE_ARGS(args->host));
+	snprintf(port, sizeof port, "%d", args->port);
+	if (getaddrinfo(host, port, &hints, &found))
+		return ERR_NOT_FOUND;
+	fd = listen_at(found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return fd;
 }
 
 static uint16_t port_of(int fd)
@@ -333,19 +328,16 @@ static uint16_t port_of(int fd)
 int http_server_open(struct loop *loop, const struct http_server_args *args, struct http_server **ret_server, struct error *err)
 {
 	struct http_server *server;
-	struct sockaddr_storage address;
-	socklen_t len = 0;
-	int fd = parse_address(args->host, args->port, &address, &len);
+	int fd = resolve_and_listen(args);
 
-	if (fd == 0)
-		fd = listen_at(&address, len);
 	if (fd < 0)
-		return error_set(err, fd, "cannot listen on %s port %u: %s", args->host, args->port, error_text(fd));
+		return error_set(err, fd, "cannot listen on %.*s port %d: %s", SLICE_ARGS(args->host), args->port, error_text(fd));
 	server = NEW(struct http_server);
 	server->loop = loop;
 	server->fd = fd;
 	server->port = port_of(fd);
 	server->args = *args;
+	server->args.host = SLICE_NULL; /* the caller's */
 	if (args->connection_ms == 0)
 		server->args.connection_ms = CONNECTION_MS;
 	server->settle.run = on_settle;

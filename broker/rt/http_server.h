@@ -28,8 +28,8 @@ struct http_page {
 };
 
 struct http_server_args {
-	const char *host;              /* numeric */
-	uint16_t port;                 /* 0: the system chooses */
+	struct slice host;             /* an address, or a name that is looked up, which may block: open it at the start */
+	int32_t port;                  /* 0: the system chooses */
 	const struct http_page *pages; /* the caller's, for as long as the server lives */
 	int n_pages;
 	void *ctx;             /* of the pages */
@@ -38,7 +38,7 @@ struct http_server_args {
 
 /*
  * Listens from now on. Fails with a sentence that names address and port: ERR_BUSY when the port is taken, ERR_INVALID for an address that is
- * not ours or not numeric, ERR_LIMIT.
+ * not ours, ERR_NOT_FOUND for a name that nobody has, ERR_LIMIT.
  */
 int http_server_open(struct loop *loop, const struct http_server_args *args, struct http_server **ret_server, struct error *err);
 

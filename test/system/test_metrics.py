@@ -1,4 +1,4 @@
-"""GET /metrics: the format to the letter, figures that are right, and that nobody is disturbed by it or by what is sent there."""
+"""GET /metrics of brokers and controllers: the format to the letter, figures that are right, and that nobody is disturbed by it or by what is sent there."""
 import http.client
 import mmap
 import os
@@ -58,8 +58,8 @@ def get(port, path='/metrics', method='GET', body=None, headers=None):
         connection.close()
 
 
-def scrape(broker):
-    status, headers, text = get(broker.metrics_port)
+def scrape(process):
+    status, headers, text = get(process.metrics_port)
     assert status == 200, text
     assert headers['Content-Type'] == 'text/plain; version=0.0.4; charset=utf-8'
     assert int(headers['Content-Length']) == len(text.encode())
@@ -67,9 +67,13 @@ def scrape(broker):
 
 
 def with_metrics(cluster):
+    for process in cluster.brokers + cluster.controllers:
+        process.metrics_port = free_port()
     for broker in cluster.brokers:
-        broker.metrics_port = free_port()
         broker.rows['klamm.metrics.listener'] = '127.0.0.1:%d' % broker.metrics_port
+    for controller in cluster.controllers:
+        with open(controller.config, 'a') as f:
+            f.write('klamm.metrics.listener=127.0.0.1:%d\n' % controller.metrics_port)
     return cluster
 
 
@@ -123,9 +127,33 @@ def test_figures_of_a_cluster_follow_what_happens(make_cluster):
 def test_the_readme_lists_all_names_and_no_others(measured):
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'README.md')) as f:
         section = f.read().split('\n## Metrics\n')[1].split('\n## ')[0]
-    rows = [line for line in section.splitlines() if line.startswith('| `')]
-    listed = [name for row in rows for name in re.findall('`(%s)' % NAME, row.split(' | ')[0])]
-    assert sorted(listed) == sorted(scrape(measured.brokers[0]))
+    for text, process in zip(section.split('\nOf controllers;'), (measured.brokers[0], measured.controllers[0]), strict=True):
+        rows = [line for line in text.splitlines() if line.startswith('| `')]
+        listed = [name for row in rows for name in re.findall('`(%s)' % NAME, row.split(' | ')[0])]
+        assert sorted(listed) == sorted(scrape(process))
+
+
+def test_controllers_tell_who_is_in_office_and_what_has_no_leader(make_cluster):
+    cluster = with_metrics(make_cluster(brokers=2, controllers=2, start=False)).start()
+    cluster.create_topic(partitions=4)
+    kafkas = 'kafka_controller_kafkacontroller_'
+
+    def totals(*names, of=cluster.controllers):
+        each = [scrape(c) for c in of]
+        return tuple(sum(figures[kafkas + name] for figures in each) for name in names)
+
+    wait(lambda: totals('activecontrollercount', 'activebrokercount', 'globaltopiccount', 'globalpartitioncount') == (1, 2, 1, 4), 'all is counted')
+    assert totals('offlinepartitionscount', 'preferredreplicaimbalancecount', 'topicstodeletecount') == (0, 0, 0)
+    led = scrape(cluster.brokers[1])['kafka_server_replicamanager_leadercount']
+    cluster.brokers[1].kill()
+    wait(lambda: totals('activebrokercount', 'offlinepartitionscount', 'preferredreplicaimbalancecount') == (1, led, led), 'the loss is counted')
+    first = next(c for c in cluster.controllers if scrape(c)[kafkas + 'activecontrollercount'] == 1)
+    other = [c for c in cluster.controllers if c is not first]
+    first.kill()
+    wait(lambda: totals('activecontrollercount', 'offlinepartitionscount', of=other) == (1, led), 'the next one counts the same')
+    assert scrape(other[0])['klamm_controller_elections_won_total'] == 1
+    cluster.brokers[1].start()
+    wait(lambda: totals('activebrokercount', 'offlinepartitionscount', of=other) == (2, 0), 'all is well again')
 
 
 def disk(broker, mode):

@@ -64,6 +64,7 @@ static void take_office(struct controller *controller, const struct zk_election_
 
 	trace_info(AREA, "controller %d is elected with epoch %d", controller->config->id, news->epoch);
 	controller->has_stood = true;
+	controller->n_offices++;
 	drop_office(controller);
 	controller->office = office_new(&setup);
 }
@@ -145,9 +146,11 @@ static void on_state(void *ctx, enum zk_state state, bool new_session)
 		on_connected(controller, new_session);
 		break;
 	case ZK_SUSPENDED:
+		controller->n_disconnects++;
 		trace_warn(AREA, "connection to ZooKeeper lost; trying again");
 		break;
 	case ZK_LOST:
+		controller->n_expired++;
 		trace_error(AREA, "the ZooKeeper session has expired");
 		drop_office(controller);
 		break;
@@ -184,13 +187,19 @@ int controller_open(struct controller *controller, const struct controller_confi
 	uuid_format(&nonce, controller->nonce);
 	timer_init(&controller->again, &worker->loop, on_again);
 	timer_init(&controller->limit, &worker->loop, NULL);
-	code = disk_start(&controller->resolver, "resolver", 1000);
+	code = controller_open_metrics(controller, err);
 	if (code)
+		return code;
+	code = disk_start(&controller->resolver, "resolver", 1000);
+	if (code) {
+		http_server_close(controller->metrics);
 		return error_set(err, code, "a thread cannot be started: %s", error_text(code));
+	}
 	zk_loop_glue_init(&controller->glue, &worker->loop, &port);
 	code = zk_loop_glue_open(&controller->glue, &zk, &listener, &controller->zk, err);
 	if (code) {
 		disk_stop(&controller->resolver);
+		http_server_close(controller->metrics);
 		return code;
 	}
 	controller->election = zk_election_new(controller->zk, controller->nonce, &election);
@@ -236,6 +245,7 @@ void controller_refuse(struct controller *controller, const char *format, ...)
 void controller_close(struct controller *controller)
 {
 	drop_office(controller);
+	http_server_close(controller->metrics);
 	timer_stop(&controller->again);
 	timer_stop(&controller->limit);
 	zk_election_free(controller->election);

@@ -12,6 +12,7 @@
 #define KLAMM_TOOLS_CONTROLLER_CONTROLLER_H
 
 #include "broker/rt/disk.h"
+#include "broker/rt/http_server.h"
 #include "broker/rt/supervisor.h"
 #include "broker/rt/worker.h"
 #include "broker/rt/zk_loop.h"
@@ -28,6 +29,9 @@ struct controller {
 	struct zk_session *zk;
 	struct zk_election *election;
 	struct office *office;           /* NULL: not in office */
+	struct http_server *metrics;     /* NULL: nobody is answered (controller_metrics.c) */
+	int64_t n_offices;               /* taken since the start */
+	int64_t n_expired, n_disconnects; /* of ZooKeeper sessions */
 	struct timer again;              /* stands again, after something failed */
 	struct timer limit;              /* of the stop */
 	char nonce[UUID_TEXT_LEN + 1];
@@ -48,6 +52,11 @@ int controller_open(struct controller *controller, const struct controller_confi
 void controller_stop(struct controller *controller);
 
 void controller_close(struct controller *controller);
+
+/* ---- controller_metrics.c ---- */
+
+/* Answers GET /metrics from now on, where the configuration asks for it. */
+int controller_open_metrics(struct controller *controller, struct error *err);
 
 /* ---- controller_prepare.c ---- */
 

@@ -1,6 +1,7 @@
 /* Keys of klamm-controller; see controller_config.h. */
 #include "tools/controller/controller_config.h"
 
+#include "broker/meta/listeners_core.h"
 #include "common/memory.h"
 #include "common/trace.h"
 
@@ -23,6 +24,9 @@ static const struct config_row rows[] = {
 	{.name = "klamm.drift.check.interval.ms", .fallback = "60000",
 	 .doc = "How often what the controller knows is compared with ZooKeeper; differences are told and mended.", .min = 100,
 	 .type = CONFIG_INT, .check = CHECK_AT_LEAST, FIELD(drift_check_interval_ms)},
+	{.name = "klamm.metrics.listener", .fallback = "",
+	 .doc = "host:port where GET /metrics answers in Prometheus' format; empty is nowhere.", .type = CONFIG_STRING,
+	 FIELD(metrics_listener)},
 	{.name = "klamm.supervise", .fallback = "true",
 	 .doc = "Whether a parent starts the controller again when it crashes, and ends its ZooKeeper session at once.",
 	 .type = CONFIG_BOOLEAN, FIELD(supervise)},
@@ -89,6 +93,19 @@ static int require(const struct controller_config *config, const struct properti
 	return 0;
 }
 
+static int check_metrics_listener(const struct controller_config *config, struct error *err)
+{
+	struct slice host;
+	int32_t port;
+
+	if (!*config->metrics_listener)
+		return 0;
+	if (listeners_read_address(slice_of_text(config->metrics_listener), &host, &port) && host.len && port != 0)
+		return 0;
+	return error_set(err, ERR_CONFIG, "klamm.metrics.listener = %s: expected one host:port, as 127.0.0.1:9405 or [::1]:9405, or nothing",
+			 config->metrics_listener);
+}
+
 int controller_config_load(struct controller_config *config, const struct properties *properties, struct error *err)
 {
 	int code = 0;
@@ -99,7 +116,9 @@ int controller_config_load(struct controller_config *config, const struct proper
 	config->id = -1;
 	for (int i = 0; i < properties->n && code == 0; i++)
 		code = take(config, &properties->list[i], err);
-	return code ? code : require(config, properties, err);
+	if (code == 0)
+		code = require(config, properties, err);
+	return code ? code : check_metrics_listener(config, err);
 }
 
 void controller_config_fini(struct controller_config *config)

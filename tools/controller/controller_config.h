@@ -22,6 +22,7 @@ struct controller_config {
 	bool unclean_leader_election_enable;
 	bool delete_topic_enable;
 	int32_t drift_check_interval_ms;          /* how often the picture is compared with ZooKeeper */
+	const char *metrics_listener;             /* "", or host:port */
 	bool supervise;                           /* as parent and child (broker/rt/supervisor.h) */
 	int32_t min_insync_replicas;
 	bool auto_leader_rebalance_enable;

@@ -8,7 +8,7 @@ klamm_sources += tools/controller/ctl_admin.c tools/controller/ctl_admin.h tools
 	tools/controller/ctl_state.h tools/controller/ctl_step.c tools/controller/ctl_step.h tools/controller/ctl_topic.c \
 	tools/controller/ctl_topic.h tools/controller/ctl_view.c tools/controller/ctl_view.h tools/controller/controller.c \
 	tools/controller/controller.h tools/controller/controller_config.c tools/controller/controller_config.h \
-	tools/controller/controller_prepare.c tools/controller/office.c tools/controller/office.h tools/controller/office_decode.c \
+	tools/controller/controller_metrics.c tools/controller/controller_prepare.c tools/controller/ctl_figures.c tools/controller/ctl_figures.h tools/controller/office.c tools/controller/office.h tools/controller/office_decode.c \
 	tools/controller/office_decode.h tools/controller/office_drift.c tools/controller/office_drift.h tools/controller/office_erase.c tools/controller/office_erase.h tools/controller/office_line.c \
 	tools/controller/office_line.h tools/controller/office_message.c tools/controller/office_message.h tools/controller/office_moves.c tools/controller/office_moves.h \
 	tools/controller/office_notices.c tools/controller/office_notices.h tools/controller/office_read.c \
@@ -23,6 +23,10 @@ EXTRA_DIST += tools/controller/README.md
 unit_tests += test/unit/tools/controller/office_message_test
 test_unit_tools_controller_office_message_test_SOURCES = test/unit/tools/controller/office_message_test.c
 test_unit_tools_controller_office_message_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/tools/controller/ctl_figures_test
+test_unit_tools_controller_ctl_figures_test_SOURCES = test/unit/tools/controller/ctl_figures_test.c
+test_unit_tools_controller_ctl_figures_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/tools/controller/ctl_elect_test
 test_unit_tools_controller_ctl_elect_test_SOURCES = test/unit/tools/controller/ctl_elect_test.c

@@ -316,6 +316,11 @@ struct office_drift *office_drift_new(struct office *office, int64_t interval_ms
 	return drift;
 }
 
+int64_t office_drift_found(const struct office_drift *drift)
+{
+	return drift->n_found;
+}
+
 void office_drift_free(struct office_drift *drift)
 {
 	timer_stop(&drift->timer);

@@ -16,6 +16,9 @@
 /* interval_ms between rounds. */
 struct office_drift *office_drift_new(struct office *office, int64_t interval_ms);
 
+/* Nodes that drifted since then. */
+int64_t office_drift_found(const struct office_drift *drift);
+
 /* Answers under way are dropped. */
 void office_drift_free(struct office_drift *drift);
 

@@ -50,7 +50,7 @@ static void setup(void)
 	for (int i = 0; i < N_SHARDS; i++)
 		ck_assert_int_eq(shard_init(&shards[i], i, N_SHARDS, all, config), 0);
 	page = (struct metrics_page){0};
-	ck_assert_int_eq(metrics_page_open(&page, &hub, "127.0.0.1", 0, &port, &err), 0);
+	ck_assert_int_eq(metrics_page_open(&page, &hub, SLICE_LITERAL("127.0.0.1"), 0, &port, &err), 0);
 	metrics_page_set_shards(&page, all, N_SHARDS);
 	serving = true;
 	workers_hang = false;

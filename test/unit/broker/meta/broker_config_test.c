@@ -132,6 +132,8 @@ START_TEST(errors_name_place_key_value_and_what_may_stand_there)
 						      "writes the formats of Kafka 3.9"},
 		{"max.connections.per.ip.overrides=a:b", "server.properties:1: max.connections.per.ip.overrides=a:b: expected address:number, "
 							 "separated by commas"},
+		{"klamm.metrics.listener=:9404", "server.properties:1: klamm.metrics.listener=:9404: expected one host:port, as "
+						 "127.0.0.1:9404 or [::1]:9404, or nothing"},
 		{"offsets.commit.required.acks=1", "server.properties:1: offsets.commit.required.acks=1: must be -1: Klamm stores offsets on "
 						   "all in-sync replicas"},
 		{"log.cleaner.dedupe.buffer.size=100", "server.properties:1: log.cleaner.dedupe.buffer.size=100: must be more than 1 MiB for "

@@ -102,5 +102,24 @@ START_TEST(contradictions_name_the_key_at_fault)
 }
 END_TEST
 
+START_TEST(an_address_is_host_and_port)
+{
+	static const char *const odd[] = {"", "a", "a:", "a:x", "a:65536", "a:-1", "a:1,b:2", "http://a:1", "a b:1", "a:1/x", "a:000001"};
+	struct slice host;
+	int32_t port;
+
+	ck_assert(listeners_read_address(SLICE_LITERAL("127.0.0.1:9404"), &host, &port));
+	ck_assert(slice_is_text(host, "127.0.0.1"));
+	ck_assert_int_eq(port, 9404);
+	ck_assert(listeners_read_address(SLICE_LITERAL("[::1]:65535"), &host, &port));
+	ck_assert(slice_is_text(host, "::1"));
+	ck_assert_int_eq(port, 65535);
+	ck_assert(listeners_read_address(SLICE_LITERAL(":0"), &host, &port));
+	ck_assert_uint_eq(host.len, 0);
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++)
+		ck_assert_msg(!listeners_read_address(slice_of_text(odd[i]), &host, &port), "%s", odd[i]);
+}
+END_TEST
+
 UNIT_MAIN("broker/meta/listeners_core", one_listener_serves_clients_and_brokers, named_listeners_are_mapped_and_advertised,
-	  contradictions_name_the_key_at_fault)
+	  contradictions_name_the_key_at_fault, an_address_is_host_and_port)

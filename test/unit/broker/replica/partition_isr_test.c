@@ -116,6 +116,12 @@ START_TEST(an_answer_of_a_busy_controller_is_asked_again_after_a_while)
 	proposed.number = number - 1;
 	answer(0, 2, (const int32_t[]){1}, 1);
 	ck_assert_int_eq(partition->core.n_isr, 2);
+	ck_assert_int_eq(shard.isr_counters.n_refused, 1);
+	ck_assert_int_eq(shard.isr_counters.n_shrunk + shard.isr_counters.n_expanded, 0);
+	/* One that brings another member in is counted as such. */
+	proposed.number = number;
+	answer(0, 2, (const int32_t[]){1, 2, 3}, 3);
+	ck_assert_int_eq(shard.isr_counters.n_expanded, 1);
 	teardown();
 }
 END_TEST

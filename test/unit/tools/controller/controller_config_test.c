@@ -52,6 +52,7 @@ START_TEST(errors_name_file_line_key_and_what_is_allowed)
 	check_refused("controller.id=-1\n", "c.properties:1: controller.id = -1");
 	check_refused("controller.id=1\ndelete.topic.enable=maybe\n", "c.properties:2: delete.topic.enable = maybe");
 	check_refused("controller.id=1\nzookeeper.session.timeout.ms=1\n", "allowed");
+	check_refused("controller.id=1\nzookeeper.connect=a:1\nklamm.metrics.listener=9405\n", "klamm.metrics.listener = 9405: expected one host:port");
 }
 END_TEST
 
