@@ -84,7 +84,7 @@ static struct store_log *need_log(void)
 	struct error err;
 
 	if (!log) {
-		log_dir_remove_all_due(dirs[1].dir, INT64_MAX);
+		log_dir_remove_all_due(dirs[1].dir, INT64_MAX / 2);
 		log = NEW(struct store_log);
 		log->key = memory_printf("t-0");
 		log->dir = &dirs[1];
