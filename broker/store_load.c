@@ -187,6 +187,7 @@ void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, cons
 /* ---- creation ---- */
 
 struct creation_batch {
+	struct message message; /* when no dir is left */
 	struct store *store;
 	struct store_creation *list;
 	int n;
@@ -246,6 +247,13 @@ static void creation_run(struct disk_job *job)
 	}
 }
 
+static void batch_done(struct creation_batch *batch)
+{
+	store_check_failures(batch->store);
+	batch->done(batch->ctx);
+	free(batch);
+}
+
 static void creation_done(struct disk_job *job)
 {
 	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
@@ -262,11 +270,30 @@ static void creation_done(struct disk_job *job)
 			entry_add(batch->store, creation->log);
 	}
 	free(part);
-	if (--batch->n_jobs > 0)
-		return;
-	store_check_failures(batch->store);
-	batch->done(batch->ctx);
-	free(batch);
+	if (--batch->n_jobs == 0)
+		batch_done(batch);
+}
+
+static void on_nothing_to_do(struct message *message)
+{
+	batch_done(CONTAINER_OF(message, struct creation_batch, message));
+}
+
+/* A disk that has failed may never come back (D10): nobody waits for it. */
+static bool takes_part(const struct store_dir *dir)
+{
+	return dir->started && !(dir->dir && log_dir_failed(dir->dir));
+}
+
+static void creation_post(struct creation_batch *batch, struct store_dir *dir)
+{
+	struct creation_job *part = NEW(struct creation_job);
+
+	part->batch = batch;
+	part->dir = dir;
+	part->job = (struct disk_job){.run = creation_run, .done = creation_done, .reply_to = batch->store->hub};
+	batch->n_jobs++;
+	disk_post(&dir->disk, &part->job);
 }
 
 /* The dir with the fewest logs; NULL when none is left. */
@@ -295,18 +322,11 @@ void store_create(struct store *store, struct store_creation *list, int n, void 
 		if (list[i].dir)
 			list[i].dir->n_logs++;
 	}
-	/* Every dir gets a job, also one without work: so `done` never comes from inside this call. */
 	for (int i = 0; i < store->n_dirs; i++)
-		batch->n_jobs += store->dirs[i].started;
-	for (int i = 0; i < store->n_dirs; i++) {
-		struct creation_job *part;
-
-		if (!store->dirs[i].started)
-			continue;
-		part = NEW(struct creation_job);
-		part->batch = batch;
-		part->dir = &store->dirs[i];
-		part->job = (struct disk_job){.run = creation_run, .done = creation_done, .reply_to = store->hub};
-		disk_post(&part->dir->disk, &part->job);
-	}
+		if (takes_part(&store->dirs[i]))
+			creation_post(batch, &store->dirs[i]);
+	/* Never from inside this call. */
+	batch->message.run = on_nothing_to_do;
+	if (batch->n_jobs == 0)
+		worker_post(store->hub, &batch->message);
 }

@@ -4,6 +4,7 @@
 #include "broker/log/log_dir_internal.h"
 #include "broker/meta/broker_config.h"
 #include "broker/store.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/properties.h"
 
@@ -12,19 +13,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct broker_config *one_dir(void)
+static struct broker_config *load(const char *dirs)
 {
-	char text[400];
+	char text[1000];
 	struct properties properties;
 	struct broker_config *config;
 	struct error err;
 
-	snprintf(text, sizeof text, "broker.id=1\nzookeeper.connect=localhost:1\nlog.dirs=%s/dir\n", unit_temp_dir());
+	snprintf(text, sizeof text, "broker.id=1\nzookeeper.connect=localhost:1\nlog.dirs=%s\n", dirs);
 	properties_init(&properties);
 	ck_assert_int_eq(properties_parse(&properties, slice_of_text(text), "test", &err), 0);
 	ck_assert_msg(broker_config_load(&properties, NULL, &config, &err) == 0, "%s", err.text);
 	properties_fini(&properties);
 	return config;
+}
+
+static struct broker_config *one_dir(void)
+{
+	char dirs[400];
+
+	snprintf(dirs, sizeof dirs, "%s/dir", unit_temp_dir());
+	return load(dirs);
 }
 
 /* Wakes come from any thread as messages to the hub: the last of them are read when the disks have already stopped. */
@@ -81,5 +90,84 @@ START_TEST(a_dir_whose_holder_is_about_to_be_gone_is_waited_for)
 }
 END_TEST
 
+/* ---- a disk that hangs ---- */
+
+static int gate[2], n_loaded, n_created;
+
+static void wait_at_gate(struct disk_job *job)
+{
+	char byte;
+
+	(void)job;
+	ck_assert_int_eq(read(gate[0], &byte, 1), 1);
+}
+
+static void on_loaded(void *ctx, int code, const struct error *err)
+{
+	(void)ctx;
+	ck_assert_msg(code == 0, "%s", err->text);
+	n_loaded++;
+}
+
+static void on_created(void *ctx)
+{
+	(void)ctx;
+	n_created++;
+}
+
+static void turn_until(struct worker *hub, const int *count)
+{
+	int64_t until = clock_ms() + 10000;
+
+	while (*count == 0 && clock_ms() < until)
+		worker_turn(hub, 10);
+	ck_assert_int_eq(*count, 1);
+}
+
+/* The watchdog has failed it, but what it was asked last never comes back: orders that have nothing to do with it must (D10). */
+START_TEST(partitions_are_made_while_a_disk_that_has_failed_hangs)
+{
+	struct store_creation creation = {.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+	struct disk_job holdup = {.run = wait_at_gate};
+	struct broker_config *config;
+	struct worker hub;
+	struct store store;
+	struct error err;
+	char dirs[800];
+
+	ck_assert_int_eq(pipe(gate), 0);
+	n_loaded = n_created = 0;
+	snprintf(dirs, sizeof dirs, "%s/one,%s/two", unit_temp_dir(), unit_temp_dir());
+	config = load(dirs);
+	ck_assert_int_eq(worker_init(&hub, "hub", 0), 0);
+	ck_assert_msg(store_open(&store, config, &hub, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(store_set_cluster_id(&store, SLICE_LITERAL("c"), &err), 0);
+	store_load(&store, on_loaded, NULL);
+	turn_until(&hub, &n_loaded);
+	disk_post(&store.dirs[0].disk, &holdup);
+	log_dir_fail(store.dirs[0].dir, ERR_TIMEOUT, "a disk call hangs");
+	store_create(&store, &creation, 1, on_created, NULL);
+	ck_assert_int_eq(n_created, 0);
+	turn_until(&hub, &n_created);
+	ck_assert_ptr_nonnull(creation.log);
+	ck_assert_ptr_eq(creation.log->dir, &store.dirs[1]);
+	/* Nowhere is left. */
+	log_dir_fail(store.dirs[1].dir, ERR_IO, "a test");
+	n_created = 0;
+	store_create(&store, &creation, 1, on_created, NULL);
+	ck_assert_int_eq(n_created, 0);
+	turn_until(&hub, &n_created);
+	ck_assert_ptr_null(creation.log);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	store_stop_disks(&store);
+	worker_drain(&hub);
+	ck_assert_int_ne(store_close(&store), 0);
+	worker_fini(&hub);
+	broker_config_release(config);
+	close(gate[0]);
+	close(gate[1]);
+}
+END_TEST
+
 UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
-	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for)
+	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs)
