@@ -298,8 +298,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	worker_turn(&shard.worker, 0);
 	forward_line_down(&forward_line);
-	worker_turn(&shard.worker, 0);
-	CHECK(!call.worker);
+	/* A disk thread may be about to wake the worker. */
+	for (int n = 0; call.worker; n++) {
+		CHECK(n < TURNS_MAX);
+		worker_turn(&shard.worker, 1);
+	}
 	buf_release(call.body);
 	view_messages_fini(&gathering);
 	view_release(view);
