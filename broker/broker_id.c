@@ -82,7 +82,7 @@ static int next_free(const struct broker_config *config, int32_t *ret_id, struct
 		.create_chroot = true,
 	};
 	struct id_request request = {.version = -1};
-	struct zk_listener listener = {&request, on_state};
+	struct zk_listener listener = {.ctx = &request, .on_state = on_state};
 	struct zk_loop port;
 	int r = worker_init(&request.worker, "id", 0);
 

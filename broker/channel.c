@@ -84,6 +84,15 @@ void channel_drop(struct channel *channel)
 	forward_line_down(&channel->forward_line);
 }
 
+void channel_renew(struct channel *channel)
+{
+	if (!channel->peer)
+		return;
+	trace_info("channel", "ZooKeeper was not heard for longer than a lease lasts: controller %d has to tell all states again",
+		   channel->controller_id);
+	channel_drop(channel);
+}
+
 void channel_lose(struct channel *channel)
 {
 	channel_drop(channel);
@@ -156,6 +165,14 @@ static void send_results(void *ctx, const struct replica_results *results)
 	message.n_ends = (size_t)results->n_ends;
 	send_payload(channel, FRAME_REPLICA_RESULTS, &message.base);
 	arena_fini(&arena);
+}
+
+static void on_told(void *ctx, const struct replica_results *results)
+{
+	struct channel *channel = ctx;
+
+	channel->port.on_told(channel->port.ctx, channel->n_gaps);
+	send_results(channel, results);
 }
 
 static void refuse_order(struct channel *channel, int64_t request, int16_t error)
@@ -273,7 +290,8 @@ static int on_states(struct channel *channel, struct slice payload)
 		klamm__partition_states__free_unpacked(states, NULL);
 		return 0;
 	}
-	replicas_apply(channel->replicas, states, send_results, channel);
+	replicas_apply(channel->replicas, states, channel->told ? send_results : on_told, channel);
+	channel->told = true;
 	sweep(channel);
 	return 0;
 }
@@ -358,7 +376,8 @@ void channel_adopt(struct channel *channel, const struct detached *detached, int
 	channel_drop(channel);
 	channel->controller_id = controller_id;
 	channel->controller_epoch = controller_epoch;
-	channel->view_came = channel->swept = false;
+	channel->view_came = channel->told = channel->swept = false;
+	channel->n_gaps = lease_n_gaps(zk_session_lease(channel->membership->zk));
 	channel->peer = peer_adopt(&setup, detached);
 	isr_line_up(&channel->isr_line, channel->membership->broker_epoch);
 	forward_line_up(&channel->forward_line);

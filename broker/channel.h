@@ -5,7 +5,7 @@
  *     hub     cluster, target incarnation right? /controller and /controller_epoch read after a sync: is the sender in office?
  *     worker  answer; accepted: the connection is detached ----> hub adopts it, an older controller's is closed
  *     hub     VIEW              -> the next view, posted to every shard          (a gap: VIEW_GAP back)
- *             PARTITION_STATES  -> replicas_apply -> REPLICA_RESULTS back
+ *             PARTITION_STATES  -> replicas_apply -> REPLICA_RESULTS back   (the first on a connection are those of all replicas)
  *             STOP_REPLICAS     -> replicas_stop  -> REPLICA_RESULTS back
  *             ISR_PROPOSALS out, ISR_ANSWERS in   (broker/isr_line.h)
  *             FORWARD out, FORWARD_ANSWER in      (broker/forward_line.h)
@@ -30,6 +30,8 @@ struct channel_port {
 	void *ctx;
 	/* A new view; the reference is the owner's. */
 	void (*on_view)(void *ctx, struct view *view);
+	/* All states of a connection that began when the lease had had so many gaps have been taken by their owners. */
+	void (*on_told)(void *ctx, int64_t n_gaps);
 	/* What the controller says to channel_ask_shutdown; remaining: partitions that this broker still leads and another could. */
 	void (*on_shutdown_answer)(void *ctx, int32_t remaining, int16_t error);
 };
@@ -49,6 +51,8 @@ struct channel {
 	struct forward_line forward_line;
 	bool snapshot_asked; /* and has not come */
 	bool view_came;      /* on this connection */
+	bool told;           /* the states of all replicas have come on this connection: they are the first order on it */
+	int64_t n_gaps;      /* of the lease, when it began */
 	bool swept;          /* what is no longer this broker's was looked for on this connection */
 	bool closing;
 };
@@ -58,6 +62,9 @@ void channel_init(struct channel *channel, struct worker *hub, struct membership
 
 /* Drops the connection: orders at work are carried out, their answers are not sent. */
 void channel_drop(struct channel *channel);
+
+/* Drops it so that a controller comes again and tells everything anew: until then nobody here knows whether others lead by now (S9). */
+void channel_renew(struct channel *channel);
 
 /* The session is lost, and this incarnation with it: the same, and what its leaders have asked for is forgotten. */
 void channel_lose(struct channel *channel);

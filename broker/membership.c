@@ -310,6 +310,13 @@ static void session_lost(struct membership *membership)
 	membership->port.on_lost(membership->port.ctx);
 }
 
+static void on_lease_back(void *ctx)
+{
+	struct membership *membership = ctx;
+
+	membership->port.on_lease_back(membership->port.ctx);
+}
+
 static void on_state(void *ctx, enum zk_state state, bool new_session)
 {
 	struct membership *membership = ctx;
@@ -351,7 +358,7 @@ int membership_open(struct membership *membership, struct worker *hub, const str
 		.create_chroot = true,
 		.old_session_id = old_session_id,
 	};
-	struct zk_listener listener = {membership, on_state};
+	struct zk_listener listener = {membership, on_state, on_lease_back};
 	struct zk_loop loop;
 
 	*membership = (struct membership){.config = config, .port = *port, .broker_epoch = BROKER_EPOCH_NONE};

@@ -33,6 +33,8 @@ struct membership_port {
 	void (*on_lost)(void *ctx);
 	/* On every change of the session's state; NULL: there is none any more. */
 	void (*on_session)(void *ctx, struct zk_session *zk);
+	/* The session lived on, but for a while nothing was heard of it: others may have been elected meanwhile (S9). */
+	void (*on_lease_back)(void *ctx);
 	/* The broker may not run; err says why and what to do. */
 	void (*on_failed)(void *ctx, const struct error *err);
 };

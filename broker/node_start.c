@@ -333,6 +333,13 @@ static void on_session(void *ctx, struct zk_session *zk)
 	admin_on_session(node->admin, zk);
 }
 
+static void on_lease_back(void *ctx)
+{
+	struct node *node = ctx;
+
+	channel_renew(&node->channel);
+}
+
 static void on_failed(void *ctx, const struct error *err)
 {
 	node_fail(ctx, err);
@@ -413,10 +420,39 @@ static void on_view(void *ctx, struct view *view)
 	welcome_clients(node);
 }
 
+struct told_post {
+	struct message message;
+	struct shard *shard;
+	int64_t n_gaps;
+};
+
+static void on_told_post(struct message *message)
+{
+	struct told_post *post = CONTAINER_OF(message, struct told_post, message);
+
+	post->shard->n_gaps = post->n_gaps;
+	free(post);
+}
+
+/* Behind the states in every shard's queue. */
+static void on_told(void *ctx, int64_t n_gaps)
+{
+	struct node *node = ctx;
+
+	for (int i = 0; i < node->n_shards && node_serves(node); i++) {
+		struct told_post *post = NEW(struct told_post);
+
+		post->shard = node->shards[i];
+		post->n_gaps = n_gaps;
+		post->message.run = on_told_post;
+		worker_post(&node->shards[i]->worker, &post->message);
+	}
+}
+
 int node_join(struct node *node, struct error *err)
 {
-	struct membership_port membership_port = {node, on_cluster_id, on_registered, on_lost, on_session, on_failed};
-	struct channel_port channel_port = {node, on_view, node_on_shutdown_answer};
+	struct membership_port membership_port = {node, on_cluster_id, on_registered, on_lost, on_session, on_lease_back, on_failed};
+	struct channel_port channel_port = {node, on_view, on_told, node_on_shutdown_answer};
 
 	timer_init(&node->welcome, &node->hub.loop, on_welcome);
 	node->store.on_dir_failed = on_dir_failed;

@@ -281,8 +281,8 @@ static void call_answer(struct zk_call *call, int rc, struct zk_result *result)
 		call_push(&session->retry, call);
 		return;
 	}
-	if (rc_is_answer(rc))
-		lease_extend(&session->lease, call->sent_ms, session->timeout_ms);
+	if (rc_is_answer(rc) && lease_extend(&session->lease, call->sent_ms, session->timeout_ms) && session->listener.on_lease_back)
+		session->listener.on_lease_back(session->listener.ctx);
 	result->code = code_of(rc);
 	if (call->slot && (result->code == 0 || (result->code == ERR_NOT_FOUND && call->kind == CALL_EXISTS)))
 		watch_arm(session, call->slot, call->path, call->kind == CALL_CHILDREN);

@@ -20,16 +20,21 @@
 struct lease {
 	struct shared_i64 deadline_ms; /* 0 = none */
 	struct shared_i64 n_lost;      /* sessions that were lost: a deadline after that is another session's */
+	struct shared_i64 n_gaps;      /* times that it had run out before it was extended */
 };
 
 static inline void lease_init(struct lease *lease)
 {
 	shared_i64_set(&lease->deadline_ms, 0);
 	shared_i64_set(&lease->n_lost, 0);
+	shared_i64_set(&lease->n_gaps, 0);
 }
 
-/* A request sent at sent_ms was answered. Never shortens. Only the session's thread. */
-void lease_extend(struct lease *lease, int64_t sent_ms, int64_t timeout_ms);
+/*
+ * A request sent at sent_ms was answered. Never shortens. Only the session's thread. True: there was a gap between what it held before and
+ * what it holds now, in which another may have taken our place, though the session lives: to a controller that does not reach us we are down.
+ */
+bool lease_extend(struct lease *lease, int64_t sent_ms, int64_t timeout_ms);
 
 /* The session is closed. Only the session's thread. */
 void lease_end(struct lease *lease);
@@ -41,6 +46,12 @@ void lease_lose(struct lease *lease);
 static inline int64_t lease_n_lost(const struct lease *lease)
 {
 	return shared_i64_get(&lease->n_lost);
+}
+
+/* Any thread. To be looked at after the deadline, too. */
+static inline int64_t lease_n_gaps(const struct lease *lease)
+{
+	return shared_i64_get(&lease->n_gaps);
 }
 
 /* clock_ms at which it ends; 0 = ended. Any thread. */

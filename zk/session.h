@@ -77,6 +77,8 @@ struct zk_config {
 struct zk_listener {
 	void *ctx;
 	void (*on_state)(void *ctx, enum zk_state state, bool new_session);
+	/* The lease holds again after a gap (zk/lease.h), in the same session. NULL: not told. */
+	void (*on_lease_back)(void *ctx);
 };
 
 struct zk_session;

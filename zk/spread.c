@@ -216,7 +216,7 @@ static bool helper_open(struct spread *spread, int i)
 {
 	const struct zk_session *session = spread->session;
 	struct source *source = &spread->sources[i];
-	struct zk_listener listener = {source, on_helper_state};
+	struct zk_listener listener = {.ctx = source, .on_state = on_helper_state};
 	struct zk_connect connect = {memory_copy_text(session->connect.servers), memory_copy_text(session->connect.chroot),
 				     false};
 	struct zk_config config = session->config;

@@ -23,6 +23,9 @@ struct replica_now partition_now(const struct partition *partition)
 	const struct lease *lease = partition->shard->lease;
 	struct replica_now now = {clock_ms(), lease ? lease_deadline_ms(lease) : INT64_MAX};
 
+	/* It holds again, but a controller that could not reach this broker may have elected others before it did. */
+	if (lease && lease_n_gaps(lease) != partition->shard->n_gaps)
+		now.lease_end_ms = 0;
 	/* From then on it counts when each follower was heard. */
 	if (now.ms >= now.lease_end_ms)
 		partition_hear(partition);

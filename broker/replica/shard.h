@@ -46,6 +46,7 @@ struct shard {
 	struct worker *hub;
 	const struct lease *lease;           /* of the broker's session; NULL: nothing bounds leaderships (no ZooKeeper: a test) */
 	int64_t n_sessions_lost;             /* that the shard has been told of; see shard_session_is_over */
+	int64_t n_gaps;                      /* of the lease, behind which a controller has told all states; see partition_now */
 	int64_t session_ms;                  /* its time-out */
 	const struct isr_port *isr;          /* NULL: no way to a controller */
 	const struct forward_port *forward;  /* likewise */

@@ -48,6 +48,13 @@ static void set_timer(void *ctx, int64_t delay_ms)
 	client->timer_at_ms = delay_ms < 0 ? -1 : clock_ms() + delay_ms;
 }
 
+static void on_lease_back(void *ctx)
+{
+	struct zk_client *client = ctx;
+
+	client->n_lease_back++;
+}
+
 static void on_state(void *ctx, enum zk_state state, bool new_session)
 {
 	struct zk_client *client = ctx;
@@ -73,7 +80,7 @@ void zk_client_open(struct zk_client *client)
 		.old_session_id = client->old_session_id,
 	};
 	struct zk_loop loop = {client, watch_fd, set_timer};
-	struct zk_listener listener = {client, on_state};
+	struct zk_listener listener = {client, on_state, on_lease_back};
 	struct error err;
 	int place = 0;
 

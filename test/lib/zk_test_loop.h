@@ -28,7 +28,7 @@ struct zk_client {
 
 	struct zk_session *session;
 	enum zk_state state;
-	int n_connected, n_new_sessions, n_suspended, n_lost, n_auth_failed;
+	int n_connected, n_new_sessions, n_suspended, n_lost, n_auth_failed, n_lease_back;
 
 	bool frozen; /* the loop does not serve it: a process that is stopped */
 	int fd;

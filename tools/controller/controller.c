@@ -177,7 +177,7 @@ int controller_open(struct controller *controller, const struct controller_confi
 		.create_chroot = true,
 		.old_session_id = supervised_old_session(supervised),
 	};
-	struct zk_listener listener = {controller, on_state};
+	struct zk_listener listener = {.ctx = controller, .on_state = on_state};
 	struct zk_election_listener election = {controller, on_election};
 	struct uuid nonce = uuid_random();
 	struct zk_loop port;

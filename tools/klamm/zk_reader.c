@@ -56,7 +56,7 @@ int zk_reader_open(struct zk_reader *reader, const char *connect, int64_t timeou
 {
 	struct zk_config config = {.connect = connect, .session_timeout_ms = SESSION_TIMEOUT_MS};
 	struct zk_loop loop = {reader, watch_fd, set_timer};
-	struct zk_listener listener = {reader, on_state};
+	struct zk_listener listener = {.ctx = reader, .on_state = on_state};
 	int64_t until_ms = clock_ms() + timeout_ms;
 	int r;
 

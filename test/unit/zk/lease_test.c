@@ -41,5 +41,25 @@ START_TEST(an_older_answer_does_not_shorten_it_and_an_end_ends_it)
 }
 END_TEST
 
+START_TEST(what_is_sent_after_its_end_makes_a_gap)
+{
+	struct lease lease;
+
+	lease_init(&lease);
+	ck_assert(!lease_extend(&lease, 1000, 10000));
+	/* Sent in time, answered late: the session was there all the time. */
+	ck_assert(!lease_extend(&lease, 9000, 10000));
+	ck_assert_int_eq(lease_n_gaps(&lease), 0);
+	ck_assert(lease_extend(&lease, 17001, 10000));
+	ck_assert_int_eq(lease_n_gaps(&lease), 1);
+	ck_assert(lease_valid(&lease, 25000));
+	ck_assert(!lease_extend(&lease, 17001, 10000));
+	/* The next session is no gap of this one. */
+	lease_lose(&lease);
+	ck_assert(!lease_extend(&lease, 90000, 10000));
+	ck_assert_int_eq(lease_n_gaps(&lease), 1);
+}
+END_TEST
+
 UNIT_MAIN("zk/lease", a_new_lease_is_not_valid, it_lasts_four_fifths_of_the_timeout_from_the_sending,
-	  an_older_answer_does_not_shorten_it_and_an_end_ends_it)
+	  an_older_answer_does_not_shorten_it_and_an_end_ends_it, what_is_sent_after_its_end_makes_a_gap)

@@ -217,6 +217,25 @@ START_TEST(a_lease_that_comes_back_ends_what_has_waited_for_it)
 }
 END_TEST
 
+START_TEST(after_a_gap_the_lease_counts_when_a_controller_has_told_the_states_again)
+{
+	struct lease lease;
+
+	setup_isr();
+	lease_init(&lease);
+	shard.lease = &lease;
+	shard_set_session(&shard, -1);
+	lease_extend(&lease, clock_ms() - 1000000, 10);
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert(lease_extend(&lease, clock_ms(), 600000));
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(read_at(0).error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	shard.n_gaps = lease_n_gaps(&lease);
+	ck_assert_int_eq(append(-1, -1, 1, 1)->error, 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(the_lease_of_the_next_session_is_none_of_the_leaderships_of_the_last)
 {
 	struct lease lease;
@@ -254,4 +273,5 @@ UNIT_MAIN("broker/replica/partition_isr", a_follower_that_lags_is_proposed_to_le
 	  an_isr_that_falls_below_its_minimum_fails_what_is_parked, an_answer_of_a_busy_controller_is_asked_again_after_a_while,
 	  without_a_way_to_the_controller_it_is_asked_again_later, nothing_wakes_a_partition_that_waits_for_nothing,
 	  without_a_lease_a_leader_serves_only_while_it_hears_its_isr, a_lease_that_comes_back_ends_what_has_waited_for_it,
+	  after_a_gap_the_lease_counts_when_a_controller_has_told_the_states_again,
 	  the_lease_of_the_next_session_is_none_of_the_leaderships_of_the_last, the_sessions_time_out_is_told_to_every_partition)

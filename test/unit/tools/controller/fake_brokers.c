@@ -537,7 +537,7 @@ static bool is_connected(struct fake_cluster *cluster, int n)
 void fake_cluster_open(struct fake_cluster *cluster, const char *connect)
 {
 	struct zk_config config = {.connect = connect, .session_timeout_ms = 10000, .create_chroot = true};
-	struct zk_listener listener = {cluster, on_state};
+	struct zk_listener listener = {.ctx = cluster, .on_state = on_state};
 	struct zk_loop port;
 	struct error err;
 
