@@ -263,6 +263,47 @@ def test_many_scrapes_at_once_are_answered_or_told_that_there_are_too_many(measu
     assert len(told) == 30 and set(told) <= {200, 503} and told.count(200) > 10
 
 
+def test_scrapes_are_answered_while_zookeeper_is_away(make_cluster):
+    cluster = with_metrics(make_cluster(zookeeper=None, start=False)).start()
+    broker, controller, state = cluster.brokers[0], cluster.controllers[0], 'klamm_zookeeper_session_state'
+    lost = 'kafka_server_sessionexpirelistener_zookeeperdisconnects_total'
+    assert scrape(broker)[lost] == 0
+    cluster.zookeeper.kill()
+    wait(lambda: scrape(broker)[state]['connected'] == 0, 'the loss is seen')
+    assert scrape(broker)[lost] == 1
+    wait(lambda: scrape(controller)[lost] == 1, 'by the controller, too')
+    cluster.zookeeper.start().ready()
+    wait(lambda: scrape(broker)[state]['connected'] == 1 and scrape(broker)['klamm_registered'] == 1, 'it is back')
+    wait(lambda: scrape(broker)['klamm_controller_connected'] == 1, 'and so is the controller')
+
+
+def test_a_broker_stops_and_starts_under_scrapes(measured):
+    broker, end, told = measured.brokers[0], threading.Event(), set()
+
+    def scrape_on():
+        while not end.is_set():
+            try:
+                told.add(get(broker.metrics_port)[0])
+            except (OSError, http.client.HTTPException):
+                told.add(None)
+    threads = [threading.Thread(target=scrape_on) for _ in range(3)]
+    for t in threads:
+        t.start()
+    try:
+        for _ in range(3):
+            wait(lambda: 200 in told, 'scrapes are answered')
+            assert broker.stop() == 0
+            told.clear()
+            broker.start()
+            measured.ready()
+        wait(lambda: 200 in told, 'scrapes are answered again')
+    finally:
+        end.set()
+        for t in threads:
+            t.join()
+    assert told <= {200, 503, None}
+
+
 def check_config(tmp_path, listener):
     config = tmp_path / 'server.properties'
     config.write_text('zookeeper.connect=127.0.0.1:1\nlog.dirs=%s\nklamm.metrics.listener=%s\n' % (tmp_path, listener))
