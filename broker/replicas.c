@@ -10,6 +10,7 @@
 #include "proto/kafka_error.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 /* One partition of an order. */
 struct replica_task {
@@ -598,6 +599,9 @@ static void on_dir_failure(struct message *message)
 	struct partition *partition, *next;
 
 	HASH_ITER(hh, failure->shard->partitions, partition, next)
+		if (partition->log && log_dir_of(partition->log) == failure->dir)
+			partition_fail(partition);
+	DL_FOREACH_SAFE(failure->shard->closing, partition, next)
 		if (partition->log && log_dir_of(partition->log) == failure->dir)
 			partition_fail(partition);
 	free(failure);

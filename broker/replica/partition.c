@@ -166,13 +166,31 @@ static void flush_run(struct disk_job *job)
 	log_flush_run(CONTAINER_OF(job, struct partition, flush)->log);
 }
 
+static bool on_failed_dir(const struct partition *partition)
+{
+	return partition->log && log_dir_failed(log_dir_of(partition->log));
+}
+
+/* What the disk thread has of it is still to come, and from a disk that has failed may never: nobody waits for that (D10). */
+static void await_jobs(struct partition *partition)
+{
+	struct partition_closing *closer = partition->closer;
+
+	if (!closer || !on_failed_dir(partition))
+		return;
+	partition->closer = NULL;
+	closer->closed(closer, ERR_IO);
+}
+
 void partition_closed(struct partition *partition)
 {
 	struct partition_closing *closer = partition->closer;
 	int r = 0;
 
-	if (has_jobs(partition))
+	if (has_jobs(partition)) {
+		await_jobs(partition);
 		return;
+	}
 	CHECK(!partition->parked && !partition->watches && !partition->streams);
 	/* Nothing more is written to a dir that has failed (D10). */
 	if (partition->log && partition->erase)
@@ -180,6 +198,7 @@ void partition_closed(struct partition *partition)
 	if (r)
 		trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic), partition->key.index,
 			    error_text(r));
+	DL_DELETE(partition->shard->closing, partition);
 	partition_free(partition);
 	if (closer)
 		closer->closed(closer, r);
@@ -254,6 +273,7 @@ void partition_close(struct partition *partition, bool erase, struct partition_c
 	partition->closing = true;
 	partition->erase = erase;
 	partition->closer = closing;
+	DL_APPEND(partition->shard->closing, partition);
 	partition_closed(partition);
 }
 
@@ -408,6 +428,10 @@ void partition_resign(struct partition *partition)
 
 void partition_fail(struct partition *partition)
 {
+	if (partition->closing) {
+		partition_closed(partition);
+		return;
+	}
 	if (partition->state == PARTITION_FAILED)
 		return;
 	partition->state = PARTITION_FAILED;

@@ -58,6 +58,7 @@ struct partition {
 	bool closing;             /* ends when the flush under way is done */
 	bool erase;               /* and its folder is renamed for deletion then */
 	struct partition_closing *closer; /* who is told then */
+	struct partition *prev, *next;    /* utlist: of the shard, while it closes */
 	struct replica_member *members; /* of the core */
 	struct partition_append *parked; /* acks -1, by required offset */
 	int64_t refused_until_ms; /* so long a gap in a producer's sequence follows from a refusal of ours, and is told as that one */
@@ -93,7 +94,7 @@ struct partition_closing {
 /*
  * Ends all that waits with NOT_LEADER_OR_FOLLOWER and takes it out of its shard. erase: the log's folder is renamed for deletion, else the
  * log is only given up to its dir. Freed at once, or when the flush or the check under way is done; `closing` (NULL: nobody asks) is told at
- * that moment.
+ * that moment, or with ERR_IO when the disk has failed and may never be done.
  */
 void partition_close(struct partition *partition, bool erase, struct partition_closing *closing);
 
@@ -116,7 +117,7 @@ void partition_isr_answered(struct partition *partition, const struct replica_is
 /* The time-out of the ZooKeeper session, as the server has granted it. */
 void partition_set_session(struct partition *partition, int64_t session_ms);
 
-/* Its log dir has failed (D10): nothing is acked any more. */
+/* Its log dir has failed (D10): nothing is acked any more, and who waits for its close waits no longer. */
 void partition_fail(struct partition *partition);
 
 /* Retention and expiry of producers; from the shard's timer. now_ms: calendar. */

@@ -55,6 +55,7 @@ struct shard {
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */
 	struct view *view;                   /* never NULL */
 	struct partition *partitions;        /* uthash by (topic id, index) */
+	struct partition *closing;           /* utlist: closed ones of which the disk thread still has a job */
 	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
 	struct partition *figured_next;      /* and where shard_figures goes on; NULL: at the end */
 	struct isr_counters isr_counters;

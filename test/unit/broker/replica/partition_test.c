@@ -2,6 +2,9 @@
 #include "test/unit/broker/replica/partition_fixture.h"
 
 #include "broker/replica/replica_leader_core.h"
+#include "common/error.h"
+
+#include <unistd.h>
 
 static int n_fired;
 
@@ -463,6 +466,85 @@ START_TEST(a_partition_that_is_closed_during_a_check_ends_after_it)
 }
 END_TEST
 
+/* ---- a disk that hangs ---- */
+
+static int gate[2], n_closed, closed_code;
+
+static void wait_at_gate(struct disk_job *job)
+{
+	char byte;
+
+	(void)job;
+	ck_assert_int_eq(read(gate[0], &byte, 1), 1);
+}
+
+static void on_partition_closed(struct partition_closing *closing, int code)
+{
+	(void)closing;
+	n_closed++;
+	closed_code = code;
+}
+
+/* Its flush is with a disk thread that does not come back. */
+static void begin_hung(struct disk_job *holdup)
+{
+	n_closed = 0;
+	ck_assert_int_eq(pipe(gate), 0);
+	setup();
+	*holdup = (struct disk_job){.run = wait_at_gate};
+	disk_post(&disk, holdup);
+	configure("klamm.durability", "fsync-isr");
+	append(-1, -1, 1, 1);
+	ck_assert(partition->flushing);
+}
+
+static void end_hung(void)
+{
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	dir_fails = true;
+	teardown();
+	dir_fails = false;
+	close(gate[0]);
+	close(gate[1]);
+}
+
+/* Orders come one after the other: one that waits for such a disk would hold up all others, of all dirs. */
+START_TEST(d10_who_waits_for_the_close_is_told_when_the_disk_fails)
+{
+	struct partition_closing closing = {on_partition_closed};
+	struct disk_job holdup;
+
+	begin_hung(&holdup);
+	partition_close(partition, true, &closing);
+	ck_assert_int_eq(n_closed, 0);
+	log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
+	ck_assert_ptr_eq(shard.closing, partition);
+	partition_fail(partition);
+	ck_assert_int_eq(n_closed, 1);
+	ck_assert_int_eq(closed_code, ERR_IO);
+	/* Once. */
+	partition_fail(partition);
+	end_hung();
+	ck_assert_int_eq(n_closed, 1);
+	ck_assert_ptr_null(shard.closing);
+}
+END_TEST
+
+START_TEST(d10_a_close_on_a_disk_that_has_failed_waits_for_nothing)
+{
+	struct partition_closing closing = {on_partition_closed};
+	struct disk_job holdup;
+
+	begin_hung(&holdup);
+	log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
+	partition_close(partition, true, &closing);
+	ck_assert_int_eq(n_closed, 1);
+	ck_assert_int_eq(closed_code, ERR_IO);
+	end_hung();
+	ck_assert_int_eq(n_closed, 1);
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, without_a_lease_a_gap_in_the_sequence_is_no_verdict,
@@ -473,4 +555,5 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  a_heavy_batch_is_checked_elsewhere_and_nothing_overtakes_it, a_large_batch_is_packed_anew_elsewhere,
 	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, a_gap_that_a_refusal_after_a_check_made_is_told_as_that_refusal,
 	  time_that_is_up_during_a_check_is_told_after_it,
-	  a_partition_that_is_closed_during_a_check_ends_after_it)
+	  a_partition_that_is_closed_during_a_check_ends_after_it,
+	  d10_who_waits_for_the_close_is_told_when_the_disk_fails, d10_a_close_on_a_disk_that_has_failed_waits_for_nothing)
