@@ -4,7 +4,7 @@ klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/c
 	broker/membership.h broker/metrics_page.c broker/metrics_page.h broker/node.c broker/node.h broker/node_internal.h \
 	broker/node_metrics.c broker/node_start.c broker/node_stop.c \
 	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
-	broker/view_message.h broker/replication_hello.c broker/replication_hello.h
+	broker/view_message.h broker/replication_hello.c broker/replication_hello.h broker/watchdog_core.c broker/watchdog_core.h
 
 bin_PROGRAMS += klamm-broker
 klamm_broker_SOURCES = broker/main.c
@@ -27,6 +27,10 @@ test_unit_broker_leftovers_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/store_test
 test_unit_broker_store_test_SOURCES = test/unit/broker/store_test.c
 test_unit_broker_store_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/watchdog_core_test
+test_unit_broker_watchdog_core_test_SOURCES = test/unit/broker/watchdog_core_test.c
+test_unit_broker_watchdog_core_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/isr_line_test
 test_unit_broker_isr_line_test_SOURCES = test/unit/broker/isr_line_test.c

@@ -51,19 +51,24 @@ static void check_disks(struct node *node, int64_t now_ms)
 	for (int i = 0; i < node->store.n_dirs; i++) {
 		struct store_dir *dir = &node->store.dirs[i];
 
-		if (dir->started && disk_busy_ms(&dir->disk, now_ms) > DISK_HUNG_MS)
+		if (dir->started && watchdog_stuck_ms(&node->watchdog, disk_busy_ms(&dir->disk, now_ms), now_ms) > DISK_HUNG_MS)
 			log_dir_fail(dir->dir, ERR_TIMEOUT, "a disk call hangs");
 	}
 	store_check_failures(&node->store);
 }
 
-/* A worker that is stuck for a session time-out must not go on being taken for alive. */
+/*
+ * A worker that is stuck for a session time-out must not go on being taken for alive. A stop of the process that is shorter than a period of
+ * the watchdog may not make it late, and is no reason either.
+ */
 static void check_workers(struct node *node, int64_t now_ms)
 {
-	for (int i = 0; i < node->n_shards_ready; i++) {
-		int64_t busy_ms = loop_busy_ms(&node->shards[i]->worker.loop, now_ms);
+	int64_t session_ms = node->config->zookeeper_session_timeout_ms, most_ms = session_ms > 2 * WATCHDOG_MS ? session_ms : 2 * WATCHDOG_MS;
 
-		if (busy_ms <= node->config->zookeeper_session_timeout_ms)
+	for (int i = 0; i < node->n_shards_ready; i++) {
+		int64_t busy_ms = watchdog_stuck_ms(&node->watchdog, loop_busy_ms(&node->shards[i]->worker.loop, now_ms), now_ms);
+
+		if (busy_ms <= most_ms)
 			continue;
 		trace_error("node", "%s is stuck for %lld ms: the process ends", node->shards[i]->worker.name, (long long)busy_ms);
 		abort();
@@ -72,9 +77,10 @@ static void check_workers(struct node *node, int64_t now_ms)
 
 static void on_watchdog(struct timer *timer)
 {
-	struct node *node = CONTAINER_OF(timer, struct node, watchdog);
+	struct node *node = CONTAINER_OF(timer, struct node, watchdog_timer);
 	int64_t now_ms = clock_ms();
 
+	watchdog_tick(&node->watchdog, now_ms, WATCHDOG_MS);
 	if (node_serves(node)) {
 		check_disks(node, now_ms);
 		check_workers(node, now_ms);
@@ -86,14 +92,15 @@ static int signals_setup(struct node *node, struct error *err)
 {
 	int r = signals_open(&node->signals, &node->hub.loop, on_signal, node);
 
-	timer_init(&node->watchdog, &node->hub.loop, on_watchdog);
-	timer_set(&node->watchdog, clock_ms() + WATCHDOG_MS);
+	watchdog_init(&node->watchdog, clock_ms(), WATCHDOG_MS);
+	timer_init(&node->watchdog_timer, &node->hub.loop, on_watchdog);
+	timer_set(&node->watchdog_timer, clock_ms() + WATCHDOG_MS);
 	return r ? error_set(err, r, "signals cannot be handled: %s", error_text(r)) : 0;
 }
 
 static void signals_teardown(struct node *node)
 {
-	timer_stop(&node->watchdog);
+	timer_stop(&node->watchdog_timer);
 	signals_close(&node->signals);
 }
 

@@ -14,6 +14,7 @@
 #include "broker/replicas.h"
 #include "broker/rt/signals.h"
 #include "broker/store.h"
+#include "broker/watchdog_core.h"
 
 /* How far the stop has come; each step waits for something that is told by a message. */
 enum node_phase {
@@ -73,7 +74,8 @@ struct node {
 	struct node_closing *closing;
 	int n_closing;
 	bool announced;
-	struct timer watchdog;
+	struct timer watchdog_timer;
+	struct watchdog watchdog;
 	struct metrics_page metrics;
 	int64_t n_disconnects;   /* times that the connection to ZooKeeper was lost */
 };
