@@ -71,10 +71,14 @@ static bool same_ids(const int32_t *a, int n_a, const int32_t *b, int n_b)
 	return n_a == n_b && (n_a == 0 || memcmp(a, b, (size_t)n_a * sizeof *a) == 0);
 }
 
+/* Also what is under way already: writing it once more would only bump the leader epoch, and so send back whoever is catching up. */
 static bool is_present(const struct ctl_partition *p, const struct ctl_plan *plan)
 {
-	return !ctl_reassign_is_under_way(p) && plan->n_adding == 0 && plan->n_removing == 0 &&
-	       same_ids(p->replicas, p->n_replicas, plan->replicas, plan->n_replicas);
+	const int32_t *adding = p->replicas + p->n_replicas;
+
+	return same_ids(p->replicas, p->n_replicas, plan->replicas, plan->n_replicas) &&
+	       same_ids(adding, p->n_adding, plan->adding, plan->n_adding) &&
+	       same_ids(adding + p->n_adding, p->n_removing, plan->removing, plan->n_removing);
 }
 
 /* ---- asking, and what became of it ---- */
