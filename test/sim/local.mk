@@ -11,7 +11,7 @@ test_sim_core_sim_LDADD = $(klamm_libs)
 unit_tests += test/sim/sim
 check_PROGRAMS += test/sim/sim_mutants
 sim_sources = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_client.h test/sim/sim_ensemble.c test/sim/sim_faults.c \
-	test/sim/sim_faults.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_lease.c test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c test/sim/sim_operators.c test/sim/sim_operators.h \
+	test/sim/sim_faults.h test/sim/sim_hand.c test/sim/sim_hand.h test/sim/sim_judge.c test/sim/sim_judge.h test/sim/sim_judge_lease.c test/sim/sim_judge_log.h test/sim/sim_link.c test/sim/sim_link.h test/sim/sim_main.c test/sim/sim_operators.c test/sim/sim_operators.h \
 	test/sim/sim_process.c test/sim/sim_process.h test/sim/sim_rt.c test/sim/sim_settings.c test/sim/sim_socket.c test/sim/sim_system.c \
 	test/sim/sim_trace.c test/sim/sim_truth.c test/sim/sim_truth.h test/sim/sim_zk.h test/sim/sim_zk_library.c
 sim_wraps = -Wl,--wrap=socket,--wrap=bind,--wrap=listen,--wrap=accept4,--wrap=connect,--wrap=getsockname,--wrap=getsockopt,--wrap=setsockopt \

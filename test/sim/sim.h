@@ -96,7 +96,7 @@ struct sim_machine {
 	X(power_cuts) X(clean_stops) X(pauses) X(cuts) X(one_way_cuts) X(resets) X(controller_changes) X(zk_losses) X(zk_server_losses) X(elections_asked) X(reassignments) X(full_disks) X(failed_disks) \
 	X(expired_sessions) X(slow_disks) X(acks) X(acks_all) X(unknown_outcomes) X(duplicates_refused) X(retries_unknown) X(refused) X(reads)       \
 	X(records_read) X(latest_hidden) X(waits_by_design) X(operator_acts) \
-	X(operator_answers) X(hand_edits) X(failed_dirs) X(served_without_lease)
+	X(operator_answers) X(hand_edits) X(failed_dirs) X(served_without_lease) X(reads_near_by)
 
 struct sim_counters {
 #define X(name) int64_t name;
@@ -274,6 +274,9 @@ void sim_ensemble_expire(int64_t session);
 /* Somebody deletes a node without children, if it is there, or puts a text into one. False: there is no majority to do it. */
 bool sim_ensemble_delete(const char *path);
 bool sim_ensemble_put(const char *path, const char *text);
+
+/* Nobody but an operator may write this node and those below (its ACL); NULL: all may write all. */
+void sim_ensemble_refuse(const char *path);
 
 /* When a session was closed; -1: it is not, or there is none. */
 int64_t sim_ensemble_closed_us(int64_t session);

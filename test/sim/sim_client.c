@@ -26,6 +26,7 @@
 #include "test/sim/sim_link.h"
 #include "test/sim/sim_process.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@
 struct guide {
 	struct sim_link links[SIM_BROKERS];
 	int leaders[SIM_PARTITIONS_MAX]; /* machine; -1 not known */
+	int32_t epochs[SIM_PARTITIONS_MAX];
 	bool asking;
 	int next;
 };
@@ -70,6 +72,7 @@ struct consumer {
 	int64_t end; /* high watermark last seen */
 	struct sim_link link;
 	bool asking;
+	int near; /* a follower that the leader has named (KIP-392); -1: none */
 	struct sim_event tick;
 };
 
@@ -108,8 +111,10 @@ static void on_metadata(void *ctx, const void *answer)
 		for (int j = 0; j < topic->n_partitions; j++) {
 			int p = topic->partitions[j].partition_index, leader = topic->partitions[j].leader_id - 1;
 
-			if (p < SIM_PARTITIONS_MAX)
-				clients.guide.leaders[p] = leader >= 0 && leader < SIM_BROKERS ? leader : -1;
+			if (p >= SIM_PARTITIONS_MAX)
+				continue;
+			clients.guide.leaders[p] = leader >= 0 && leader < SIM_BROKERS ? leader : -1;
+			clients.guide.epochs[p] = topic->partitions[j].leader_epoch;
 		}
 	}
 }
@@ -358,6 +363,7 @@ static void on_fetched(void *ctx, const void *answer)
 	consumer->asking = false;
 	tick_in(&consumer->tick, 5, 60);
 	if (!response || response->n_responses == 0) {
+		consumer->near = -1;
 		ask_metadata();
 		return;
 	}
@@ -365,9 +371,16 @@ static void on_fetched(void *ctx, const void *answer)
 	part = &response->responses[0].partitions[0];
 	if (part->error_code) {
 		sim.counters.latest_hidden += part->error_code == KAFKA_OFFSET_NOT_AVAILABLE;
+		consumer->near = -1;
 		ask_metadata();
 		return;
 	}
+	sim.counters.reads_near_by += consumer->near >= 0;
+	/* Now and then the leader is asked anew. */
+	if (sim_settings.racks && sim_once_in(&sim.chance, 20))
+		consumer->near = -1;
+	else if (part->preferred_read_replica > 0)
+		consumer->near = part->preferred_read_replica - 1;
 	consumer->end = part->high_watermark;
 	take_batches(consumer, part->records.bytes);
 }
@@ -379,6 +392,7 @@ static void on_consumer_tick(struct sim_event *tick)
 	struct fetch_request request = fetch_request_default;
 	struct fetch_request_topic topic = fetch_request_topic_default;
 	struct fetch_request_partition part = fetch_request_partition_default;
+	char rack[16];
 
 	if (consumer->asking)
 		return;
@@ -387,9 +401,16 @@ static void on_consumer_tick(struct sim_event *tick)
 		tick_in(tick, 50, 200);
 		return;
 	}
+	if (consumer->near >= 0)
+		leader = consumer->near;
 	if (consumer->link.broker != leader) {
 		link_close(&consumer->link);
 		link_init(&consumer->link, leader);
+	}
+	if (sim_settings.racks) {
+		snprintf(rack, sizeof rack, "r%d", consumer->partition + 1);
+		request.rack_id = slice_of_text(rack);
+		part.current_leader_epoch = clients.guide.epochs[consumer->partition];
 	}
 	part.partition = consumer->partition;
 	part.fetch_offset = consumer->offset;
@@ -428,6 +449,7 @@ static void start_all(void)
 		struct consumer *consumer = &clients.consumers[i];
 
 		consumer->partition = i;
+		consumer->near = -1;
 		link_init(&consumer->link, -1);
 		consumer->tick.run = on_consumer_tick;
 		tick_in(&consumer->tick, 1, 50);

@@ -73,6 +73,7 @@ static struct {
 	bool quorum;
 	struct sim_event quorum_event;
 	int64_t session_ms_max;
+	char *refused; /* nodes from here on are written by nobody but operators; NULL: none */
 } zk;
 
 /* ---- trees ---- */
@@ -438,8 +439,23 @@ static int do_check(const struct zk_write *write)
 	return write->version >= 0 && node->stat.version != write->version ? ZBADVERSION : ZOK;
 }
 
+void sim_ensemble_refuse(const char *path)
+{
+	free(zk.refused);
+	zk.refused = path ? memory_copy_text(path) : NULL;
+}
+
+static bool is_refused(const char *path)
+{
+	size_t len = zk.refused ? strlen(zk.refused) : 0;
+
+	return len > 0 && strncmp(path, zk.refused, len) == 0 && (path[len] == 0 || path[len] == '/');
+}
+
 static int do_write(struct txn *txn, struct zk_write *write, int64_t session)
 {
+	if (session && write->kind != ZK_KIND_SYNC && is_refused(write->path))
+		return ZNOAUTH;
 	switch (write->kind) {
 	case ZK_KIND_CREATE:
 		return do_create(txn, write, session);

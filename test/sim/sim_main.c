@@ -101,6 +101,8 @@ static void draw_settings(const struct options *options)
 	s->rebalance = sim_below(&sim.script, 2);
 	s->rebalance_s = (int)sim_between(&sim.script, 1, 12);
 	s->drift_ms = (int)sim_between(&sim.script, 500, 20000);
+	s->racks = sim_below(&sim.script, 2);
+	s->no_deletion = sim_once_in(&sim.script, 16);
 }
 
 /* The end: after a minute, as soon as all has come together. */

@@ -17,6 +17,8 @@
 #include "proto/kafka_error.h"
 #include "proto/record/batch_builder.h"
 #include "test/sim/sim.h"
+#include "test/sim/sim_judge.h"
+#include "test/sim/sim_hand.h"
 #include "test/sim/sim_link.h"
 #include "test/sim/sim_process.h"
 
@@ -24,43 +26,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOPICS 4
-#define PARTITIONS_MAX 4
 #define CALL_US (4 * SIM_S)
-#define PATH_MAX_BYTES 128
-#define WRONG_ID "AAAAAAAAAAAAAAAAAAAAAw"
 
 #define ACTS(X)                                                                                                       \
 	X(create, 8) X(delete, 3) X(grow, 3) X(configure, 6) X(configure_brokers, 2) X(move, 8) X(move_wrongly, 3) X(cancel, 3) X(list, 3) \
-	X(elect, 3) X(elect_named, 6) X(trim, 4) X(produce, 40) X(edit_state, 2) X(edit_topic, 3) X(remove_topic, 1) X(remove_state, 1) \
-	X(register_foreign, 1) X(odd_names, 1) X(raise_epoch, 1)
+	X(elect, 3) X(elect_named, 6) X(trim, 4) X(produce, 40) X(hand_edit_state, 2) X(hand_edit_topic, 3) X(hand_remove_topic, 1) X(hand_remove_state, 1) \
+	X(hand_register_foreign, 1) X(hand_odd_names, 1) X(hand_raise_epoch, 1) X(hand_replace_topic, 1) X(hand_legacy_move, 4) X(hand_legacy_elect, 4) X(hand_edit_config, 2) \
+	X(hand_forbid, 2) X(hand_edit_broker, 2) X(hand_register_many, 1)
 
 static struct {
 	struct sim_link links[SIM_BROKERS];
-	struct sim_event act, mend;
+	struct sim_event act;
 	bool finishing;
-	/* A node that was edited, and what it was; mended some time after. */
-	char damaged[PATH_MAX_BYTES];
-	char *was;
-	const char *damage;
-	bool had_wrong_id[TOPICS];
 } operators;
 
 /* ---- what there is ---- */
 
-static int64_t chance(int64_t n)
+int64_t operator_chance(int64_t n)
 {
 	return sim_below(&sim.chance, n);
 }
 
-static const char *topic_name(int i)
+const char *operator_topic_name(int i)
 {
-	static const char *const names[TOPICS] = {"x0", "x1", "x2", "x3"};
+	static const char *const names[OPERATOR_TOPICS] = {"x0", "x1", "x2", "x3"};
 
 	return names[i];
 }
 
-static const char *data_of(const char *path)
+const char *operator_data_of(const char *path)
 {
 	size_t len;
 	int32_t version;
@@ -69,24 +63,24 @@ static const char *data_of(const char *path)
 	return sim_ensemble_data(path, &len, &version, &czxid, &owner);
 }
 
-static const char *topic_path(const char *name)
+const char *operator_topic_path(const char *name)
 {
-	static char path[PATH_MAX_BYTES];
+	static char path[OPERATOR_PATH_MAX_BYTES];
 
 	snprintf(path, sizeof path, "/brokers/topics/%s", name);
 	return path;
 }
 
-static const char *state_path(const char *name, int partition)
+const char *operator_state_path(const char *name, int partition)
 {
-	static char path[PATH_MAX_BYTES];
+	static char path[OPERATOR_PATH_MAX_BYTES];
 
 	snprintf(path, sizeof path, "/brokers/topics/%s/partitions/%d/state", name, partition);
 	return path;
 }
 
 /* The number behind a key of a JSON text; -1 where it is not found. */
-static int number_in(const char *text, const char *key)
+int operator_number_in(const char *text, const char *key)
 {
 	const char *at = text ? strstr(text, key) : NULL;
 
@@ -95,7 +89,7 @@ static int number_in(const char *text, const char *key)
 
 static struct sim_link *any_link(void)
 {
-	return &operators.links[chance(SIM_BROKERS)];
+	return &operators.links[operator_chance(SIM_BROKERS)];
 }
 
 static void on_answer(void *ctx, const void *answer)
@@ -119,14 +113,14 @@ static void call(enum api_key key, int version, const void *request)
 }
 
 /* A list of brokers: mostly a right one, of one to three. */
-static int draw_replicas(int32_t *ret_ids, bool right)
+int operator_draw_replicas(int32_t *ret_ids, bool right)
 {
-	int n = right ? 1 + (int)chance(SIM_BROKERS) : (int)chance(SIM_BROKERS + 1), first = (int)chance(SIM_BROKERS);
+	int n = right ? 1 + (int)operator_chance(SIM_BROKERS) : (int)operator_chance(SIM_BROKERS + 1), first = (int)operator_chance(SIM_BROKERS);
 
 	for (int i = 0; i < n; i++)
 		ret_ids[i] = (first + i) % SIM_BROKERS + 1;
 	if (!right && n > 0)
-		ret_ids[chance(n)] = (int32_t)sim_between(&sim.chance, -1, 8);
+		ret_ids[operator_chance(n)] = (int32_t)sim_between(&sim.chance, -1, 8);
 	return n;
 }
 
@@ -138,30 +132,30 @@ static void create(const char *name)
 	static const char *const values[][2] = {{"true", "false"}, {"1", "2"}, {"page-cache", "fsync-isr"}};
 	struct create_topics_request request = create_topics_request_default;
 	struct create_topics_request_topic topic = create_topics_request_topic_default;
-	struct create_topics_request_assignment assignments[PARTITIONS_MAX];
+	struct create_topics_request_assignment assignments[OPERATOR_PARTITIONS_MAX];
 	struct create_topics_request_config configs[ARRAY_LEN(keys)];
-	int32_t ids[PARTITIONS_MAX][SIM_BROKERS];
+	int32_t ids[OPERATOR_PARTITIONS_MAX][SIM_BROKERS];
 
 	topic.name = slice_of_text(name);
 	topic.configs = configs;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (chance(2))
+		if (operator_chance(2))
 			configs[topic.n_configs++] =
-				(struct create_topics_request_config){slice_of_text(keys[i]), slice_of_text(values[i][chance(2)])};
-	topic.num_partitions = (int32_t)sim_between(&sim.chance, 1, PARTITIONS_MAX);
+				(struct create_topics_request_config){slice_of_text(keys[i]), slice_of_text(values[i][operator_chance(2)])};
+	topic.num_partitions = (int32_t)sim_between(&sim.chance, 1, OPERATOR_PARTITIONS_MAX);
 	topic.replication_factor = (int16_t)sim_between(&sim.chance, 1, SIM_BROKERS);
-	if (chance(3) == 0) {
+	if (operator_chance(3) == 0) {
 		topic.assignments = assignments;
 		topic.n_assignments = topic.num_partitions;
 		for (int i = 0; i < topic.n_assignments; i++) {
 			assignments[i] = (struct create_topics_request_assignment){.partition_index = i, .broker_ids = ids[i]};
-			assignments[i].n_broker_ids = draw_replicas(ids[i], chance(10) > 0);
+			assignments[i].n_broker_ids = operator_draw_replicas(ids[i], operator_chance(10) > 0);
 		}
 		topic.num_partitions = topic.replication_factor = -1;
 	}
 	request.topics = &topic;
 	request.n_topics = 1;
-	request.timeout_ms = (int32_t)chance(3000);
+	request.timeout_ms = (int32_t)operator_chance(3000);
 	call(API_CREATE_TOPICS, 4, &request);
 }
 
@@ -172,7 +166,7 @@ static void delete(const char *name)
 
 	request.topic_names = &text;
 	request.n_topic_names = 1;
-	request.timeout_ms = (int32_t)chance(3000);
+	request.timeout_ms = (int32_t)operator_chance(3000);
 	link_call(any_link(), API_DELETE_TOPICS, 3, &request, CALL_US, on_deleted, NULL);
 }
 
@@ -182,7 +176,7 @@ static void grow(const char *name)
 	struct create_partitions_request_topic topic = create_partitions_request_topic_default;
 
 	topic.name = slice_of_text(name);
-	topic.count = (int32_t)sim_between(&sim.chance, 1, PARTITIONS_MAX);
+	topic.count = (int32_t)sim_between(&sim.chance, 1, OPERATOR_PARTITIONS_MAX);
 	topic.n_assignments = -1;
 	request.topics = &topic;
 	request.n_topics = 1;
@@ -223,7 +217,7 @@ static const struct {
 /* More of a topic: how its records are kept. */
 static void configure(const char *name)
 {
-	int64_t i = chance((int64_t)ARRAY_LEN(settings) + 2);
+	int64_t i = operator_chance((int64_t)ARRAY_LEN(settings) + 2);
 
 	if (i >= (int64_t)ARRAY_LEN(settings))
 		set_config(2, name, "klamm.durability", i == (int64_t)ARRAY_LEN(settings) ? "fsync-isr" : "page-cache");
@@ -234,10 +228,10 @@ static void configure(const char *name)
 static void configure_brokers(const char *name)
 {
 	static const char *const brokers[] = {"", "1", "3"};
-	int64_t i = chance((int64_t)ARRAY_LEN(settings));
+	int64_t i = operator_chance((int64_t)ARRAY_LEN(settings));
 
 	(void)name;
-	set_config(4, brokers[chance(3)], settings[i].key, settings[i].value);
+	set_config(4, brokers[operator_chance(3)], settings[i].key, settings[i].value);
 }
 
 /* ---- moves and elections ---- */
@@ -256,29 +250,29 @@ static void ask_move(const char *name, int partition, const int32_t *ids, int n)
 	topic.n_partitions = 1;
 	request.topics = &topic;
 	request.n_topics = 1;
-	request.timeout_ms = (int32_t)chance(4000);
+	request.timeout_ms = (int32_t)operator_chance(4000);
 	call(API_ALTER_PARTITION_REASSIGNMENTS, 0, &request);
 }
 
 static void move(const char *name)
 {
 	int32_t ids[SIM_BROKERS + 1];
-	int n = draw_replicas(ids, true);
+	int n = operator_draw_replicas(ids, true);
 
-	ask_move(name, (int)chance(PARTITIONS_MAX), ids, n);
+	ask_move(name, (int)operator_chance(OPERATOR_PARTITIONS_MAX), ids, n);
 }
 
 static void move_wrongly(const char *name)
 {
 	int32_t ids[SIM_BROKERS + 1];
-	int n = draw_replicas(ids, false);
+	int n = operator_draw_replicas(ids, false);
 
-	ask_move(chance(4) ? name : "nobody", (int)sim_between(&sim.chance, -1, PARTITIONS_MAX), ids, n);
+	ask_move(operator_chance(4) ? name : "nobody", (int)sim_between(&sim.chance, -1, OPERATOR_PARTITIONS_MAX), ids, n);
 }
 
 static void cancel(const char *name)
 {
-	ask_move(name, (int)chance(PARTITIONS_MAX), NULL, -1);
+	ask_move(name, (int)operator_chance(OPERATOR_PARTITIONS_MAX), NULL, -1);
 }
 
 static void list(const char *name)
@@ -289,9 +283,9 @@ static void list(const char *name)
 
 	topic.name = slice_of_text(name);
 	topic.partition_indexes = indexes;
-	topic.n_partition_indexes = (int32_t)chance((int64_t)ARRAY_LEN(indexes) + 1);
+	topic.n_partition_indexes = (int32_t)operator_chance((int64_t)ARRAY_LEN(indexes) + 1);
 	request.topics = &topic;
-	request.n_topics = chance(2) ? 1 : -1;
+	request.n_topics = operator_chance(2) ? 1 : -1;
 	request.timeout_ms = 2000;
 	call(API_LIST_PARTITION_REASSIGNMENTS, 0, &request);
 }
@@ -300,7 +294,7 @@ static void ask_election(const char *name, int type)
 {
 	struct elect_leaders_request request = elect_leaders_request_default;
 	struct elect_leaders_request_topic topic = elect_leaders_request_topic_default;
-	int32_t partitions[] = {(int32_t)sim_between(&sim.chance, -1, PARTITIONS_MAX), 0};
+	int32_t partitions[] = {(int32_t)sim_between(&sim.chance, -1, OPERATOR_PARTITIONS_MAX), 0};
 
 	topic.topic = slice_of_text(name ? name : "");
 	topic.partitions = partitions;
@@ -308,7 +302,7 @@ static void ask_election(const char *name, int type)
 	request.election_type = (int8_t)type;
 	request.topic_partitions = &topic;
 	request.n_topic_partitions = name ? 1 : -1;
-	request.timeout_ms = (int32_t)chance(3000);
+	request.timeout_ms = (int32_t)operator_chance(3000);
 	call(API_ELECT_LEADERS, 1, &request);
 }
 
@@ -321,14 +315,14 @@ static void elect(const char *name)
 
 static void elect_named(const char *name)
 {
-	ask_election(chance(10) ? name : "nobody", chance(12) ? (int)chance(2) : 7);
+	ask_election(operator_chance(10) ? name : "nobody", operator_chance(12) ? (int)operator_chance(2) : 7);
 }
 
 /* ---- records ---- */
 
 static struct sim_link *link_of_leader(const char *name, int partition)
 {
-	int leader = number_in(data_of(state_path(name, partition)), "\"leader\":");
+	int leader = operator_number_in(operator_data_of(operator_state_path(name, partition)), "\"leader\":");
 
 	return leader >= 1 && leader <= SIM_BROKERS ? &operators.links[leader - 1] : NULL;
 }
@@ -338,11 +332,11 @@ static void trim(const char *name)
 	struct delete_records_request request = delete_records_request_default;
 	struct delete_records_request_topic topic = delete_records_request_topic_default;
 	struct delete_records_request_partition part = delete_records_request_partition_default;
-	int partition = (int)chance(PARTITIONS_MAX);
+	int partition = (int)operator_chance(OPERATOR_PARTITIONS_MAX);
 	struct sim_link *link = link_of_leader(name, partition);
 
 	part.partition_index = partition;
-	part.offset = chance(3) ? -1 : chance(40);
+	part.offset = operator_chance(3) ? -1 : operator_chance(40);
 	topic.name = slice_of_text(name);
 	topic.partitions = &part;
 	topic.n_partitions = 1;
@@ -363,9 +357,15 @@ static void send_records(struct sim_link *link, const char *name, int partition,
 	uint8_t value[600];
 
 	memset(value, 'x', sizeof value);
+	/* Some of a few producers, who begin anew with a higher epoch, come again with a lower one, and come to the end of their sequences. */
+	if (operator_chance(2)) {
+		spec.producer_id = 700000 + operator_chance(2);
+		spec.producer_epoch = (int16_t)operator_chance(3);
+		spec.base_sequence = operator_chance(2) ? 0 : INT32_MAX - (int32_t)operator_chance(3);
+	}
 	batch_builder_init(&builder, &spec);
 	for (int i = 0, n = (int)sim_between(&sim.chance, 1, 5); i < n; i++)
-		batch_builder_add(&builder, clock_wall_ms(), SLICE_NULL, slice_of(value, (size_t)chance(sizeof value)), NULL, 0);
+		batch_builder_add(&builder, clock_wall_ms(), SLICE_NULL, slice_of(value, (size_t)operator_chance(sizeof value)), NULL, 0);
 	part.index = partition;
 	part.records.bytes = batch_builder_finish(&builder, NULL);
 	topic.name = slice_of_text(name);
@@ -382,205 +382,11 @@ static void send_records(struct sim_link *link, const char *name, int partition,
 
 static void produce(const char *name)
 {
-	int partition = (int)chance(PARTITIONS_MAX);
+	int partition = operator_chance(2) ? 0 : (int)operator_chance(OPERATOR_PARTITIONS_MAX);
 	struct sim_link *link = link_of_leader(name, partition);
 
-	if (link)
-		send_records(link, name, partition, chance(3) ? 1 : -1);
-}
-
-/* ---- znodes edited by hand ---- */
-
-struct removal {
-	const char *paths[64];
-	int n;
-};
-
-static void collect(void *ctx, const char *path)
-{
-	struct removal *removal = ctx;
-
-	if (removal->n < (int)ARRAY_LEN(removal->paths))
-		removal->paths[removal->n++] = memory_copy_text(path);
-}
-
-static int longer_first(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-	size_t n = strlen(*x), m = strlen(*y);
-
-	return n != m ? (n < m ? 1 : -1) : strcmp(*x, *y);
-}
-
-static bool remove_below(const char *path)
-{
-	struct removal removal = {0};
-
-	sim_ensemble_each(path, collect, &removal);
-	qsort(removal.paths, (size_t)removal.n, sizeof removal.paths[0], longer_first);
-	for (int i = 0; i < removal.n; i++) {
-		sim_ensemble_delete(removal.paths[i]);
-		free((void *)(uintptr_t)removal.paths[i]);
-	}
-	return sim_ensemble_delete(path);
-}
-
-/* Only then is a state looked at that somebody else has written. */
-static void touch_topic(const char *name)
-{
-	if (data_of(topic_path(name)))
-		sim_ensemble_put(topic_path(name), data_of(topic_path(name)));
-}
-
-static void mend(struct sim_event *event)
-{
-	const char *now = data_of(operators.damaged);
-	bool done = true;
-
-	if (!operators.was)
-		return;
-	/* What was deleted or written anew meanwhile stays so. */
-	if (now && operators.was[0] && strcmp(now, operators.damage) == 0)
-		done = sim_ensemble_put(operators.damaged, operators.was);
-	else if (now && !operators.was[0])
-		done = remove_below(operators.damaged);
-	if (!done) {
-		sim_at(event, sim.now_us + 500 * SIM_MS);
-		return;
-	}
-	for (int i = 0; i < TOPICS && strstr(operators.damaged, "/partitions/"); i++)
-		touch_topic(topic_name(i));
-	free(operators.was);
-	operators.was = NULL;
-}
-
-/*
- * Who takes a topic away behind everybody's back leaves its folders lying. One in a log dir that is away meanwhile, and one of the same name in
- * the other: as with Kafka a broker that finds both does not start.
- */
-static bool may_forget_folders(void)
-{
-	return !sim_settings.two_dirs;
-}
-
-/* Puts a text where another was; one damage at a time. */
-static void damage(const char *path, const char *text)
-{
-	const char *was = data_of(path);
-
-	if (operators.was)
-		return;
-	sim.counters.hand_edits++;
-	snprintf(operators.damaged, sizeof operators.damaged, "%s", path);
-	operators.was = memory_copy_text(was ? was : "");
-	operators.damage = text;
-	sim_ensemble_put(operators.damaged, text);
-	for (int i = 0; i < TOPICS; i++)
-		operators.had_wrong_id[i] |= strstr(text, WRONG_ID) && strcmp(path, topic_path(topic_name(i))) == 0;
-	sim_at(&operators.mend, sim.now_us + sim_between(&sim.chance, 50, 5000) * SIM_MS);
-}
-
-static void edit_state(const char *name)
-{
-	static const char *const texts[] = {
-		"nonsense", "",
-		"{\"controller_epoch\":1,\"leader\":-7,\"version\":1,\"leader_epoch\":3,\"isr\":[1]}",
-		"{\"controller_epoch\":1,\"leader\":1,\"version\":1,\"leader_epoch\":-3,\"isr\":[1]}",
-		"{\"controller_epoch\":1,\"leader\":1,\"version\":1,\"leader_epoch\":3,\"isr\":[1,1]}",
-		"{\"controller_epoch\":1,\"leader\":1,\"version\":1,\"leader_epoch\":3,\"isr\":[-2]}",
-		"{\"controller_epoch\":1,\"leader\":1,\"version\":1,\"leader_epoch\":3,\"isr\":[1],\"elr\":[2,2],\"elr_epochs\":[5,5]}",
-		"{\"controller_epoch\":1,\"leader\":1,\"version\":1,\"leader_epoch\":3,\"isr\":[1],\"elr\":[],\"last_known_elr\":[4,4]}",
-	};
-	char path[PATH_MAX_BYTES];
-
-	snprintf(path, sizeof path, "%s", state_path(name, (int)chance(PARTITIONS_MAX)));
-	if (data_of(path))
-		damage(path, texts[chance((int64_t)ARRAY_LEN(texts))]);
-	touch_topic(name);
-}
-
-static void edit_topic(const char *name)
-{
-	static const char *const texts[] = {
-		"nonsense",
-		"{\"partitions\":{},\"version\":2}",
-		"{\"partitions\":{\"0\":[1,2]},\"version\":2}",
-		"{\"partitions\":{\"0\":[2,3,1],\"1\":[1]},\"topic_id\":\"" WRONG_ID "\",\"adding_replicas\":{},\"removing_replicas\":{},\"version\":3}",
-		"{\"partitions\":{\"0\":[1,1]},\"version\":2}",
-		"{\"partitions\":{\"0\":[-1]},\"version\":2}",
-		"{\"partitions\":{\"0\":[]},\"version\":2}",
-		"{\"partitions\":{\"1\":[1]},\"version\":2}",
-		"{\"partitions\":{\"0\":[1,2]},\"adding_replicas\":{\"0\":[3]},\"removing_replicas\":{},\"version\":3}",
-		"{\"partitions\":{\"0\":[1,2]},\"adding_replicas\":{},\"removing_replicas\":{\"0\":[2,2]},\"version\":3}",
-		"{\"partitions\":{\"0\":[1,2]},\"adding_replicas\":{},\"removing_replicas\":{\"0\":[1,2]},\"version\":3}",
-	};
-
-	const char *text = texts[chance((int64_t)ARRAY_LEN(texts))];
-
-	if (may_forget_folders() ? data_of(topic_path(name)) || chance(3) == 0 : data_of(topic_path(name)) && !strstr(text, WRONG_ID))
-		damage(topic_path(name), text);
-}
-
-/* As with `zookeeper-shell deleteall`. */
-static void remove_topic(const char *name)
-{
-	char path[PATH_MAX_BYTES];
-
-	snprintf(path, sizeof path, "%s", topic_path(name));
-	if (!may_forget_folders() && !operators.finishing)
-		return;
-	sim.counters.hand_edits++;
-	remove_below(path);
-}
-
-static void remove_state(const char *name)
-{
-	char path[PATH_MAX_BYTES];
-
-	snprintf(path, sizeof path, "%s", state_path(name, (int)chance(PARTITIONS_MAX)));
-	sim.counters.hand_edits++;
-	sim_ensemble_delete(path);
-	touch_topic(name);
-}
-
-/* Somebody else's broker, or what nobody can read. */
-static void register_foreign(const char *name)
-{
-	static const char *const texts[] = {
-		"{\"listener_security_protocol_map\":{\"PLAINTEXT\":\"PLAINTEXT\"},\"endpoints\":[\"PLAINTEXT://10.0.0.99:9092\"],\"jmx_port\":-1,"
-		"\"features\":{},\"host\":\"10.0.0.99\",\"timestamp\":\"1\",\"port\":9092,\"version\":5}",
-		"nonsense",
-	};
-
-	(void)name;
-	damage("/brokers/ids/7", texts[chance((int64_t)ARRAY_LEN(texts))]);
-}
-
-static void odd_names(const char *name)
-{
-	(void)name;
-	if (chance(2))
-		sim_ensemble_put("/admin/delete_topics/nobody", "");
-	else
-		damage("/brokers/topics/no name", "{\"partitions\":{\"0\":[1]},\"version\":2}");
-}
-
-/* Left behind by a rolled back migration to KRaft: a state of an epoch that is to come. */
-static void raise_epoch(const char *name)
-{
-	char path[PATH_MAX_BYTES], text[200];
-	const char *now;
-
-	snprintf(path, sizeof path, "%s", state_path(name, 0));
-	now = data_of(path);
-	if (!now || chance(3))
-		return;
-	sim.counters.hand_edits++;
-	snprintf(text, sizeof text, "{\"controller_epoch\":%d,\"leader\":%d,\"version\":1,\"leader_epoch\":%d,\"isr\":[%d]}",
-		 atoi(data_of("/controller_epoch")) + 3, number_in(now, "\"leader\":"), number_in(now, "\"leader_epoch\":"),
-		 number_in(now, "\"isr\":["));
-	sim_ensemble_put(path, text);
-	touch_topic(name);
+	for (int i = 0, n = (int)operator_chance(6); link && i < n; i++)
+		send_records(link, name, partition, operator_chance(3) ? 1 : -1);
 }
 
 /* ---- one after the other ---- */
@@ -598,11 +404,11 @@ static const struct {
 static void act_once(void)
 {
 	int64_t sum = 0, at;
-	const char *name = topic_name((int)chance(TOPICS));
+	const char *name = operator_topic_name((int)operator_chance(OPERATOR_TOPICS));
 
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
 		sum += acts[i].weight;
-	at = chance(sum);
+	at = operator_chance(sum);
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
 		at -= acts[i].weight;
 		if (at >= 0)
@@ -617,18 +423,10 @@ static void act_once(void)
 /* At the end what was damaged is mended, and all these topics go, by a request again and again until they are gone. */
 static void clean_up(void)
 {
-	mend(&operators.mend);
-	sim_ensemble_delete("/brokers/topics/no name");
-	sim_ensemble_delete("/brokers/ids/7");
-	for (int i = 0; i < TOPICS; i++) {
-		const char *now = data_of(topic_path(topic_name(i)));
-
-		/* Whoever knows it by one id does not take the other: it is removed as it was damaged. */
-		if (now && operators.had_wrong_id[i])
-			remove_topic(topic_name(i));
-		else if (now)
-			delete(topic_name(i));
-	}
+	hand_clean_up();
+	for (int i = 0; i < OPERATOR_TOPICS; i++)
+		if (operator_data_of(operator_topic_path(operator_topic_name(i))))
+			delete(operator_topic_name(i));
 }
 
 static void on_act(struct sim_event *event)
@@ -647,7 +445,7 @@ void sim_operators_start(void)
 	for (int i = 0; i < SIM_BROKERS; i++)
 		link_init(&operators.links[i], i);
 	operators.act.run = on_act;
-	operators.mend.run = mend;
+	hand_init();
 	sim_at(&operators.act, sim.now_us + 2 * SIM_S);
 }
 
@@ -662,13 +460,17 @@ bool sim_operators_done(char *ret_why, size_t size)
 {
 	if (!sim_settings.operators)
 		return true;
-	for (int i = 0; i < TOPICS; i++) {
-		char path[PATH_MAX_BYTES];
+	if (operator_data_of("/admin/preferred_replica_election")) {
+		snprintf(ret_why, size, "the election that was asked for below /admin is not over");
+		return false;
+	}
+	for (int i = 0; i < OPERATOR_TOPICS; i++) {
+		char path[OPERATOR_PATH_MAX_BYTES];
 
-		snprintf(path, sizeof path, "/admin/delete_topics/%s", topic_name(i));
-		if (data_of(topic_path(topic_name(i))) || data_of(path)) {
-			snprintf(ret_why, size, "topic %s is not deleted%s: %s", topic_name(i), data_of(path) ? ", as was asked for" : "",
-				 data_of(topic_path(topic_name(i))));
+		snprintf(path, sizeof path, "/admin/delete_topics/%s", operator_topic_name(i));
+		if ((operator_data_of(operator_topic_path(operator_topic_name(i))) && !sim_settings.no_deletion) || operator_data_of(path)) {
+			snprintf(ret_why, size, "topic %s is not deleted%s: %s", operator_topic_name(i), operator_data_of(path) ? ", as was asked for" : "",
+				 operator_data_of(operator_topic_path(operator_topic_name(i))));
 			return false;
 		}
 	}

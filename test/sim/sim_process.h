@@ -23,6 +23,8 @@ struct sim_settings {
 	bool rebalance;
 	int rebalance_s;
 	int drift_ms;
+	bool racks;       /* consumers read from followers near by */
+	bool no_deletion; /* the controller drops requests to delete topics */
 };
 
 extern struct sim_settings sim_settings;

@@ -3,11 +3,15 @@
 
 #include "common/memory.h"
 
+#include <stdio.h>
+
 /* Files are small, so that logs roll, and everything periodic comes often. */
 char *sim_broker_properties(int id, const char *address)
 {
 	const struct sim_settings *s = &sim_settings;
+	char rack[160];
 
+	snprintf(rack, sizeof rack, "broker.rack=r%d\nreplica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector\n", (id + 1) / 2);
 	return memory_printf("broker.id=%d\n"
 			     "listeners=CLIENT://%s:9092,INTERNAL://%s:19092\n"
 			     "listener.security.protocol.map=CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT\n"
@@ -24,11 +28,11 @@ char *sim_broker_properties(int id, const char *address)
 			     "auto.create.topics.enable=false\n"
 			     "controlled.shutdown.max.retries=3\n"
 			     "unclean.leader.election.enable=%s\n"
-			     "%s%s",
+			     "%s%s%s",
 			     id, address, address, s->two_dirs ? ",/data2" : "", (long long)s->session_ms, (long long)s->lag_ms, s->n_workers,
 			     (long long)s->segment_bytes, s->unclean_allowed || s->unclean_by_file ? "true" : "false",
 			     s->min_isr_by_file == 2 ? "min.insync.replicas=2\n" : "",
-			     s->min_isr_by_file == 1 ? "min.insync.replicas=1\n" : "");
+			     s->min_isr_by_file == 1 ? "min.insync.replicas=1\n" : "", s->racks ? rack : "");
 }
 
 char *sim_controller_properties(int id)
@@ -46,7 +50,8 @@ char *sim_controller_properties(int id)
 			     "auto.leader.rebalance.enable=%s\n"
 			     "leader.imbalance.check.interval.seconds=%d\n"
 			     "klamm.drift.check.interval.ms=%d\n"
-			     "unclean.leader.election.enable=%s\n",
+			     "unclean.leader.election.enable=%s\n"
+			     "delete.topic.enable=%s\n",
 			     id, (long long)s->session_ms, s->rebalance ? "true" : "false", s->rebalance_s, s->drift_ms,
-			     s->unclean_by_file ? "true" : "false");
+			     s->unclean_by_file ? "true" : "false", s->no_deletion ? "false" : "true");
 }
