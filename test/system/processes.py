@@ -1,5 +1,6 @@
 """Processes under test: started on loopback with free ports, watched by conditions with bounds, ended always."""
 import ctypes
+import glob
 import itertools
 import os
 import shutil
@@ -141,7 +142,17 @@ class Process:
         return self.wait_exit(seconds)
 
     def freeze(self):
+        """Returns when all of it stands still: on a loaded machine threads may go on for a while after the signal."""
         self.signal(signal.SIGSTOP)
+        wait(lambda: set(self.thread_states()) == {'T'}, '%s stands still' % self.name)
+
+    def thread_states(self):
+        """As the kernel tells them, of the process and its child where it has one."""
+        with open('/proc/%d/task/%d/children' % (self.pid, self.pid)) as f:
+            pids = [self.pid] + [int(pid) for pid in f.read().split()]
+        for path in [p for pid in pids for p in glob.glob('/proc/%d/task/*/stat' % pid)]:
+            with open(path) as f:
+                yield f.read().rpartition(')')[2].split()[0]
 
     def thaw(self):
         self.signal(signal.SIGCONT)
