@@ -2,6 +2,7 @@
 #include "tools/controller/ctl_delete.h"
 
 #include "tools/controller/ctl_broker.h"
+#include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
 
 #define RETRY_MS 1000
@@ -159,9 +160,11 @@ static void start(struct ctl *ctl, struct ctl_topic *topic)
 	ctl->n_stopping++;
 	ctl_topic_hide(ctl, topic);
 	set_stops_room(ctl, topic, ctl->n_brokers + 1, &room);
-	for (int32_t i = 0; i < topic->n_partitions; i++)
+	for (int32_t i = 0; i < topic->n_partitions; i++) {
+		ctl_partition_let_go(ctl, &topic->partitions[i]);
 		for (int k = 0; k < topic->partitions[i].n_replicas; k++)
 			add_stop(ctl, topic, topic->partitions[i].replicas[k], &room);
+	}
 	set_stops_room(ctl, topic, topic->n_stops, &room);
 }
 

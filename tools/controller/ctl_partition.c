@@ -192,6 +192,11 @@ static void release(struct ctl *ctl, struct ctl_partition *p)
 	p->clearing = false;
 }
 
+void ctl_partition_let_go(struct ctl *ctl, struct ctl_partition *p)
+{
+	release(ctl, p);
+}
+
 static void write_elected(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_elected *elected)
 {
 	fill_next(ctl, topic, p, elected);
@@ -441,7 +446,11 @@ int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t in
 
 void ctl_partition_check_if_due(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
 {
-	if (!p->again || ctl_partition_is_busy(p))
+	if (ctl_partition_is_busy(p))
+		return;
+	/* What it was busy with has ended, be it a move that was not even written: looking again is what was waited for. */
+	release(ctl, p);
+	if (!p->again)
 		return;
 	p->again = false;
 	ctl_partition_check(ctl, topic, (int32_t)(p - topic->partitions));

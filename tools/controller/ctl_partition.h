@@ -66,6 +66,9 @@ enum ctl_election_by {
 /* The write under way has to end first: ask again then (partition->ticket is 0 and it is not `reading`). */
 #define CTL_ELECT_BUSY (-2)
 
+/* Its topic is being deleted: no leader of it will hear of anything, and nobody has to wait for its state to be written. */
+void ctl_partition_let_go(struct ctl *ctl, struct ctl_partition *partition);
+
 /* A broker tells how far the log of a replica without leader goes; what is out of date is left out. */
 void ctl_partition_on_end(struct ctl *ctl, const struct ctl_broker *broker, const struct ctl_replica_end *end);
 

@@ -77,6 +77,7 @@ DIALOGUE(a_cluster_is_taken_over, "takeover")
 DIALOGUE(leaders_move_when_brokers_die_and_come_back, "failover")
 DIALOGUE(a_broker_that_bounced_leads_under_a_new_epoch_only, "bounce")
 DIALOGUE(topics_are_deleted_with_a_broker_down_and_back, "delete")
+DIALOGUE(what_is_being_deleted_holds_nobody_up, "delete-held")
 DIALOGUE(a_broker_that_cannot_be_reached_counts_as_down, "unreachable")
 DIALOGUE(nonsense_in_znodes_makes_its_owner_wait, "nonsense")
 DIALOGUE(writes_that_miss_are_read_again, "missed")
@@ -104,7 +105,7 @@ DIALOGUE(a_deletion_older_than_the_list_of_topics_is_not_dropped, "delete-takeov
 
 UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_made, a_cluster_is_taken_over,
 	  leaders_move_when_brokers_die_and_come_back, a_broker_that_bounced_leads_under_a_new_epoch_only,
-	  topics_are_deleted_with_a_broker_down_and_back, a_broker_that_cannot_be_reached_counts_as_down,
+	  topics_are_deleted_with_a_broker_down_and_back, what_is_being_deleted_holds_nobody_up, a_broker_that_cannot_be_reached_counts_as_down,
 	  nonsense_in_znodes_makes_its_owner_wait, writes_that_miss_are_read_again,
 	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders,
 	  leaders_propose_and_are_answered_in_kafkas_order, the_last_ones_standing_stay_eligible,
