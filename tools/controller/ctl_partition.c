@@ -197,6 +197,16 @@ void ctl_partition_let_go(struct ctl *ctl, struct ctl_partition *p)
 	release(ctl, p);
 }
 
+void ctl_partition_let_tell(struct ctl *ctl, struct ctl_topic *topic)
+{
+	for (int32_t i = 0; i < topic->n_partitions; i++) {
+		struct ctl_partition *p = &topic->partitions[i];
+
+		p->void_elr |= p->clearing;
+		release(ctl, p);
+	}
+}
+
 static void write_elected(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p, const struct ctl_elected *elected)
 {
 	fill_next(ctl, topic, p, elected);
@@ -380,7 +390,12 @@ void ctl_partition_check(struct ctl *ctl, struct ctl_topic *topic, int32_t index
 	}
 	p->again = true;
 	/* The news may be a smaller minimum. */
-	if (p->now.leader != -1 && (p->now.n_elr > 0 || (p->ticket != 0 && p->next.n_elr > 0)))
+	if (p->now.leader == -1 || (p->now.n_elr == 0 && (p->ticket == 0 || p->next.n_elr == 0)))
+		return;
+	/* What became of a move is known when the topic's node is read, and that may be nonsense for long. */
+	if (p->move && p->move->unknown)
+		p->void_elr = true;
+	else
 		hold(ctl, p);
 }
 

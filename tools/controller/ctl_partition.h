@@ -85,6 +85,12 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 /* A broker says that the log dir of its replica failed. */
 void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker);
 
+/*
+ * The topic waits for an operator: what holds back the news of all others (eligible leaders to be dropped) is let go, and no eligible leader of
+ * it counts after that.
+ */
+void ctl_partition_let_tell(struct ctl *ctl, struct ctl_topic *topic);
+
 /* Something about it is being written or read. */
 static inline bool ctl_partition_is_busy(const struct ctl_partition *partition)
 {

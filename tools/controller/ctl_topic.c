@@ -37,6 +37,7 @@ static void wait_as_odd(struct ctl *ctl, struct ctl_topic *topic, const char *wh
 			  SLICE_ARGS(topic->name), why, slice_is_null(more) ? "" : ": ", SLICE_ARGS(more));
 	if (topic->phase != CTL_TOPIC_LIVE)
 		topic->phase = CTL_TOPIC_ODD;
+	ctl_partition_let_tell(ctl, topic);
 	ctl_delete_check(ctl, topic);
 }
 
@@ -279,13 +280,14 @@ void ctl_topic_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct
 		return;
 	}
 	topic->ticket = 0;
+	/* An id that nobody was told of and that is not there is none. */
+	if (written->outcome != CTL_DONE && topic->phase != CTL_TOPIC_LIVE)
+		ctl_topic_set_id(ctl, topic, &UUID_ZERO);
 	if (written->outcome == CTL_FAILED) {
 		wait_as_odd(ctl, topic, "its topic id cannot be written", SLICE_NULL);
 		return;
 	}
-	/* What stands there now is read, whoever wrote it; an id that nobody was told of and that is not there is none. */
-	if (written->outcome == CTL_MISSED && topic->phase != CTL_TOPIC_LIVE)
-		ctl_topic_set_id(ctl, topic, &UUID_ZERO);
+	/* What stands there now is read, whoever wrote it. */
 	if (written->outcome == CTL_DONE)
 		topic->version = written->version;
 	if (written->outcome != CTL_DONE || topic->reread)
