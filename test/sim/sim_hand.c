@@ -352,8 +352,14 @@ void hand_clean_up(void)
 	/* What nobody can read, or do, stays there until somebody takes it away. */
 	sim_ensemble_delete("/admin/reassign_partitions");
 	/* What could not be written meanwhile is tried again when its node changes. */
-	for (int i = 0; i < OPERATOR_TOPICS; i++)
+	for (int i = 0; i < OPERATOR_TOPICS; i++) {
+		char path[OPERATOR_PATH_MAX_BYTES];
+
+		snprintf(path, sizeof path, "/admin/delete_topics/%s", operator_topic_name(i));
 		touch_topic(operator_topic_name(i));
+		if (!operator_data_of(operator_topic_path(operator_topic_name(i))))
+			sim_ensemble_delete(path);
+	}
 	/* Whoever knows a topic by one id does not take the other: it is removed as it was damaged. */
 	for (int i = 0; i < OPERATOR_TOPICS; i++)
 		if (hand.had_wrong_id[i] && operator_data_of(operator_topic_path(operator_topic_name(i))))
