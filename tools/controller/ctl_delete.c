@@ -159,12 +159,11 @@ static void start(struct ctl *ctl, struct ctl_topic *topic)
 	topic->deletion = CTL_DELETION_STOPPING;
 	ctl->n_stopping++;
 	ctl_topic_hide(ctl, topic);
+	ctl_partition_let_tell(ctl, topic);
 	set_stops_room(ctl, topic, ctl->n_brokers + 1, &room);
-	for (int32_t i = 0; i < topic->n_partitions; i++) {
-		ctl_partition_let_go(ctl, &topic->partitions[i]);
+	for (int32_t i = 0; i < topic->n_partitions; i++)
 		for (int k = 0; k < topic->partitions[i].n_replicas; k++)
 			add_stop(ctl, topic, topic->partitions[i].replicas[k], &room);
-	}
 	set_stops_room(ctl, topic, topic->n_stops, &room);
 }
 

@@ -192,11 +192,6 @@ static void release(struct ctl *ctl, struct ctl_partition *p)
 	p->clearing = false;
 }
 
-void ctl_partition_let_go(struct ctl *ctl, struct ctl_partition *p)
-{
-	release(ctl, p);
-}
-
 void ctl_partition_let_tell(struct ctl *ctl, struct ctl_topic *topic)
 {
 	for (int32_t i = 0; i < topic->n_partitions; i++) {

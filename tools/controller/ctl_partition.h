@@ -66,9 +66,6 @@ enum ctl_election_by {
 /* The write under way has to end first: ask again then (partition->ticket is 0 and it is not `reading`). */
 #define CTL_ELECT_BUSY (-2)
 
-/* Its topic is being deleted: no leader of it will hear of anything, and nobody has to wait for its state to be written. */
-void ctl_partition_let_go(struct ctl *ctl, struct ctl_partition *partition);
-
 /* A broker tells how far the log of a replica without leader goes; what is out of date is left out. */
 void ctl_partition_on_end(struct ctl *ctl, const struct ctl_broker *broker, const struct ctl_replica_end *end);
 
@@ -86,7 +83,7 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker);
 
 /*
- * The topic waits for an operator: what holds back the news of all others (eligible leaders to be dropped) is let go, and no eligible leader of
+ * The topic waits for an operator, or is being deleted: what holds back the news of all others (eligible leaders to be dropped) is let go, and no eligible leader of
  * it counts after that.
  */
 void ctl_partition_let_tell(struct ctl *ctl, struct ctl_topic *topic);
