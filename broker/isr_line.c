@@ -35,7 +35,7 @@ struct isr_reply {
 	struct shard *shard;
 	struct partition_key key;
 	struct replica_isr_answer answer;
-	int32_t isr[];
+	int32_t ids[]; /* the ISR, then the ineligible */
 };
 
 /* ---- to the controller ---- */
@@ -168,7 +168,7 @@ static void on_reply(struct message *message)
 
 static void reply_to(const struct isr_ask *ask, const Klamm__IsrAnswer *answer)
 {
-	struct isr_reply *reply = memory_zalloc(1, sizeof *reply + answer->n_isr * sizeof reply->isr[0]);
+	struct isr_reply *reply = memory_zalloc(1, sizeof *reply + (answer->n_isr + answer->n_ineligible) * sizeof reply->ids[0]);
 
 	reply->shard = ask->shard;
 	reply->key = ask->key;
@@ -177,11 +177,15 @@ static void reply_to(const struct isr_ask *ask, const Klamm__IsrAnswer *answer)
 		.error = (int16_t)answer->error,
 		.leader_epoch = answer->leader_epoch,
 		.partition_epoch = answer->partition_epoch,
-		.isr = reply->isr,
+		.isr = reply->ids,
 		.n_isr = (int32_t)answer->n_isr,
+		.ineligible = reply->ids + answer->n_isr,
+		.n_ineligible = (int32_t)answer->n_ineligible,
 	};
 	if (answer->n_isr)
-		memcpy(reply->isr, answer->isr, answer->n_isr * sizeof reply->isr[0]);
+		memcpy(reply->ids, answer->isr, answer->n_isr * sizeof reply->ids[0]);
+	if (answer->n_ineligible)
+		memcpy(reply->ids + answer->n_isr, answer->ineligible, answer->n_ineligible * sizeof reply->ids[0]);
 	reply->message.run = on_reply;
 	worker_post(&ask->shard->worker, &reply->message);
 }
@@ -191,7 +195,8 @@ static void take_answer(struct isr_line *line, const Klamm__IsrAnswer *answer)
 	struct partition_key key = {.index = answer->partition};
 	struct isr_ask *ask;
 
-	if (answer->topic_id.len != sizeof key.topic_id.bytes || answer->n_isr > LIMIT_REPLICAS)
+	if (answer->topic_id.len != sizeof key.topic_id.bytes || answer->n_isr > LIMIT_REPLICAS ||
+	    answer->n_ineligible > LIMIT_REPLICAS)
 		return;
 	memcpy(key.topic_id.bytes, answer->topic_id.data, sizeof key.topic_id.bytes);
 	ask = find(line, &key);

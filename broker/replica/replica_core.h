@@ -33,7 +33,7 @@
 #define REPLICA_NEVER (INT64_MIN / 4) /* before every time */
 #define REPLICA_NOT_SOON INT64_MAX
 
-/* How long a replica that is about to join may hold the high watermark, and how long the leader waits after a refused proposal. */
+/* How long a replica that is about to join may hold the high watermark, and how long one that was refused is not proposed. */
 #define REPLICA_HOLD_MS_MAX 1000
 #define REPLICA_PROPOSE_AGAIN_MS 500
 
@@ -88,6 +88,7 @@ struct replica_member {
 	int64_t caught_up_ms;  /* when it last had all that the leader had */
 	int64_t heard_ms;      /* last sign of life on a handle of this epoch */
 	int64_t hold_from_ms;  /* since when it holds the high watermark, or last did */
+	int64_t join_from_ms;  /* it is not proposed before: the controller did not let it in */
 };
 
 struct replica_sample {

@@ -27,7 +27,7 @@ static bool may_join(const struct replica_core *core, const struct replica_membe
 {
 	int64_t end = replica_member_end(core, member);
 
-	return !member->in_isr && member->id != core->broker && replica_member_follows(member) &&
+	return !member->in_isr && member->id != core->broker && replica_member_follows(member) && now_ms >= member->join_from_ms &&
 	       (end >= core->high_watermark || MUTANT(JOIN_BELOW_HIGH_WATERMARK)) &&
 	       (end >= core->epoch_start_offset || MUTANT(JOIN_BELOW_EPOCH_START)) && !lags(core, member, now_ms);
 }
@@ -115,14 +115,42 @@ static bool commit(struct replica_core *core, const struct replica_isr_answer *a
 	return true;
 }
 
-/* Nothing was written: who could not join holds nothing up meanwhile. */
-static void withdraw(struct replica_core *core, int64_t now_ms)
+static bool joins(const struct replica_member *member)
+{
+	return member->in_proposal && !member->in_isr;
+}
+
+static bool is_named(const struct replica_isr_answer *answer, int32_t id)
+{
+	for (int32_t i = 0; i < answer->n_ineligible; i++)
+		if (answer->ineligible[i] == id)
+			return true;
+	return false;
+}
+
+/* Those are not proposed for a while, and hold nothing up meanwhile. */
+static int32_t keep_out(struct replica_core *core, int64_t now_ms, const struct replica_isr_answer *answer, bool all)
+{
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < core->n_members; i++) {
+		struct replica_member *member = &core->members[i];
+
+		if (!joins(member) || !(all || is_named(answer, member->id)))
+			continue;
+		member->join_from_ms = now_ms + REPLICA_PROPOSE_AGAIN_MS;
+		member->hold_from_ms = now_ms - REPLICA_HOLD_MS_MAX;
+		n++;
+	}
+	return n;
+}
+
+/* Nothing was written, because of those who are named; an answer that names nobody who was to join means all of them. */
+static void withdraw(struct replica_core *core, int64_t now_ms, const struct replica_isr_answer *answer)
 {
 	core->proposal_stage = REPLICA_PROPOSAL_NONE;
-	core->again_ms = now_ms + REPLICA_PROPOSE_AGAIN_MS;
-	for (int32_t i = 0; i < core->n_members; i++)
-		if (core->members[i].in_proposal && !core->members[i].in_isr)
-			core->members[i].hold_from_ms = now_ms - REPLICA_HOLD_MS_MAX;
+	if (keep_out(core, now_ms, answer, false) == 0 && keep_out(core, now_ms, answer, true) == 0)
+		core->again_ms = now_ms + REPLICA_PROPOSE_AGAIN_MS;
 }
 
 static void take_answer(struct replica_core *core, int64_t now_ms, const struct replica_isr_answer *answer)
@@ -135,7 +163,7 @@ static void take_answer(struct replica_core *core, int64_t now_ms, const struct 
 		break;
 	case KAFKA_INELIGIBLE_REPLICA:
 	case KAFKA_OPERATION_NOT_ATTEMPTED:
-		withdraw(core, now_ms);
+		withdraw(core, now_ms, answer);
 		break;
 	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
 	case KAFKA_UNKNOWN_TOPIC_ID:
@@ -186,6 +214,8 @@ int64_t replica_isr_next_ms(const struct replica_core *core, int64_t now_ms)
 
 		if (member->in_isr && member->id != core->broker && !has_all(core, member) && due_ms < next_ms)
 			next_ms = due_ms;
+		if (!member->in_isr && member->join_from_ms > now_ms && member->join_from_ms < next_ms)
+			next_ms = member->join_from_ms;
 	}
 	return next_ms;
 }

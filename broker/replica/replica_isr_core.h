@@ -4,13 +4,15 @@
  *                  replica_isr_propose                              committed, or a newer state
  *     NONE ------------------------------------> SENT ---------------------------------------------> NONE
  *       ^                                        |  | no answer (connection lost, another controller)
- *       |   not eligible: again after            |  '-----------------> UNKNOWN --- the same again ---> SENT
- *       '---- REPLICA_PROPOSE_AGAIN_MS ----------+
+ *       |   somebody is not eligible             |  '-----------------> UNKNOWN --- the same again ---> SENT
+ *       '----------------------------------------+
  *                                                '-- out of date ----> HELD ------- a newer state ----> NONE
  *
  * Goes: who has not all that the leader has and had not for a lag time. Joins: who follows under the incarnation that is alive (KIP-903)
  * and has the high watermark and the epoch's start (S11, D4). Until the answer is known, what is proposed counts for the high watermark
- * and what is committed counts for min.insync.replicas (D3).
+ * and what is committed counts for min.insync.replicas (D3). Whom the controller does not let in stays out for REPLICA_PROPOSE_AGAIN_MS;
+ * the others are proposed without it at once, since one that may not join for long must not keep them out. (Kafka's leader proposes
+ * one follower at a time.)
  */
 #ifndef KLAMM_BROKER_REPLICA_REPLICA_ISR_CORE_H
 #define KLAMM_BROKER_REPLICA_REPLICA_ISR_CORE_H
@@ -34,7 +36,7 @@ struct replica_proposal {
 /* What is to be sent after actions.propose. */
 void replica_isr_proposal(const struct replica_core *core, struct replica_proposal *ret_proposal);
 
-/* The controller's answer; state fields hold when error is 0. */
+/* The controller's answer; state fields hold when error is 0, the ineligible when it is INELIGIBLE_REPLICA: none named is all that join. */
 struct replica_isr_answer {
 	int64_t number;
 	int16_t error; /* Kafka error */
@@ -42,6 +44,8 @@ struct replica_isr_answer {
 	int32_t partition_epoch;
 	const int32_t *isr;
 	int32_t n_isr;
+	const int32_t *ineligible;
+	int32_t n_ineligible;
 };
 
 /* True when it answered the proposal under way; another one's is dropped. */

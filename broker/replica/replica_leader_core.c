@@ -33,7 +33,7 @@ void replica_leader_forget(struct replica_member *member)
 	forget_ends(member);
 	member->in_proposal = false;
 	member->broker_epoch = REPLICA_BROKER_EPOCH_NONE;
-	member->caught_up_ms = member->heard_ms = member->hold_from_ms = REPLICA_NEVER;
+	member->caught_up_ms = member->heard_ms = member->hold_from_ms = member->join_from_ms = REPLICA_NEVER;
 }
 
 int64_t replica_member_end(const struct replica_core *core, const struct replica_member *member)

@@ -252,6 +252,7 @@ static void on_answer(struct world *world, struct node *node, const struct event
 {
 	const struct answer *told = &event->u.answer;
 	int32_t isr[N_NODES], n_isr = 0;
+	int32_t ineligible[N_NODES], n_ineligible = 0;
 	struct replica_isr_answer answer;
 
 	if (event->arg != node->channel_gen)
@@ -259,7 +260,11 @@ static void on_answer(struct world *world, struct node *node, const struct event
 	for (int i = 0; i < N_NODES; i++)
 		if (told->state.isr & 1u << i)
 			isr[n_isr++] = i + 1;
-	answer = (struct replica_isr_answer){told->number, told->error, told->state.leader_epoch, told->state.partition_epoch, isr, n_isr};
+	for (int i = 0; i < N_NODES; i++)
+		if (told->ineligible & 1u << i)
+			ineligible[n_ineligible++] = i + 1;
+	answer = (struct replica_isr_answer){told->number, told->error, told->state.leader_epoch, told->state.partition_epoch, isr, n_isr,
+					     ineligible, n_ineligible};
 	answer_proposal(world, node, &answer);
 }
 

@@ -212,17 +212,19 @@ static unsigned members(const struct replica_proposal *proposal)
 	return isr;
 }
 
-static bool are_eligible(const struct world *world, const struct replica_proposal *proposal)
+static unsigned ineligible(const struct world *world, const struct replica_proposal *proposal)
 {
+	unsigned nodes = 0;
+
 	for (int32_t i = 0; i < proposal->n_isr; i++) {
 		int node = proposal->isr[i].id - 1;
 		bool added = !(world->office.znode.isr & bit(node));
 		int64_t judged = world->mutant == MUTANT_ANY_INCARNATION_JOINS ? world->office.live[node] : proposal->isr[i].broker_epoch;
 
 		if (world->office.live[node] < 0 || (added && judged != world->office.live[node]))
-			return false;
+			nodes |= bit(node);
 	}
-	return true;
+	return nodes;
 }
 
 /* Kafka's order of checks. */
@@ -242,7 +244,7 @@ static int16_t judge_proposal(const struct world *world, int from, const struct 
 		return 0;
 	if (proposal->partition_epoch < znode->partition_epoch)
 		return KAFKA_INVALID_UPDATE_VERSION;
-	return are_eligible(world, proposal) ? 0 : KAFKA_INELIGIBLE_REPLICA;
+	return ineligible(world, proposal) ? KAFKA_INELIGIBLE_REPLICA : 0;
 }
 
 static void write_isr(struct world *world, int from, const struct replica_proposal *proposal)
@@ -277,7 +279,7 @@ void office_on_proposal(struct world *world, int from, const struct replica_prop
 		return;
 	event = world_after(world, channel_ms(world, node, 0), EVENT_ANSWER, from);
 	event->arg = node->channel_gen;
-	event->u.answer = (struct answer){proposal->number, error, world->office.znode};
+	event->u.answer = (struct answer){proposal->number, error, ineligible(world, proposal), world->office.znode};
 }
 
 /* ---- its own life ---- */

@@ -132,6 +132,7 @@ struct order {
 struct answer {
 	int64_t number;
 	int16_t error;
+	unsigned ineligible;
 	struct znode state;
 };
 

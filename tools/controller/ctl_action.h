@@ -132,6 +132,8 @@ struct ctl_isr_answer {
 	int32_t partition;
 	int64_t number;
 	int16_t error;
+	int32_t n_ineligible;
+	int32_t *ineligible;               /* INELIGIBLE_REPLICA: who may not join */
 	const struct ctl_partition *state; /* the state that holds; NULL after an error */
 };
 

@@ -51,12 +51,22 @@ void ctl_isr_settle(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partiti
 	answer(ctl, &item);
 }
 
+static int32_t *copy_ids(struct arena *arena, const int32_t *ids, int32_t n)
+{
+	int32_t *copy = arena_alloc(arena, (size_t)n * sizeof *copy);
+
+	for (int32_t i = 0; i < n; i++)
+		copy[i] = ids[i];
+	return copy;
+}
+
 /* The states that answers speak of; a partition that went meanwhile has none. */
 static void fill_states(struct ctl *ctl, struct ctl_isr_answer *items, int n)
 {
 	for (int i = 0; i < n; i++) {
 		struct ctl_topic *topic = ctl_topic_find_id(ctl, &items[i].topic_id);
 
+		items[i].ineligible = copy_ids(ctl->out->arena, items[i].ineligible, items[i].n_ineligible);
 		if (items[i].error != 0)
 			continue;
 		if (topic && items[i].partition < topic->n_partitions)
@@ -91,6 +101,8 @@ void ctl_isr_flush(struct ctl *ctl)
 	for (int i = 0; i < ctl->n_brokers && ctl->n_answers > 0; i++)
 		if (ctl->brokers[i].reached)
 			send_answers(ctl, &ctl->brokers[i]);
+	for (int i = 0; i < ctl->n_answers; i++)
+		ctl_pool_put(&ctl->pool, ctl->answers[i].ineligible, (size_t)ctl->answers[i].n_ineligible, sizeof *ctl->answers[i].ineligible);
 	ctl->n_answers = 0;
 }
 
@@ -141,13 +153,16 @@ static bool may_join(struct ctl *ctl, const struct ctl_topic *topic, const struc
 	       ctl_broker_member(ctl, topic, p, member->id) > CTL_MEMBER_DEAD;
 }
 
-static bool are_eligible(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p,
-			 const struct ctl_isr_proposal *item)
+/* Who may not join; a proposal makes sense, so that there are no more of them than replicas. */
+static int32_t list_ineligible(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p,
+			       const struct ctl_isr_proposal *item, int32_t ret_ids[LIMIT_REPLICAS])
 {
+	int32_t n = 0;
+
 	for (int32_t i = 0; i < item->n_isr; i++)
 		if (!ctl_contains(p->now.isr, p->now.n_isr, item->isr[i].id) && !may_join(ctl, topic, p, &item->isr[i]))
-			return false;
-	return true;
+			ret_ids[n++] = item->isr[i].id;
+	return n;
 }
 
 /* The epochs, and who asks. */
@@ -170,6 +185,7 @@ static int16_t judge(struct ctl *ctl, const struct ctl_topic *topic, const struc
 		     const struct ctl_isr_proposal *item)
 {
 	int16_t error = judge_sender(broker, p, item);
+	int32_t ineligible[LIMIT_REPLICAS];
 
 	if (error != 0)
 		return error;
@@ -181,7 +197,7 @@ static int16_t judge(struct ctl *ctl, const struct ctl_topic *topic, const struc
 		return KAFKA_INVALID_UPDATE_VERSION;
 	if (ctl_partition_is_busy(p))
 		return KAFKA_NOT_CONTROLLER;
-	return are_eligible(ctl, topic, p, item) ? 0 : KAFKA_INELIGIBLE_REPLICA;
+	return list_ineligible(ctl, topic, p, item, ineligible) == 0 ? 0 : KAFKA_INELIGIBLE_REPLICA;
 }
 
 /* ---- writing ---- */
@@ -223,7 +239,13 @@ static void refuse(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 				      .partition = item->partition,
 				      .number = item->number,
 				      .error = error};
+	int32_t ineligible[LIMIT_REPLICAS];
 
+	if (error == KAFKA_INELIGIBLE_REPLICA) {
+		said.n_ineligible = list_ineligible(ctl, topic, p, item, ineligible);
+		said.ineligible = ctl_pool_get(&ctl->pool, (size_t)said.n_ineligible, sizeof *said.ineligible);
+		memcpy(said.ineligible, ineligible, (size_t)said.n_ineligible * sizeof *said.ineligible);
+	}
 	answer(ctl, &said);
 	/* Its leader waits for a newer state after these. */
 	if (!p || (error != KAFKA_FENCED_LEADER_EPOCH && error != KAFKA_INVALID_UPDATE_VERSION && error != KAFKA_INVALID_REQUEST))

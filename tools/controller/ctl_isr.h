@@ -18,6 +18,9 @@
  *  INELIGIBLE_REPLICA          a replica that joins is not alive, is leaving, its log dir failed, it has to be struck out first, or it is
  *                              another incarnation than the leader heard (KIP-903)
  *
+ * INELIGIBLE_REPLICA names all who may not join, so that the leader can propose the others at once. Kafka's answer does not, and its leader
+ * proposes one at a time.
+ *
  * After NOT_CONTROLLER the leader counts with both ISRs and asks the same again; who asks again while the write of it is under way waits
  * for that. Who leaves an ISR that gets smaller than min.insync.replicas becomes eligible; when it is large enough again nobody is (D9).
  */

@@ -271,6 +271,8 @@ struct buf *office_message_isr_answers(struct arena *arena, const struct ctl_isr
 		to->partition = from->partition;
 		to->number = from->number;
 		to->error = from->error;
+		to->ineligible = from->ineligible;
+		to->n_ineligible = (size_t)from->n_ineligible;
 		if (!from->state)
 			continue;
 		to->leader_epoch = from->state->now.leader_epoch;

@@ -115,7 +115,14 @@ static __attribute__((unused)) int proposed(void)
 
 static __attribute__((unused)) bool answer_with(int16_t error, int32_t partition_epoch, const int32_t *isr, int32_t n_isr)
 {
-	struct replica_isr_answer answer = {core.proposal_number, error, core.leader_epoch, partition_epoch, isr, n_isr};
+	struct replica_isr_answer answer = {
+		.number = core.proposal_number,
+		.error = error,
+		.leader_epoch = core.leader_epoch,
+		.partition_epoch = partition_epoch,
+		.isr = isr,
+		.n_isr = n_isr,
+	};
 
 	return replica_isr_answered(&core, &now, &answer, &actions);
 }

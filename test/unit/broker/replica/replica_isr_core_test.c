@@ -210,6 +210,65 @@ START_TEST(kip497_ineligible_goes_back_to_what_is_committed_and_asks_again_later
 }
 END_TEST
 
+/* Answers that these may not join. */
+static bool refuse(const int32_t *ids, int32_t n)
+{
+	struct replica_isr_answer answer = {
+		.number = core.proposal_number, .error = KAFKA_INELIGIBLE_REPLICA, .ineligible = ids, .n_ineligible = n};
+
+	return replica_isr_answered(&core, &now, &answer, &actions);
+}
+
+#define REFUSE(...) refuse((const int32_t[]){__VA_ARGS__}, (int32_t)(sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t)))
+
+/* Leads {1}; 2 and 3 have caught up while an earlier proposal was under way. */
+static void propose_2_and_3(void)
+{
+	setup(1, false);
+	LEAD(1);
+	core.proposal_stage = REPLICA_PROPOSAL_HELD;
+	follow(2, 20, 20);
+	follow(3, 20, 20);
+	core.proposal_stage = REPLICA_PROPOSAL_NONE;
+	tick_after(1);
+	ck_assert(actions.propose);
+	ck_assert_int_eq(proposed(), 123);
+}
+
+START_TEST(who_may_not_join_keeps_nobody_else_out)
+{
+	propose_2_and_3();
+	ck_assert(REFUSE(3));
+	ck_assert(actions.propose);
+	ck_assert_int_eq(proposed(), 12);
+	ck_assert(ANSWER(0, 51, 1, 2));
+	ck_assert(!actions.propose);
+	ck_assert_int_eq(replica_core_next_ms(&core, now.ms), now.ms + REPLICA_PROPOSE_AGAIN_MS);
+	tick_after(REPLICA_PROPOSE_AGAIN_MS);
+	ck_assert(actions.propose);
+	ck_assert_int_eq(proposed(), 123);
+}
+END_TEST
+
+START_TEST(a_refusal_is_never_asked_again_at_once)
+{
+	propose_2_and_3();
+	/* Nobody that was to join is named. */
+	ck_assert(REFUSE(1, 9));
+	ck_assert(!actions.propose);
+	propose_2_and_3();
+	ck_assert(REFUSE(2, 3));
+	ck_assert(!actions.propose);
+	/* And nobody was to join. */
+	propose_without_3();
+	ck_assert(REFUSE(3));
+	ck_assert(!actions.propose);
+	ck_assert_int_eq(replica_core_next_ms(&core, now.ms), now.ms + REPLICA_PROPOSE_AGAIN_MS);
+	tick_after(REPLICA_PROPOSE_AGAIN_MS);
+	ck_assert(actions.propose);
+}
+END_TEST
+
 START_TEST(kip497_out_of_date_keeps_the_maximal_isr_until_a_newer_state)
 {
 	const int16_t errors[] = {KAFKA_FENCED_LEADER_EPOCH, KAFKA_INVALID_UPDATE_VERSION, KAFKA_INVALID_REQUEST,
@@ -267,7 +326,7 @@ END_TEST
 
 START_TEST(late_answers_are_dropped)
 {
-	struct replica_isr_answer late = {0, 0, 5, 51, (const int32_t[]){1, 3}, 2};
+	struct replica_isr_answer late = {.leader_epoch = 5, .partition_epoch = 51, .isr = (const int32_t[]){1, 3}, .n_isr = 2};
 
 	propose_3();
 	late.number = core.proposal_number;
@@ -327,6 +386,7 @@ UNIT_MAIN("broker/replica/replica_isr_core", s11_who_has_the_high_watermark_and_
 	  kip903_only_the_incarnation_that_is_alive_joins, who_has_not_caught_up_for_a_lag_time_goes, who_never_came_goes_after_a_lag_time,
 	  leaving_goes_before_joining, d3_what_is_to_join_counts_from_the_asking_on, d3_what_is_to_go_counts_until_the_answer,
 	  one_proposal_is_under_way_at_a_time, kip497_ineligible_goes_back_to_what_is_committed_and_asks_again_later,
+	  who_may_not_join_keeps_nobody_else_out, a_refusal_is_never_asked_again_at_once,
 	  kip497_out_of_date_keeps_the_maximal_isr_until_a_newer_state, an_unknown_outcome_keeps_the_maximal_isr_and_asks_the_same_again,
 	  other_errors_are_asked_again, late_answers_are_dropped, answers_that_do_not_fit_wait_for_a_state,
 	  a_leader_that_is_confirmed_after_its_session_was_lost_asks_the_same_again,

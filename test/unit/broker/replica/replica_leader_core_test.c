@@ -332,7 +332,7 @@ static void let_3_come_near(void)
 	ck_assert(ANSWER(KAFKA_INELIGIBLE_REPLICA, 0, 1));
 	/* So far it was refused; forget that, as if it came only now. */
 	replica_leader_member(&core, 3)->hold_from_ms = REPLICA_NEVER;
-	core.again_ms = REPLICA_NEVER;
+	replica_leader_member(&core, 3)->join_from_ms = REPLICA_NEVER;
 	/* And it shall only hold, not join. */
 	core.proposal_stage = REPLICA_PROPOSAL_HELD;
 	replica_leader_member(&core, 3)->in_proposal = false;

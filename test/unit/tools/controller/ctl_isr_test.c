@@ -78,7 +78,11 @@ START_TEST(the_first_refusal_in_the_order_wins)
 		{"propose 1@100 id7/0 1 1/2 2 1", "number 1 leader 1 epoch 1 isr [1,2] partition epoch 3"},
 		/* an older partition epoch, and somebody who may not join */
 		{"propose 1@100 id7/0 1 1/2 1 2 3@1", "INVALID_UPDATE_VERSION"},
-		{"propose 1@100 id7/0 1 1/3 1 2 3@1", "INELIGIBLE_REPLICA"},
+		{"propose 1@100 id7/0 1 1/3 1 2 3@1", "INELIGIBLE_REPLICA 3"},
+		/* only those are named that may not */
+		{"propose 1@100 id7/0 1 1/3 1 2 3@1 4@130", "INELIGIBLE_REPLICA 3\n"},
+		{"propose 1@100 id7/0 1 1/3 1 2 3@120 4@131", "INELIGIBLE_REPLICA 4\n"},
+		{"propose 1@100 id7/0 1 1/3 1 2 3@1 4@131", "INELIGIBLE_REPLICA 3,4\n"},
 	};
 	struct dialogue d;
 

@@ -637,6 +637,8 @@ static void print_answers(FILE *out, const struct ctl_isr_answers *answers)
 		fprintf(out, "/%d number %lld", item->partition, (long long)item->number);
 		if (item->error != 0) {
 			fprintf(out, " %s", kafka_error_name(item->error));
+			for (int32_t k = 0; k < item->n_ineligible; k++)
+				fprintf(out, "%c%d", k == 0 ? ' ' : ',', item->ineligible[k]);
 			continue;
 		}
 		fprintf(out, " ");
