@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
+#include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 
 /* A state message of ten thousand partitions is about 1 MB. */
@@ -279,7 +280,7 @@ static void sweep(struct channel *channel)
 
 static int on_states(struct channel *channel, struct slice payload)
 {
-	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
+	Klamm__PartitionStates *states = unpack_message(&klamm__partition_states__descriptor, payload);
 	int16_t error;
 
 	if (!states)
@@ -298,7 +299,7 @@ static int on_states(struct channel *channel, struct slice payload)
 
 static int on_stop(struct channel *channel, struct slice payload)
 {
-	Klamm__StopReplicas *stop = klamm__stop_replicas__unpack(NULL, payload.len, payload.data);
+	Klamm__StopReplicas *stop = unpack_message(&klamm__stop_replicas__descriptor, payload);
 	int16_t error;
 
 	if (!stop)
@@ -315,12 +316,12 @@ static int on_stop(struct channel *channel, struct slice payload)
 
 static int on_shutdown_answer(struct channel *channel, struct slice header)
 {
-	Klamm__ShutdownAnswer *answer = klamm__shutdown_answer__unpack(NULL, header.len, header.data);
+	Klamm__ShutdownAnswer *answer = unpack_message(&klamm__shutdown_answer__descriptor, header);
 
 	if (!answer)
 		return ERR_CORRUPT;
 	if (answer->broker_epoch == channel->membership->broker_epoch)
-		channel->port.on_shutdown_answer(channel->port.ctx, answer->remaining, (int16_t)answer->error);
+		channel->port.on_shutdown_answer(channel->port.ctx, answer->remaining, kafka_error_of(answer->error));
 	klamm__shutdown_answer__free_unpacked(answer, NULL);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "common/error.h"
 #include "common/limits.h"
 #include "common/memory.h"
+#include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 
 #include <stdio.h>
@@ -113,12 +114,12 @@ static void take_answer(struct forward_line *line, const Klamm__ForwardAnswer *a
 		if (answer->body.len)
 			memcpy(call->answer->data, answer->body.data, answer->body.len);
 	}
-	end(line, call, (int16_t)answer->error, answer->message);
+	end(line, call, kafka_error_of(answer->error), answer->message);
 }
 
 int forward_line_answer(struct forward_line *line, struct slice payload)
 {
-	Klamm__ForwardAnswer *answer = klamm__forward_answer__unpack(NULL, payload.len, payload.data);
+	Klamm__ForwardAnswer *answer = unpack_message(&klamm__forward_answer__descriptor, payload);
 
 	if (!answer)
 		return ERR_CORRUPT;

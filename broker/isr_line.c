@@ -6,6 +6,8 @@
 #include "broker/replica/replica_isr_core.h"
 #include "broker/replica/shard.h"
 #include "common/memory.h"
+#include "proto/cluster/unpack.h"
+#include "proto/kafka_error.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -174,7 +176,7 @@ static void reply_to(const struct isr_ask *ask, const Klamm__IsrAnswer *answer)
 	reply->key = ask->key;
 	reply->answer = (struct replica_isr_answer){
 		.number = ask->core_number,
-		.error = (int16_t)answer->error,
+		.error = kafka_error_of(answer->error),
 		.leader_epoch = answer->leader_epoch,
 		.partition_epoch = answer->partition_epoch,
 		.isr = reply->ids,
@@ -209,7 +211,7 @@ static void take_answer(struct isr_line *line, const Klamm__IsrAnswer *answer)
 
 int isr_line_answers(struct isr_line *line, struct slice payload)
 {
-	Klamm__IsrAnswers *answers = klamm__isr_answers__unpack(NULL, payload.len, payload.data);
+	Klamm__IsrAnswers *answers = unpack_message(&klamm__isr_answers__descriptor, payload);
 
 	if (!answers)
 		return ERR_CORRUPT;

@@ -4,6 +4,7 @@
 #include "common/error.h"
 #include "common/memory.h"
 #include "proto/cluster/cluster.pb-c.h"
+#include "proto/cluster/unpack.h"
 
 #include <stdlib.h>
 
@@ -199,7 +200,7 @@ static int apply(const struct view_messages *messages, const struct view *view, 
 int view_message_take(struct view_messages *messages, const struct view *view, struct slice cluster_id, struct slice payload,
 		      struct view **ret_view)
 {
-	Klamm__View *frame = klamm__view__unpack(NULL, payload.len, payload.data);
+	Klamm__View *frame = unpack_message(&klamm__view__descriptor, payload);
 	int r = 0;
 
 	*ret_view = NULL;

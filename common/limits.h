@@ -16,15 +16,24 @@
 #define LIMIT_CONN_REQUESTS 64
 
 /*
- * The protobuf header of a frame between brokers; what grows with the cluster travels as payload. And Hello and the answer to it, which are read
- * before anything is known of the other end: up to fifty times their bytes while they are.
+ * What a message between brokers may become in memory (proto/cluster/unpack.h). The most that ours need is about twenty times their bytes, for
+ * partitions with one replica in a view, and thirty times for the marks of empty partitions, which the base is for: 8,192 are in a frame. The
+ * largest order, of a million partitions, takes about 250 MB.
  */
-#define LIMIT_PEER_HEADER_BYTES 32768
-#define LIMIT_PEER_HELLO_BYTES 65536
+#define LIMIT_UNPACK_FACTOR 24
+#define LIMIT_UNPACK_BASE_BYTES (1 << 20)
+#define LIMIT_UNPACK_BYTES (512 << 20)
 
 /*
- * A frame of a follower (Follow, Ack), whose marks take up to fifty times their bytes while they are read; whoever has more to say says it in
- * several. And Follows that one worker holds until it hears of their epoch, about 200 bytes each.
+ * The protobuf header of a frame between brokers; what grows with the cluster travels as payload. And Hello and the answer to it, which are read
+ * before anything is known of the other end and are some hundred bytes long: up to a hundred times their bytes while they are.
+ */
+#define LIMIT_PEER_HEADER_BYTES 32768
+#define LIMIT_PEER_HELLO_BYTES 4096
+
+/*
+ * A frame of a follower (Follow, Ack), and of a leader without batches (Following, Advance): 25 MB while it is read; whoever has more to say says it
+ * in several. And Follows that one worker holds until it hears of their epoch, about 200 bytes each.
  */
 #define LIMIT_REPLICATION_FRAME_BYTES (1 << 20)
 #define LIMIT_PARKED_FOLLOWS 100000

@@ -38,6 +38,11 @@ const char *kafka_error_name(int code)
 	return row ? row->name : "UNKNOWN";
 }
 
+int16_t kafka_error_of(int32_t code)
+{
+	return code >= INT16_MIN && code <= INT16_MAX ? (int16_t)code : KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
 const char *kafka_error_text(int code)
 {
 	const struct kafka_error_row *row = row_of(code);

@@ -154,6 +154,9 @@ enum kafka_error {
 /* "OFFSET_OUT_OF_RANGE"; "UNKNOWN" for a code that is not in the table. */
 const char *kafka_error_name(int code);
 
+/* A code that a peer has said in a wider field: UNKNOWN_SERVER_ERROR when it is none of 16 bits, and never 0 unless it was said. */
+int16_t kafka_error_of(int32_t code);
+
 /* One sentence; that of UNKNOWN_SERVER_ERROR for a code that is not in the table. */
 const char *kafka_error_text(int code);
 

@@ -9,6 +9,7 @@
 #include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
+#include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 
 #include <stdlib.h>
@@ -188,7 +189,7 @@ static void take_ack(struct feed *feed, const Klamm__AckMark *mark)
 
 static int on_ack(struct feed *feed, struct slice payload)
 {
-	Klamm__Ack *ack = klamm__ack__unpack(NULL, payload.len, payload.data);
+	Klamm__Ack *ack = unpack_message(&klamm__ack__descriptor, payload);
 
 	if (!ack)
 		return ERR_CORRUPT;
@@ -200,7 +201,7 @@ static int on_ack(struct feed *feed, struct slice payload)
 
 static int on_close(struct feed *feed, struct slice header)
 {
-	Klamm__Close *message = klamm__close__unpack(NULL, header.len, header.data);
+	Klamm__Close *message = unpack_message(&klamm__close__descriptor, header);
 
 	if (!message)
 		return ERR_CORRUPT;
@@ -210,7 +211,7 @@ static int on_close(struct feed *feed, struct slice header)
 		if (!stream)
 			continue;
 		trace_limited(TRACE_INFO, "feed", "%.*s-%d: broker %d stops following: %s", SLICE_ARGS(stream->partition->topic),
-			      stream->partition->key.index, feed->follower, kafka_error_name((int16_t)message->error));
+			      stream->partition->key.index, feed->follower, kafka_error_name(message->error));
 		stream_lost(stream);
 	}
 	klamm__close__free_unpacked(message, NULL);

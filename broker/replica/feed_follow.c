@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
+#include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 
 #include <stdlib.h>
@@ -353,7 +354,7 @@ static int take_all(struct feed *feed, const Klamm__Follow *message)
 
 int feed_on_follow(struct feed *feed, struct slice payload)
 {
-	Klamm__Follow *message = klamm__follow__unpack(NULL, payload.len, payload.data);
+	Klamm__Follow *message = unpack_message(&klamm__follow__descriptor, payload);
 	int r;
 
 	if (!message)

@@ -1,7 +1,7 @@
 /*
  * What is said on a link: messages of proto/cluster/cluster.proto to and from the partitions. See link.h.
  *
- * A leader's frame is read into an arena that is gone when it is done with; how much that may become is bounded by the size of the message.
+ * A leader's frame is read into an arena that is gone when it is done with; how much that may become is bounded (proto/cluster/unpack.h).
  */
 #include "broker/replica/link_internal.h"
 
@@ -9,18 +9,17 @@
 #include "broker/replica/replica_follower_core.h"
 #include "broker/replica/shard.h"
 #include "common/error.h"
+#include "common/limits.h"
 #include "common/mutant.h"
 #include "common/trace.h"
 #include "proto/cluster/cluster.pb-c.h"
 #include "proto/cluster/frame_type.h"
+#include "proto/cluster/unpack.h"
 
 #include <utlist.h>
 
 /* Partitions in one frame of ours, about 45 bytes each. */
 #define FRAME_PARTITIONS_MAX 8192
-
-/* A message of the leader without batches; each of its elements becomes about three times as large in memory. */
-#define MESSAGE_BYTES_MAX (4 << 20)
 
 /* First memory of a frame's arena: enough for a few partitions. */
 #define SCRATCH_BYTES 4096
@@ -158,17 +157,6 @@ void link_send_close(struct link *link, int64_t handle, int16_t error)
 
 /* ---- in ---- */
 
-static void *arena_get(void *ctx, size_t size)
-{
-	return arena_alloc(ctx, size);
-}
-
-static void arena_put(void *ctx, void *pointer)
-{
-	(void)ctx;
-	(void)pointer;
-}
-
 static struct link_member *find_handle(const struct link *link, int64_t handle)
 {
 	struct link_member *member;
@@ -191,9 +179,9 @@ static void take_answer(struct link *link, const Klamm__FollowAnswer *answer)
 		partition_follow_answered(partition, answer);
 }
 
-static int take_following(struct link *link, ProtobufCAllocator *allocator, const struct peer_frame *frame)
+static int take_following(struct link *link, struct arena *arena, const struct peer_frame *frame)
 {
-	const Klamm__Following *message = klamm__following__unpack(allocator, frame->payload.len, frame->payload.data);
+	const Klamm__Following *message = unpack_message_in(arena, &klamm__following__descriptor, frame->payload);
 
 	if (!message)
 		return ERR_CORRUPT;
@@ -202,9 +190,9 @@ static int take_following(struct link *link, ProtobufCAllocator *allocator, cons
 	return 0;
 }
 
-static int take_append(struct link *link, ProtobufCAllocator *allocator, const struct peer_frame *frame)
+static int take_append(struct link *link, struct arena *arena, const struct peer_frame *frame)
 {
-	const Klamm__Append *message = klamm__append__unpack(allocator, frame->header.len, frame->header.data);
+	const Klamm__Append *message = unpack_message_in(arena, &klamm__append__descriptor, frame->header);
 	struct link_member *member;
 
 	if (!message)
@@ -216,9 +204,9 @@ static int take_append(struct link *link, ProtobufCAllocator *allocator, const s
 	return 0;
 }
 
-static int take_advance(struct link *link, ProtobufCAllocator *allocator, const struct peer_frame *frame)
+static int take_advance(struct link *link, struct arena *arena, const struct peer_frame *frame)
 {
-	const Klamm__Advance *message = klamm__advance__unpack(allocator, frame->payload.len, frame->payload.data);
+	const Klamm__Advance *message = unpack_message_in(arena, &klamm__advance__descriptor, frame->payload);
 
 	if (!message)
 		return ERR_CORRUPT;
@@ -233,9 +221,9 @@ static int take_advance(struct link *link, ProtobufCAllocator *allocator, const 
 	return 0;
 }
 
-static int take_close(struct link *link, ProtobufCAllocator *allocator, const struct peer_frame *frame)
+static int take_close(struct link *link, struct arena *arena, const struct peer_frame *frame)
 {
-	const Klamm__Close *message = klamm__close__unpack(allocator, frame->header.len, frame->header.data);
+	const Klamm__Close *message = unpack_message_in(arena, &klamm__close__descriptor, frame->header);
 
 	if (!message)
 		return ERR_CORRUPT;
@@ -250,7 +238,7 @@ static int take_close(struct link *link, ProtobufCAllocator *allocator, const st
 
 int link_take_frame(struct link *link, const struct peer_frame *frame)
 {
-	static int (*const takers[])(struct link *link, ProtobufCAllocator *allocator, const struct peer_frame *frame) = {
+	static int (*const takers[])(struct link *link, struct arena *arena, const struct peer_frame *frame) = {
 		[FRAME_FOLLOWING] = take_following,
 		[FRAME_APPEND] = take_append,
 		[FRAME_ADVANCE] = take_advance,
@@ -258,7 +246,6 @@ int link_take_frame(struct link *link, const struct peer_frame *frame)
 	};
 	_Alignas(16) char scratch[SCRATCH_BYTES];
 	struct arena arena;
-	ProtobufCAllocator allocator = {arena_get, arena_put, &arena};
 	int r;
 
 	if (frame->type >= sizeof takers / sizeof takers[0] || !takers[frame->type]) {
@@ -266,10 +253,10 @@ int link_take_frame(struct link *link, const struct peer_frame *frame)
 		trace_limited(TRACE_WARN, "follow", "frame of unknown type %d from leader %d is ignored", frame->type, link->target->broker);
 		return 0;
 	}
-	if (frame->type != FRAME_APPEND && frame->payload.len > MESSAGE_BYTES_MAX)
+	if (frame->type != FRAME_APPEND && frame->payload.len > LIMIT_REPLICATION_FRAME_BYTES)
 		return ERR_TOO_LARGE;
 	arena_init_with(&arena, scratch, sizeof scratch);
-	r = takers[frame->type](link, &allocator, frame);
+	r = takers[frame->type](link, &arena, frame);
 	arena_fini(&arena);
 	/* It speaks: should it be lost from now on, it is dialled at once again. */
 	if (r == 0)

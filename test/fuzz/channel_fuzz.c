@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
+#include "proto/cluster/unpack.h"
 #include "test/lib/fs_mem.h"
 
 #include <stdlib.h>
@@ -195,7 +196,7 @@ static void finish_orders(void)
 
 static void take_states(struct slice payload)
 {
-	Klamm__PartitionStates *states = klamm__partition_states__unpack(NULL, payload.len, payload.data);
+	Klamm__PartitionStates *states = unpack_message(&klamm__partition_states__descriptor, payload);
 	int n = 0;
 
 	for (size_t i = 0; states && i < states->n_topics; i++)
@@ -209,7 +210,7 @@ static void take_states(struct slice payload)
 
 static void take_stop(struct slice payload)
 {
-	Klamm__StopReplicas *stop = klamm__stop_replicas__unpack(NULL, payload.len, payload.data);
+	Klamm__StopReplicas *stop = unpack_message(&klamm__stop_replicas__descriptor, payload);
 	int n = 0;
 
 	for (size_t i = 0; stop && i < stop->n_topics; i++)

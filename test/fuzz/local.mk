@@ -82,3 +82,13 @@ test_fuzz_channel_fuzz_SOURCES = test/fuzz/channel_fuzz.c
 test_fuzz_channel_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_channel_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/unpack_replay
+test_fuzz_unpack_replay_SOURCES = test/fuzz/unpack_fuzz.c $(fuzz_replay_sources)
+test_fuzz_unpack_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/unpack_fuzz
+test_fuzz_unpack_fuzz_SOURCES = test/fuzz/unpack_fuzz.c
+test_fuzz_unpack_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_unpack_fuzz_LDADD = $(unit_libs)
+endif

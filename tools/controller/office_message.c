@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "proto/cluster/cluster.pb-c.h"
+#include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 #include "proto/message.h"
 #include "tools/controller/ctl_state.h"
@@ -346,7 +347,7 @@ static void take_ends(struct arena *arena, const Klamm__ReplicaResults *message,
 
 int office_message_results(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
 {
-	Klamm__ReplicaResults *message = klamm__replica_results__unpack(NULL, payload.len, payload.data);
+	Klamm__ReplicaResults *message = unpack_message(&klamm__replica_results__descriptor, payload);
 	struct ctl_replica_error *errors;
 
 	if (!message)
@@ -391,7 +392,7 @@ static bool take_proposal(struct arena *arena, const Klamm__IsrProposal *from, s
 
 int office_message_proposals(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
 {
-	Klamm__IsrProposals *message = klamm__isr_proposals__unpack(NULL, payload.len, payload.data);
+	Klamm__IsrProposals *message = unpack_message(&klamm__isr_proposals__descriptor, payload);
 	struct ctl_isr_proposal *proposals;
 	bool good = true;
 
@@ -409,7 +410,7 @@ int office_message_proposals(struct arena *arena, struct slice payload, struct c
 
 int office_message_shutdown(struct arena *arena, struct slice header, struct ctl_event *ret_event)
 {
-	Klamm__Shutdown *message = klamm__shutdown__unpack(NULL, header.len, header.data);
+	Klamm__Shutdown *message = unpack_message(&klamm__shutdown__descriptor, header);
 
 	(void)arena;
 	if (!message)
@@ -421,7 +422,7 @@ int office_message_shutdown(struct arena *arena, struct slice header, struct ctl
 
 int office_message_forward(struct arena *arena, struct slice payload, struct ctl_event *ret_event)
 {
-	Klamm__Forward *message = klamm__forward__unpack(NULL, payload.len, payload.data);
+	Klamm__Forward *message = unpack_message(&klamm__forward__descriptor, payload);
 	struct ctl_forwarded *forwarded = arena_zalloc(arena, 1, sizeof *forwarded);
 
 	if (!message)

@@ -117,6 +117,20 @@ START_TEST(a_refusal_brings_its_error_and_text)
 }
 END_TEST
 
+/* The field on the wire is wider than a Kafka error: cut to 16 bits this one would say that all went well. */
+START_TEST(an_error_that_is_none_of_kafkas_is_an_error)
+{
+	begin();
+	forward_line_up(&line);
+	ask(600000);
+	answer(sent_number, 65536, "");
+	worker_turn(&worker, 0);
+	ck_assert_int_eq(call.error, KAFKA_UNKNOWN_SERVER_ERROR);
+	ck_assert_ptr_null(call.answer);
+	end();
+}
+END_TEST
+
 START_TEST(without_a_controller_it_is_not_controller)
 {
 	begin();
@@ -177,6 +191,7 @@ START_TEST(a_controller_that_does_not_answer_is_a_time_out)
 END_TEST
 
 UNIT_MAIN("broker/forward_line", an_answer_ends_the_call_that_it_is_for, a_refusal_brings_its_error_and_text,
+	  an_error_that_is_none_of_kafkas_is_an_error,
 	  without_a_controller_it_is_not_controller, one_that_no_frame_holds_is_refused_here,
 	  a_lost_connection_ends_what_waits_on_it,
 	  a_controller_that_does_not_answer_is_a_time_out)
