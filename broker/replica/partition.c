@@ -388,6 +388,7 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	struct replica_now now = partition_now(partition);
 	struct replica_actions actions;
 	enum replica_change change;
+	bool leads_on = partition->core.role == REPLICA_LEADER && partition->core.leader_epoch + 1 == state->leader_epoch;
 
 	if (partition->state == PARTITION_FAILED)
 		return KAFKA_STORAGE_ERROR;
@@ -402,7 +403,9 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	/* A new leader's epoch begins at the log end, with or without data (KIP-101, D4). */
 	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH) {
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
-		partition->led_since_ms = now.ms;
+		/* A state in which others lost their place gives a new epoch, too. */
+		if (!leads_on)
+			partition->led_since_ms = now.ms;
 	}
 	if (partition->core.role != REPLICA_LEADER) {
 		partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);

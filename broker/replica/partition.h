@@ -67,7 +67,8 @@ struct partition {
 	struct partition_watch *watches;
 	struct partition_deletion *deletions; /* that wait for followers */
 	struct feed_stream *streams; /* of followers: open handles (partition_lead.h) */
-	int64_t led_since_ms;     /* when this epoch's leadership began */
+	int64_t led_since_ms;     /* since when no other broker can have led */
+	int64_t followed_ms;      /* when a follower's handle was opened last */
 	bool lead_throttled;      /* by its topic's configuration: who catches up gets it at a rate */
 	int64_t watch_round; /* counts the firings */
 	UT_hash_handle hh;

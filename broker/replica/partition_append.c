@@ -25,8 +25,12 @@
 #define REPACK_BYTES_MAX (64 << 10)
 /* Longer than a producer takes to send a refused batch again, and those behind it. */
 #define REFUSAL_ECHO_MS 1000
-/* As long as clients wait for an answer by their default. */
+/*
+ * As long as clients wait for an answer by their default: request.timeout.ms of Java's, 30 s. And longer than the answer of a broker that has ceased to
+ * lead takes to its client.
+ */
 #define YOUNG_LEADER_MS 30000
+#define ANSWER_ON_ITS_WAY_MS 1000
 
 static void finish(struct partition_append *append)
 {
@@ -94,10 +98,28 @@ void partition_append_turn_away(struct partition *partition, struct partition_ap
 	partition_append_refuse(append, error);
 }
 
-/* The leader before may be alive, and a producer wait for its answer to the batches that are missed here. */
+/* Every other replica follows in this leader epoch. */
+static bool follow_all(const struct replica_core *core)
+{
+	for (int32_t i = 0; i < core->n_members; i++)
+		if (core->members[i].id != core->broker && core->members[i].handle == REPLICA_HANDLE_NONE)
+			return false;
+	return true;
+}
+
+/*
+ * The leader before may be alive, and a producer wait for its answer to the batches that are missed here. Kafka says OUT_OF_ORDER_SEQUENCE_NUMBER all
+ * the same, and its clients begin anew under another epoch, which breaks T1 for what they were not yet answered in other partitions. So a gap is no
+ * verdict as long as a client may wait; but not longer: a leader before that has asked to follow has refused all that waited with it, and
+ * where records are really lost (an unclean election, acks=1) the producer has to be told.
+ */
 static bool leads_newly(const struct partition *partition, int64_t now_ms)
 {
-	return partition->core.leader_epoch > 0 && partition->core.n_replicas > 1 && now_ms - partition->led_since_ms < YOUNG_LEADER_MS;
+	const struct replica_core *core = &partition->core;
+
+	if (core->leader_epoch == 0 || core->n_replicas == 1 || now_ms - partition->led_since_ms >= YOUNG_LEADER_MS)
+		return false;
+	return now_ms - partition->followed_ms < ANSWER_ON_ITS_WAY_MS || !follow_all(core);
 }
 
 /*

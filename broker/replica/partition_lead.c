@@ -60,6 +60,8 @@ void partition_lead_follow(struct partition *partition, const struct replica_fol
 	asked.unread_ms = unread_ms(&now, heard_ms);
 	replica_leader_follow(&partition->core, &now, &asked, log_end_for_epoch(partition->log, follow->last_epoch), handle, ret_judgement,
 			      &actions);
+	if (ret_judgement->verdict == REPLICA_OPEN)
+		partition->followed_ms = now.ms;
 	/* Streams are settled first: what is called back next may look at them. */
 	partition_lead_settle(partition);
 	partition_carry_out(partition, &now, &actions);

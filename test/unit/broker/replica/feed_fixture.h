@@ -214,7 +214,8 @@ static __attribute__((unused)) void on_done(struct partition_append *append)
 }
 
 /* One append of one record of so many bytes. Ends last until the next of the same partition. */
-static __attribute__((unused)) struct partition_append *append(int i, size_t value_bytes, int16_t acks)
+/* producer_id -1: none. */
+static __attribute__((unused)) struct partition_append *append_of(int i, int64_t producer_id, int32_t sequence, size_t value_bytes, int16_t acks)
 {
 	static struct partition_append last[N_PARTITIONS];
 	static uint8_t bytes[1 << 20], value[1 << 20];
@@ -222,6 +223,9 @@ static __attribute__((unused)) struct partition_append *append(int i, size_t val
 	struct batch_builder builder;
 	struct slice batch;
 
+	spec.producer_id = producer_id;
+	spec.producer_epoch = producer_id < 0 ? -1 : 0;
+	spec.base_sequence = sequence;
 	batch_builder_init(&builder, &spec);
 	batch_builder_add(&builder, 1000, SLICE_LITERAL("k"), slice_of(value, value_bytes), NULL, 0);
 	batch = batch_builder_finish(&builder, NULL);
@@ -230,6 +234,11 @@ static __attribute__((unused)) struct partition_append *append(int i, size_t val
 	batch_builder_fini(&builder);
 	partition_append(partitions[i], &last[i]);
 	return &last[i];
+}
+
+static __attribute__((unused)) struct partition_append *append(int i, size_t value_bytes, int16_t acks)
+{
+	return append_of(i, -1, -1, value_bytes, acks);
 }
 
 /* ---- the followers ---- */

@@ -258,6 +258,30 @@ START_TEST(without_a_lease_a_leader_serves_while_its_follower_is_heard)
 }
 END_TEST
 
+/* A producer may wait for the answer of the leader before, until that follows: then it has refused all that waited with it. */
+START_TEST(when_all_others_follow_a_gap_in_the_sequence_is_a_verdict)
+{
+	setup();
+	lead(0, 4);
+	append_of(0, 7, 0, 100, 1);
+	lead(0, 6);
+	connect_follower(&two);
+	connect_follower(&three);
+	send_follow_from(&two, 0, 6, 4, 1, 0);
+	turn_until_int(&two.n_answers, 1);
+	partitions[0]->followed_ms -= 60000;
+	ck_assert_int_eq(append_of(0, 7, 5, 100, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	send_follow_from(&three, 0, 6, 4, 1, 0);
+	turn_until_int(&three.n_answers, 1);
+	/* Its answers may still be on their way. */
+	ck_assert_int_eq(append_of(0, 7, 5, 100, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partitions[0]->followed_ms -= 60000;
+	ck_assert_int_eq(append_of(0, 7, 5, 100, 1)->error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	ck_assert_int_eq(append_of(0, 7, 1, 100, 1)->error, 0);
+	teardown();
+}
+END_TEST
+
 /* Between the sending of a Follow and its reading the process stands still (S9). */
 START_TEST(a_follow_that_lay_unread_is_no_sign_of_life_of_now)
 {
@@ -415,5 +439,6 @@ UNIT_MAIN("broker/replica/feed", a_follow_ahead_of_the_leader_waits_for_its_stat
 	  another_epoch_closes_the_handle_and_its_acks_count_no_more, a_leader_that_resigns_or_fails_closes_its_handles,
 	  who_acks_what_it_was_never_sent_loses_the_handle, a_lost_connection_closes_its_handles_and_a_newer_one_takes_over,
 	  a_connection_ends_with_either_incarnation, without_a_lease_a_leader_serves_while_its_follower_is_heard,
+	  when_all_others_follow_a_gap_in_the_sequence_is_a_verdict,
 	  a_follow_that_lay_unread_is_no_sign_of_life_of_now, frames_that_cannot_be_read_end_the_connection,
 	  who_does_not_read_its_answers_is_not_read_either, marks_wait_for_a_connection_that_is_full)

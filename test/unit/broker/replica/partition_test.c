@@ -149,6 +149,21 @@ START_TEST(a_new_leader_takes_no_gap_for_a_verdict)
 }
 END_TEST
 
+/* Nobody else can have led between one epoch and the next. */
+START_TEST(a_leader_that_leads_on_in_the_next_epoch_is_no_new_one)
+{
+	setup();
+	become(1, 1);
+	partition->led_since_ms -= 600000;
+	append(7, 0, 2, 1);
+	become(1, 2);
+	ck_assert_int_eq(append(7, 4, 1, 1)->error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	become(1, 4);
+	ck_assert_int_eq(append(7, 4, 1, 1)->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+	teardown();
+}
+END_TEST
+
 static void on_fired(struct partition_watch *watch)
 {
 	ck_assert_ptr_null(watch->partition);
@@ -548,7 +563,7 @@ END_TEST
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, without_a_lease_a_gap_in_the_sequence_is_no_verdict,
-	  a_new_leader_takes_no_gap_for_a_verdict,
+	  a_new_leader_takes_no_gap_for_a_verdict, a_leader_that_leads_on_in_the_next_epoch_is_no_new_one,
 	  a_watch_fires_once_when_the_high_watermark_moves,
 	  a_watch_that_watches_again_waits_for_the_next_news, a_reader_beyond_the_end_is_told_where_the_logs_part,
 	  a_follower_serves_only_those_that_may_come_to_it, deleting_records_moves_the_start, a_deletion_waits_for_the_replicas_that_live, a_failed_dir_ends_everything_with_a_storage_error,
