@@ -134,8 +134,15 @@ int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset)
 		rc = log_dir_write_run(dir);
 	pthread_mutex_unlock(&dir->registry_lock);
 	if (rc < 0)
-		shared_i64_set(&log->end, end);
+		log_dir_restore_end(dir, log, end);
 	return rc;
+}
+
+void log_dir_restore_end(struct log_dir *dir, struct log *log, int64_t end)
+{
+	shared_i64_set(&log->end, end);
+	/* What was durable below it no longer counts as such, and nobody may append for long. */
+	log_dir_dirtied(dir, log, 0);
 }
 
 /* ---- flush ---- */

@@ -234,6 +234,9 @@ void log_dir_start_moved(struct log_dir *dir);
  * the end as it was. */
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset);
 
+/* Nothing was cut after all: the log ends where it did, and is made durable again. */
+void log_dir_restore_end(struct log_dir *dir, struct log *log, int64_t end);
+
 /* Removes a file or folder after a delay. */
 void log_dir_remove_later(struct log_dir *dir, const char *path, int64_t delay_ms);
 

@@ -67,19 +67,30 @@ static int cut_inside(struct log *log, int32_t i, int64_t pos, int64_t end)
 	return rc < 0 ? rc : log_push_segment(log, end);
 }
 
+/* What is written down of the log before it is cut; where that cannot be done it stays as it was. */
+static int lower(struct log *log, int64_t before, int64_t durable_end, int64_t start)
+{
+	int rc = log_dir_lower_durable(log->dir, log, durable_end);
+
+	if (rc < 0 || start >= log_start_offset(log))
+		return rc;
+	rc = log_dir_unlist(log->dir, log);
+	if (rc < 0)
+		log_dir_restore_end(log->dir, log, before);
+	return rc;
+}
+
 static int truncate_inside(struct log *log, int64_t offset)
 {
 	int32_t i = log_segment_for(log, offset);
-	int64_t pos, end;
+	int64_t before = log_end_offset(log), pos, end;
 	int rc = find_cut(log, i, offset, &pos, &end);
 
 	if (rc < 0)
 		return rc;
 	if (i == 0 && pos == 0)
 		return log_truncate_fully(log, end);
-	rc = log_dir_lower_durable(log->dir, log, end);
-	if (rc == 0 && end < log_start_offset(log))
-		rc = log_dir_unlist(log->dir, log);
+	rc = lower(log, before, end, end);
 	return rc < 0 ? rc : cut_inside(log, i, pos, end);
 }
 
@@ -159,18 +170,18 @@ int log_truncate_fully(struct log *log, int64_t offset)
 
 	if (log_dir_failed(log->dir))
 		return ERR_IO;
-	rc = log_dir_lower_durable(log->dir, log, 0);
-	if (rc == 0 && offset < log_start_offset(log))
-		rc = log_dir_unlist(log->dir, log);
+	rc = lower(log, before, 0, offset);
 	if (rc < 0)
 		return log_dir_check(log->dir, rc, "truncating a log");
 	next = segment_new(log->home, offset);
 	rc = replace_all(log, next);
-	/* A log always has an active segment, also one whose dir has failed. */
-	if (rc < 0 && log->n_segments > 0)
+	/* A log always has an active segment, also one whose dir has failed; with those that are left it ends where it did. */
+	if (rc < 0 && log->n_segments > 0) {
 		segment_release(next);
-	else
+		log_dir_restore_end(log->dir, log, before);
+	} else {
 		log_add_segment(log, next);
+	}
 	if (rc < 0)
 		return log_dir_check(log->dir, rc, "truncating a log");
 	shared_i64_set(&log->start, offset);

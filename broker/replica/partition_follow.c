@@ -243,6 +243,9 @@ static void cut_log(struct partition *partition, enum replica_cut cut, int64_t o
 		unstored(partition, r, "truncating");
 	else
 		link_ask(&partition->follow);
+	/* What could not be cut is no longer known to be durable. */
+	if (partition->state != PARTITION_FAILED)
+		partition_flush_if_due(partition, clock_wall_ms());
 }
 
 /* Asked of the core: what an answer means for the log. */

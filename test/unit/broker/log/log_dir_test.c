@@ -240,6 +240,44 @@ START_TEST(d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut)
 }
 END_TEST
 
+/* After a truncation that a full disk refused. */
+static void check_whole(struct fixture *fixture, const struct fs_mem_fault *full, int64_t offset)
+{
+	int64_t wait;
+
+	fs_mem_add_fault(fixture->mem, full);
+	ck_assert_int_eq(log_truncate_to(fixture->log, offset), ERR_NO_SPACE);
+	fs_mem_clear_faults(fixture->mem);
+	ck_assert_int_eq(log_end_offset(fixture->log), 10);
+	/* A sync waits for its time. */
+	ck_assert_int_eq(log_dir_tick(fixture->dir, 100000, &wait), 0);
+	ck_assert_int_eq(log_dir_tick(fixture->dir, 200000, &wait), 0);
+	ck_assert_int_eq(log_durable_end(fixture->log), 10);
+}
+
+START_TEST(d10_a_log_that_a_full_disk_keeps_from_being_cut_becomes_durable_again)
+{
+	const struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE};
+	const struct fs_mem_fault aside = {.calls = FS_MEM_CREATE, .path = ".swap", .error = ERR_NO_SPACE};
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 100), 0);
+	ck_assert_int_eq(fixture_flush(&fixture), 0);
+	ck_assert_int_eq(log_dir_set_broker_epoch(fixture.dir, 7), 0);
+	check_whole(&fixture, &full, 4);
+	/* All of it, when only the file that is to begin it anew cannot be made. */
+	check_whole(&fixture, &aside, 0);
+	ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 100), 0);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_ge(log_end_offset(fixture.log), 10);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(damaged_small_files_are_made_anew_from_the_batches)
 {
 	static const char *const files[] = {"leader-epoch-checkpoint", "00000000000000000000.index", "00000000000000000000.timeindex",
@@ -608,6 +646,7 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts,
 	  an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
+	  d10_a_log_that_a_full_disk_keeps_from_being_cut_becomes_durable_again,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
 	  deleted_records_do_not_come_back_once_their_start_is_kept, d8_a_name_that_is_kept_away_does_not_come_back,
