@@ -130,6 +130,7 @@ static Klamm__ReplicaError **make_errors(struct arena *arena, const struct repli
 		list[i].topic_id = bytes_of(&results->errors[i].topic_id);
 		list[i].partition = results->errors[i].partition;
 		list[i].error = results->errors[i].error;
+		list[i].again = results->errors[i].again;
 		pointers[i] = &list[i];
 	}
 	return pointers;

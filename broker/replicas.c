@@ -24,6 +24,7 @@ struct replica_task {
 	bool claimed;    /* by this order */
 	bool missing;    /* the log is to be made */
 	int16_t error;
+	bool again;      /* the error is one of a full disk */
 	struct partition_closing closing;
 	bool let_go;     /* the shard has given up the log */
 	bool gone;       /* and renamed its folder: the store forgets it */
@@ -123,7 +124,7 @@ static void order_end(struct replica_order *order)
 
 		settle_stopped(replicas->store, task);
 		if (task->error)
-			errors[results.n_errors++] = (struct replica_error){task->key.topic_id, task->key.index, task->error};
+			errors[results.n_errors++] = (struct replica_error){task->key.topic_id, task->key.index, task->error, task->again};
 		if (task->ended)
 			ends[results.n_ends++] = (struct replica_end){task->key.topic_id, task->key.index, task->state.leader_epoch,
 								      task->last_epoch, task->end_offset};
@@ -295,11 +296,18 @@ static int16_t refuse_other_id(const struct replica_task *task, const struct uui
 	return KAFKA_INCONSISTENT_TOPIC_ID;
 }
 
+static int16_t storage_error(struct replica_task *task, int code)
+{
+	task->again = code == ERR_NO_SPACE;
+	return KAFKA_STORAGE_ERROR;
+}
+
 /* A log under this name: is it the topic's, or left from one of the same name that was deleted (M2)? */
 static int16_t claim(struct replica_task *task)
 {
 	struct store_log *log = task->log;
 	struct uuid have;
+	int r;
 
 	if (log->claimed)
 		return uuid_equal(&log->topic_id, &task->key.topic_id) ? 0 : refuse_other_id(task, &log->topic_id);
@@ -307,8 +315,9 @@ static int16_t claim(struct replica_task *task)
 		return KAFKA_STORAGE_ERROR;
 	if (log->log) {
 		have = log_topic_id(log->log);
-		if (uuid_is_zero(&have) && log_set_topic_id(log->log, &task->key.topic_id))
-			return KAFKA_STORAGE_ERROR;
+		r = uuid_is_zero(&have) ? log_set_topic_id(log->log, &task->key.topic_id) : 0;
+		if (r)
+			return storage_error(task, r);
 		if (!uuid_is_zero(&have) && !uuid_equal(&have, &task->key.topic_id))
 			return refuse_other_id(task, &have);
 	}
@@ -327,8 +336,9 @@ static void take_created(void *ctx)
 
 		if (!task->missing)
 			continue;
-		task->log = order->creations[at++].log;
-		task->error = task->log ? claim(task) : KAFKA_STORAGE_ERROR;
+		task->log = order->creations[at].log;
+		task->error = task->log ? claim(task) : storage_error(task, order->creations[at].code);
+		at++;
 	}
 	order_work(order);
 }

@@ -38,6 +38,7 @@ struct replica_error {
 	struct uuid topic_id;
 	int32_t partition;
 	int16_t error;
+	bool again; /* the disk was full: the same may go well later */
 };
 
 /* The log of a partition that is told to have no leader. */

@@ -39,6 +39,7 @@ struct store_dir {
 	struct timer timer;
 	bool failure_told;
 	int n_logs;
+	int64_t full_ms;     /* when it last had no room for a partition; 0: never */
 	/* While loading. */
 	struct disk_job load;
 	struct store_log **loaded;
@@ -123,6 +124,9 @@ struct store_creation {
 	/* Of the store. */
 	struct store_dir *dir;
 };
+
+/* One that had no room is not chosen for so long while there is another. */
+#define STORE_FULL_MS 60000
 
 /* Makes the folders on the disk threads; done comes on the hub, later. The array is the caller's until then. */
 void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx);

@@ -211,7 +211,7 @@ static void create_one(struct store_creation *creation)
 	creation->code = log_create(creation->dir->dir, creation->topic, creation->partition, &creation->topic_id, &creation->config,
 				    &observer, &entry->log, &err);
 	if (creation->code) {
-		trace_error("store", "%s/%s cannot be made: %s", creation->dir->path, entry->key, err.text);
+		trace_limited(TRACE_ERROR, "store", "%s/%s cannot be made: %s", creation->dir->path, entry->key, err.text);
 		entry_free(entry);
 		return;
 	}
@@ -266,6 +266,8 @@ static void creation_done(struct disk_job *job)
 			continue;
 		/* Counted already when the dir was chosen. */
 		part->dir->n_logs--;
+		if (creation->code == ERR_NO_SPACE)
+			part->dir->full_ms = clock_ms();
 		if (creation->log)
 			entry_add(batch->store, creation->log);
 	}
@@ -296,15 +298,28 @@ static void creation_post(struct creation_batch *batch, struct store_dir *dir)
 	disk_post(&dir->disk, &part->job);
 }
 
-/* The dir with the fewest logs; NULL when none is left. */
+static bool was_full(const struct store_dir *dir, int64_t now_ms)
+{
+	return dir->full_ms != 0 && now_ms - dir->full_ms < STORE_FULL_MS;
+}
+
+static bool is_better(const struct store_dir *dir, const struct store_dir *than, int64_t now_ms)
+{
+	if (was_full(dir, now_ms) != was_full(than, now_ms))
+		return !was_full(dir, now_ms);
+	return dir->n_logs < than->n_logs;
+}
+
+/* The dir with the fewest logs, as far as there is room; NULL when none is left. */
 static struct store_dir *choose_dir(struct store *store)
 {
+	int64_t now_ms = clock_ms();
 	struct store_dir *best = NULL;
 
 	for (int i = 0; i < store->n_dirs; i++) {
 		struct store_dir *dir = &store->dirs[i];
 
-		if (dir->dir && !log_dir_failed(dir->dir) && (!best || dir->n_logs < best->n_logs))
+		if (dir->dir && !log_dir_failed(dir->dir) && (!best || is_better(dir, best, now_ms)))
 			best = dir;
 	}
 	return best;

@@ -4,6 +4,7 @@
 #include "tools/controller/ctl_admin.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
+#include "tools/controller/ctl_failure.h"
 #include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
@@ -132,6 +133,7 @@ static void drop(struct ctl *ctl, struct ctl_broker *broker, const char *what)
 		ctl_action_report(ctl->out, false, "broker %d with epoch %lld %s", broker->id, (long long)broker->epoch, what);
 		ctl_delete_broker_lost(ctl, broker);
 		ctl_leftover_broker_lost(ctl, broker);
+		ctl_failure_broker_lost(ctl, broker);
 		ctl_admin_broker_lost(ctl, broker);
 	}
 	free_address(ctl, broker);
@@ -164,19 +166,6 @@ static bool drop_gone(struct ctl *ctl, const struct ctl_event *event)
 	return changed;
 }
 
-/* A failed log dir is news of one incarnation. */
-static void forget_failures(struct ctl *ctl, int32_t broker)
-{
-	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
-		for (int32_t i = 0; i < topic->n_partitions; i++) {
-			struct ctl_partition *p = &topic->partitions[i];
-
-			for (int k = 0; p->failed && k < p->n_replicas && k < 64; k++)
-				if (p->replicas[k] == broker)
-					p->failed &= ~(UINT64_C(1) << k);
-		}
-}
-
 static bool take_new(struct ctl *ctl, const struct ctl_event *event)
 {
 	bool changed = false;
@@ -187,7 +176,7 @@ static bool take_new(struct ctl *ctl, const struct ctl_event *event)
 
 		if (!broker) {
 			add(ctl, read);
-			forget_failures(ctl, read->id);
+			ctl_failure_forget(ctl, read->id);
 			changed = true;
 		} else if (!same_address(broker, read)) {
 			free_address(ctl, broker);
@@ -234,6 +223,8 @@ static void forget_connection(struct ctl_broker *broker)
 	broker->states_wanted = false;
 	broker->request = 0;
 	broker->full_request = 0;
+	broker->again_ms = 0;
+	broker->again_due = false;
 }
 
 void ctl_broker_on_reached(struct ctl *ctl, const struct ctl_event *event)
@@ -245,6 +236,7 @@ void ctl_broker_on_reached(struct ctl *ctl, const struct ctl_event *event)
 	if (broker->reached) {
 		ctl_delete_broker_lost(ctl, broker);
 		ctl_leftover_broker_lost(ctl, broker);
+		ctl_failure_broker_lost(ctl, broker);
 		ctl_admin_broker_lost(ctl, broker);
 	}
 	forget_connection(broker);
@@ -262,6 +254,7 @@ void ctl_broker_on_lost(struct ctl *ctl, const struct ctl_event *event)
 	forget_connection(broker);
 	ctl_delete_broker_lost(ctl, broker);
 	ctl_leftover_broker_lost(ctl, broker);
+	ctl_failure_broker_lost(ctl, broker);
 	ctl_admin_broker_lost(ctl, broker);
 	if (!broker->unreachable && broker->deadline_ms == 0)
 		broker->deadline_ms = ctl->now_ms + ctl->settings.session_timeout_ms;
@@ -382,14 +375,6 @@ static bool has_lost(struct ctl *ctl, const struct ctl_topic *topic, const struc
 	return broker->start == CTL_START_UNCLEAN && !ctl_config_is_durable(ctl, topic, broker);
 }
 
-static bool log_dir_failed(const struct ctl_partition *p, int32_t broker)
-{
-	for (int i = 0; p->failed && i < p->n_replicas && i < 64; i++)
-		if (p->replicas[i] == broker)
-			return p->failed >> i & 1;
-	return false;
-}
-
 enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker_id)
 {
 	const struct ctl_broker *broker = ctl_broker_find(ctl, broker_id);
@@ -400,7 +385,7 @@ enum ctl_member ctl_broker_member(struct ctl *ctl, const struct ctl_topic *topic
 	if (!is_listed_as(p, broker, listed) && has_lost(ctl, topic, broker, listed))
 		return CTL_MEMBER_LOST;
 	/* One that has to be struck out elsewhere is still what it is where it has caught up. */
-	if (broker->unreachable || (broker->waits && listed != broker->epoch) || log_dir_failed(p, broker_id))
+	if (broker->unreachable || (broker->waits && listed != broker->epoch) || ctl_failure_of(p, broker_id))
 		return CTL_MEMBER_DEAD;
 	if (!is_listed_as(p, broker, listed))
 		return CTL_MEMBER_BOUNCED;

@@ -140,6 +140,7 @@ struct ctl_replica_error {
 	struct uuid topic_id;
 	int32_t partition;
 	int32_t error;         /* Kafka error code */
+	bool again;            /* the disk was full: the same may go well later */
 };
 
 /* How far a replica's log goes while its partition has no leader. */

@@ -615,20 +615,3 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 	if (topic->deletion == CTL_DELETION_QUEUED && topic->n_writing == 0)
 		ctl_delete_check(ctl, topic);
 }
-
-void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker)
-{
-	struct ctl_partition *p;
-
-	if (index < 0 || index >= topic->n_partitions)
-		return;
-	p = &topic->partitions[index];
-	for (int i = 0; i < p->n_replicas && i < 64; i++) {
-		if (p->replicas[i] != broker || (p->failed >> i & 1))
-			continue;
-		p->failed |= UINT64_C(1) << i;
-		p->tell_view = true;
-		ctl_topic_touch(ctl, topic);
-		ctl_partition_check(ctl, topic, index);
-	}
-}

@@ -79,9 +79,6 @@ int16_t ctl_partition_elect(struct ctl *ctl, struct ctl_topic *topic, int32_t in
 /* A state write ended. */
 void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_written *written);
 
-/* A broker says that the log dir of its replica failed. */
-void ctl_partition_on_log_dir_failed(struct ctl *ctl, struct ctl_topic *topic, int32_t index, int32_t broker);
-
 /*
  * The topic waits for an operator, or is being deleted: what holds back the news of all others (eligible leaders to be dropped) is let go, and no eligible leader of
  * it counts after that.

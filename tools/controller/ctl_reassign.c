@@ -490,18 +490,6 @@ static void take_leftovers(struct ctl *ctl, const struct ctl_topic *topic, const
 		ctl_leftover_remove(ctl, topic, index, move->ids[i]);
 }
 
-/* Bits of failed log dirs stand for places in the assignment. */
-static uint64_t failed_after(const struct ctl_partition *p, const struct ctl_move *move)
-{
-	uint64_t failed = 0;
-
-	for (int i = 0; i < move->n_replicas && i < 64; i++)
-		for (int k = 0; k < p->n_replicas && k < 64; k++)
-			if (move->ids[i] == p->replicas[k] && (p->failed >> k & 1))
-				failed |= UINT64_C(1) << i;
-	return failed;
-}
-
 /* The assignment stands in ZooKeeper. */
 static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partition *p)
 {
@@ -514,7 +502,6 @@ static void commit(struct ctl *ctl, struct ctl_topic *topic, struct ctl_partitio
 					    move->ids + move->n_replicas + move->n_adding};
 
 	take_leftovers(ctl, topic, p, move);
-	p->failed = failed_after(p, move);
 	p->grown = move->n_adding > 0;
 	ctl_partition_set_replicas(ctl, p, &assignment);
 	/* Where the state of the same multi is still being read, both are told when it has been. */

@@ -3,6 +3,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "tools/controller/ctl_elect.h"
 
 #include <string.h>
 
@@ -283,6 +284,29 @@ void ctl_partition_free_ends(struct ctl *ctl, struct ctl_partition *p)
 	p->n_ends = p->ends_room = 0;
 }
 
+void ctl_partition_drop_failure(struct ctl *ctl, struct ctl_partition *p, struct ctl_failure *failure)
+{
+	struct ctl_failure **at = &p->failures;
+
+	while (*at != failure)
+		at = &(*at)->next;
+	*at = failure->next;
+	ctl_pool_put(&ctl->pool, failure, 1, sizeof *failure);
+	ctl->n_failures--;
+}
+
+/* Those of brokers that are not among these. */
+static void drop_failures_but(struct ctl *ctl, struct ctl_partition *p, const int32_t *kept, int32_t n_kept)
+{
+	struct ctl_failure *next;
+
+	for (struct ctl_failure *failure = p->failures; failure; failure = next) {
+		next = failure->next;
+		if (!ctl_contains(kept, n_kept, failure->broker))
+			ctl_partition_drop_failure(ctl, p, failure);
+	}
+}
+
 static struct ctl_end *find_end(struct ctl_partition *p, int32_t broker)
 {
 	for (int i = 0; i < p->n_ends; i++)
@@ -328,6 +352,7 @@ void ctl_topic_drop(struct ctl *ctl, struct ctl_topic *topic)
 		lead_free(ctl, &topic->partitions[i].next);
 		ctl_move_free(ctl, &topic->partitions[i]);
 		ctl_partition_free_ends(ctl, &topic->partitions[i]);
+		drop_failures_but(ctl, &topic->partitions[i], NULL, 0);
 		replicas_free(ctl, &topic->partitions[i]);
 	}
 	ctl_pool_put(&ctl->pool, topic->partitions, (size_t)topic->n_partitions, sizeof *topic->partitions);
@@ -384,6 +409,7 @@ void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *p, const 
 {
 	size_t n = (size_t)assignment->n_replicas + (size_t)assignment->n_adding + (size_t)assignment->n_removing;
 
+	drop_failures_but(ctl, p, assignment->replicas, assignment->n_replicas);
 	replicas_free(ctl, p);
 	p->replicas = ctl_pool_get(&ctl->pool, n, sizeof *p->replicas);
 	p->n_replicas = (int16_t)assignment->n_replicas;

@@ -50,6 +50,10 @@ struct ctl_broker {
 	bool view_sent;               /* a snapshot went out on this connection */
 	bool view_wanted;             /* it saw a gap: send another one */
 	bool states_wanted;           /* send all its states again */
+
+	/* States of replicas that it had no room for (ctl_failure.h). */
+	int64_t again_ms;             /* when they are told again; 0: not asked for */
+	bool again_due;               /* with the next flush */
 };
 
 /* ---- partitions ---- */
@@ -109,6 +113,14 @@ struct ctl_end {
 	int64_t end_offset;
 };
 
+/* A replica that its broker has not got (ctl_failure.h). */
+struct ctl_failure {
+	struct ctl_failure *next;
+	int32_t broker;
+	bool again;      /* the disk was full: its state is told again */
+	int64_t request; /* that told the state since, on the present connection; 0: none */
+};
+
 struct ctl_partition {
 	int32_t *replicas; /* n_replicas, then n_adding, then n_removing */
 	struct ctl_move *move; /* NULL: none is asked for or being written */
@@ -137,7 +149,7 @@ struct ctl_partition {
 	int32_t asker;     /* proposed: the leader that waits */
 	int64_t number;    /* proposed: of its proposal */
 	int64_t asker_epoch;
-	uint64_t failed;   /* bit i: the log dir of replicas[i] failed */
+	struct ctl_failure *failures; /* replicas that their brokers have not got; NULL: none */
 	int64_t mzxid;     /* of the state as it was read; 0: it was written here */
 	struct ctl_lead now;
 	struct ctl_lead next;
@@ -305,6 +317,7 @@ struct ctl {
 	struct ctl_topic *moving;
 	uint32_t serials;             /* of askings for reassignments */
 	struct ctl_leftover *leftovers;
+	int32_t n_failures;           /* of all partitions */
 	struct ctl_request *requests; /* of clients, handed on by brokers (ctl_admin.c) */
 	int32_t n_requests;
 
@@ -347,6 +360,7 @@ void ctl_topic_hide(struct ctl *ctl, struct ctl_topic *topic);
 /* Room for n partitions; those beyond the present ones are CTL_NON_EXISTENT. */
 void ctl_topic_grow(struct ctl *ctl, struct ctl_topic *topic, int32_t n);
 
+/* What was said of replicas that are none any more is forgotten. */
 void ctl_partition_set_replicas(struct ctl *ctl, struct ctl_partition *partition, const struct ctl_assignment *assignment);
 
 /* epochs NULL: unknown. */
@@ -363,6 +377,8 @@ void ctl_move_free(struct ctl *ctl, struct ctl_partition *partition);
 /* Takes the place of what the same broker told before. */
 void ctl_partition_set_end(struct ctl *ctl, struct ctl_partition *partition, const struct ctl_end *end);
 void ctl_partition_free_ends(struct ctl *ctl, struct ctl_partition *partition);
+
+void ctl_partition_drop_failure(struct ctl *ctl, struct ctl_partition *partition, struct ctl_failure *failure);
 
 
 void ctl_configs_set(struct ctl *ctl, struct ctl_configs *configs, const struct ctl_pair *pairs, int n_pairs, int32_t version);

@@ -2,12 +2,12 @@
 #include "tools/controller/ctl_step.h"
 
 #include "common/check.h"
-#include "proto/kafka_error.h"
 #include "tools/controller/ctl_admin.h"
 #include "tools/controller/ctl_balance.h"
 #include "tools/controller/ctl_broker.h"
 #include "tools/controller/ctl_config.h"
 #include "tools/controller/ctl_delete.h"
+#include "tools/controller/ctl_failure.h"
 #include "tools/controller/ctl_isr.h"
 #include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_legacy.h"
@@ -179,17 +179,11 @@ static void on_results(struct ctl *ctl, const struct ctl_event *event)
 
 	if (!broker || broker->epoch != event->broker_epoch || !broker->reached)
 		return;
+	ctl_failure_on_results(ctl, broker, event);
 	if (event->error != 0) {
 		ctl_action_report(ctl->out, true, "broker %d refuses request %lld with error %d", broker->id, (long long)event->request,
 				  event->error);
 		return;
-	}
-	for (int i = 0; i < event->n_errors; i++) {
-		const struct ctl_replica_error *error = &event->errors[i];
-		struct ctl_topic *topic = ctl_topic_find_id(ctl, &error->topic_id);
-
-		if (topic && error->error == KAFKA_STORAGE_ERROR && topic->deletion < CTL_DELETION_STOPPING)
-			ctl_partition_on_log_dir_failed(ctl, topic, error->partition, broker->id);
 	}
 	for (int i = 0; i < event->n_ends; i++)
 		ctl_partition_on_end(ctl, broker, &event->ends[i]);
@@ -201,6 +195,7 @@ static void on_results(struct ctl *ctl, const struct ctl_event *event)
 static void on_timer(struct ctl *ctl)
 {
 	ctl_broker_on_timer(ctl);
+	ctl_failure_on_timer(ctl);
 	ctl_balance_on_timer(ctl);
 	if (ctl->retry_ms == 0 || ctl->retry_ms > ctl->now_ms)
 		return;
@@ -285,7 +280,7 @@ static bool may_tell(const struct ctl *ctl)
 
 static void arm_timer(struct ctl *ctl)
 {
-	int64_t at_ms = earlier(earlier(ctl_broker_deadline_ms(ctl), ctl->retry_ms), ctl->balance_ms);
+	int64_t at_ms = earlier(earlier(earlier(ctl_broker_deadline_ms(ctl), ctl->retry_ms), ctl->balance_ms), ctl_failure_deadline_ms(ctl));
 
 	/* A request whose time is up is answered when somebody may be told anything: until then its time is none to wake up at. */
 	if (may_tell(ctl))

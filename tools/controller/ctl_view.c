@@ -2,6 +2,7 @@
 #include "tools/controller/ctl_view.h"
 
 #include "tools/controller/ctl_broker.h"
+#include "tools/controller/ctl_failure.h"
 #include "tools/controller/ctl_leftover.h"
 #include "tools/controller/ctl_partition.h"
 #include "tools/controller/ctl_step.h"
@@ -58,6 +59,13 @@ static bool is_news_for_replica(const struct ctl_topic *topic, const struct ctl_
 	return p->tell_replicas && is_replica(topic, p, broker);
 }
 
+static bool is_to_try_again(const struct ctl_topic *topic, const struct ctl_partition *p, int32_t broker)
+{
+	const struct ctl_failure *failure = ctl_failure_of(p, broker);
+
+	return failure && failure->again && is_replica(topic, p, broker);
+}
+
 static struct ctl_part list_partitions(struct ctl *ctl, const struct ctl_topic *topic, wanted *is_wanted, int32_t broker)
 {
 	struct ctl_part part = {.topic = topic};
@@ -77,10 +85,13 @@ static struct ctl_part list_partitions(struct ctl *ctl, const struct ctl_topic *
 	return part;
 }
 
-/* One that is being added and has nothing yet. */
+/* The broker cannot have anything of it yet: it is new, or was added and is not in sync, or could not be made so far. */
 static bool is_new_replica(const struct ctl_partition *p, int32_t broker)
 {
-	return ctl_contains(p->replicas + p->n_replicas, p->n_adding, broker) && !ctl_contains(p->now.isr, p->now.n_isr, broker);
+	const struct ctl_failure *failure = ctl_failure_of(p, broker);
+	bool added = ctl_contains(p->replicas + p->n_replicas, p->n_adding, broker) && !ctl_contains(p->now.isr, p->now.n_isr, broker);
+
+	return p->fresh || (p->grown && added) || (failure && failure->again);
 }
 
 /*
@@ -100,7 +111,7 @@ static struct ctl_part list_states(struct ctl *ctl, const struct ctl_topic *topi
 		if (p->now.leader == broker->id && !ctl_broker_is_known(p, broker))
 			continue;
 		list[n++] = part.partitions[i];
-		if (p->fresh || (p->grown && is_new_replica(p, broker->id)))
+		if (is_new_replica(p, broker->id))
 			fresh[part.n_fresh++] = part.partitions[i];
 	}
 	part.partitions = list;
@@ -132,7 +143,7 @@ static void send_view(struct ctl *ctl, struct ctl_broker *broker, const struct c
 	send(ctl, broker, CTL_SEND_VIEW)->view = view;
 }
 
-static void send_states(struct ctl *ctl, struct ctl_broker *broker, struct ctl_part *parts, int32_t n_parts)
+static void send_states(struct ctl *ctl, struct ctl_broker *broker, const struct ctl_part *parts, int32_t n_parts)
 {
 	struct ctl_states *states = arena_zalloc(ctl->out->arena, 1, sizeof *states);
 	struct ctl_action *action;
@@ -141,6 +152,7 @@ static void send_states(struct ctl *ctl, struct ctl_broker *broker, struct ctl_p
 	action = send(ctl, broker, CTL_SEND_STATES);
 	action->request = ++broker->request;
 	action->states = states;
+	ctl_failure_told(ctl, broker, parts, n_parts);
 }
 
 static struct ctl_view *new_view(struct ctl *ctl)
@@ -212,6 +224,7 @@ static void send_all_states(struct ctl *ctl, struct ctl_broker *broker)
 	send_states(ctl, broker, parts, n);
 	broker->full_request = broker->request;
 	broker->states_wanted = false;
+	broker->again_due = false;
 }
 
 /* One that has to be struck out first is told nothing (D9). */
@@ -308,6 +321,30 @@ static void send_news_to_all(struct ctl *ctl)
 	for (int i = 0; i < ctl->n_brokers && ctl->dirty; i++)
 		if (ctl->brokers[i].reached && ctl->brokers[i].view_sent && !ctl->brokers[i].states_wanted)
 			send_news(ctl, &ctl->brokers[i]);
+}
+
+/* The states of replicas that the broker had no room for. */
+static void send_again(struct ctl *ctl, struct ctl_broker *broker)
+{
+	struct ctl_part *parts = arena_zalloc(ctl->out->arena, (size_t)ctl->n_topics, sizeof *parts);
+	int32_t n = 0;
+
+	for (const struct ctl_topic *topic = ctl->topics; topic && ctl->n_failures > 0; topic = topic->next) {
+		if (!is_served(topic))
+			continue;
+		parts[n] = list_states(ctl, topic, is_to_try_again, broker);
+		n += parts[n].has_partitions;
+	}
+	if (n > 0)
+		send_states(ctl, broker, parts, n);
+	broker->again_due = false;
+}
+
+static void send_again_to_all(struct ctl *ctl)
+{
+	for (int i = 0; i < ctl->n_brokers; i++)
+		if (ctl->brokers[i].again_due && ctl->brokers[i].reached && ctl->brokers[i].view_sent && !ctl->brokers[i].states_wanted)
+			send_again(ctl, &ctl->brokers[i]);
 }
 
 /* ---- stops ---- */
@@ -464,6 +501,7 @@ void ctl_view_flush(struct ctl *ctl)
 	if (view_first)
 		send_delta(ctl, delta);
 	send_news_to_all(ctl);
+	send_again_to_all(ctl);
 	if (!view_first)
 		send_delta(ctl, delta);
 	send_snapshots(ctl);

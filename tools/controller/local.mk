@@ -2,7 +2,7 @@
 klamm_sources += tools/controller/ctl_admin.c tools/controller/ctl_admin.h tools/controller/ctl_action.c tools/controller/ctl_action.h tools/controller/ctl_balance.c \
 	tools/controller/ctl_balance.h tools/controller/ctl_isr.c tools/controller/ctl_isr.h tools/controller/ctl_broker.c tools/controller/ctl_broker.h \
 	tools/controller/ctl_config.c tools/controller/ctl_config.h tools/controller/ctl_delete.c tools/controller/ctl_delete.h \
-	tools/controller/ctl_elect.c tools/controller/ctl_elect.h tools/controller/ctl_event.h tools/controller/ctl_partition.c \
+	tools/controller/ctl_elect.c tools/controller/ctl_elect.h tools/controller/ctl_event.h tools/controller/ctl_failure.c tools/controller/ctl_failure.h tools/controller/ctl_partition.c \
 	tools/controller/ctl_leftover.c tools/controller/ctl_leftover.h tools/controller/ctl_legacy.c tools/controller/ctl_legacy.h \
 	tools/controller/ctl_partition.h tools/controller/ctl_pool.c tools/controller/ctl_pool.h tools/controller/ctl_reassign.c tools/controller/ctl_reassign.h tools/controller/ctl_state.c \
 	tools/controller/ctl_state.h tools/controller/ctl_step.c tools/controller/ctl_step.h tools/controller/ctl_topic.c \
@@ -36,7 +36,7 @@ unit_tests += test/unit/tools/controller/ctl_step_test
 test_unit_tools_controller_ctl_step_test_SOURCES = test/unit/tools/controller/ctl_step_test.c \
 	test/unit/tools/controller/ctl_script.c test/unit/tools/controller/ctl_script.h
 test_unit_tools_controller_ctl_step_test_LDADD = $(unit_libs)
-EXTRA_DIST += test/golden/controller/reassign-unborn.txt test/golden/controller/unclean_files.txt test/golden/controller/delete-held.txt test/golden/controller/longest.txt test/golden/controller/legacy.txt test/golden/controller/delete-takeover.txt test/golden/controller/admin.txt test/golden/controller/balance.txt test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
+EXTRA_DIST += test/golden/controller/full.txt test/golden/controller/reassign-unborn.txt test/golden/controller/unclean_files.txt test/golden/controller/delete-held.txt test/golden/controller/longest.txt test/golden/controller/legacy.txt test/golden/controller/delete-takeover.txt test/golden/controller/admin.txt test/golden/controller/balance.txt test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
 	test/golden/controller/delete.txt test/golden/controller/epoch.txt test/golden/controller/elr.txt test/golden/controller/failover.txt \
 	test/golden/controller/foreign.txt test/golden/controller/isr.txt test/golden/controller/min_isr.txt test/golden/controller/min_isr_files.txt \
 	test/golden/controller/shutdown.txt test/golden/controller/unclean.txt test/golden/controller/unclean_takeover.txt \

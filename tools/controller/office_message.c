@@ -8,6 +8,7 @@
 #include "proto/cluster/unpack.h"
 #include "proto/kafka_error.h"
 #include "proto/message.h"
+#include "tools/controller/ctl_failure.h"
 #include "tools/controller/ctl_state.h"
 
 #include <string.h>
@@ -60,11 +61,11 @@ static Klamm__ConfigEntry **make_configs(struct arena *arena, const struct ctl_c
 
 static void fill_offline(struct arena *arena, const struct ctl_partition *p, Klamm__Partition *message)
 {
-	if (!p->failed)
+	if (!p->failures)
 		return;
 	message->offline = arena_alloc(arena, (size_t)p->n_replicas * sizeof *message->offline);
-	for (int i = 0; i < p->n_replicas && i < 64; i++)
-		if (p->failed >> i & 1)
+	for (int i = 0; i < p->n_replicas; i++)
+		if (ctl_failure_of(p, p->replicas[i]))
 			message->offline[message->n_offline++] = p->replicas[i];
 }
 
@@ -365,6 +366,7 @@ int office_message_results(struct arena *arena, struct slice payload, struct ctl
 		memcpy(error->topic_id.bytes, from->topic_id.data, sizeof error->topic_id.bytes);
 		error->partition = from->partition;
 		error->error = from->error;
+		error->again = from->again;
 		ret_event->n_errors++;
 	}
 	take_ends(arena, message, ret_event);

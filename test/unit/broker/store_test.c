@@ -169,5 +169,45 @@ START_TEST(partitions_are_made_while_a_disk_that_has_failed_hangs)
 }
 END_TEST
 
+/* What finds a dir full is tried again (D10): in another one, if there is one. */
+START_TEST(a_dir_that_had_no_room_is_chosen_last_for_a_while)
+{
+	struct store_creation list[3] = {{.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT}};
+	struct broker_config *config;
+	struct worker hub;
+	struct store store;
+	struct error err;
+	char dirs[800];
+
+	n_loaded = n_created = 0;
+	snprintf(dirs, sizeof dirs, "%s/one,%s/two", unit_temp_dir(), unit_temp_dir());
+	config = load(dirs);
+	ck_assert_int_eq(worker_init(&hub, "hub", 0), 0);
+	ck_assert_msg(store_open(&store, config, &hub, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(store_set_cluster_id(&store, SLICE_LITERAL("c"), &err), 0);
+	store_load(&store, on_loaded, NULL);
+	turn_until(&hub, &n_loaded);
+	store.dirs[0].full_ms = clock_ms();
+	list[2] = list[1] = list[0];
+	list[1].partition = 1;
+	list[2].partition = 2;
+	store_create(&store, list, 2, on_created, NULL);
+	turn_until(&hub, &n_created);
+	ck_assert_ptr_eq(list[0].log->dir, &store.dirs[1]);
+	ck_assert_ptr_eq(list[1].log->dir, &store.dirs[1]);
+	store.dirs[0].full_ms -= STORE_FULL_MS;
+	n_created = 0;
+	store_create(&store, &list[2], 1, on_created, NULL);
+	turn_until(&hub, &n_created);
+	ck_assert_ptr_eq(list[2].log->dir, &store.dirs[0]);
+	store_stop_disks(&store);
+	worker_drain(&hub);
+	ck_assert_int_eq(store_close(&store), 0);
+	worker_fini(&hub);
+	broker_config_release(config);
+}
+END_TEST
+
 UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
-	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs)
+	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs,
+	  a_dir_that_had_no_room_is_chosen_last_for_a_while)

@@ -7,6 +7,7 @@
 #include "proto/kafka/elect_leaders.gen.h"
 #include "proto/kafka/list_partition_reassignments.gen.h"
 #include "proto/kafka_error.h"
+#include "tools/controller/ctl_failure.h"
 #include "tools/controller/ctl_reassign.h"
 
 #include <stdlib.h>
@@ -319,11 +320,12 @@ static void parse_results(struct arena *arena, const struct words *words, struct
 		int error;
 		int last_epoch;
 		int end;
+		char sign = 0;
 
 		if (strcmp(words->at[i], "error") == 0)
 			event->error = atoi(words->at[++i]);
-		else if (sscanf(words->at[i], "id%d/%d=%d", &id, &partition, &error) == 3)
-			errors[event->n_errors++] = (struct ctl_replica_error){ctl_script_id(id), partition, error};
+		else if (sscanf(words->at[i], "id%d/%d=%d%c", &id, &partition, &error, &sign) >= 3)
+			errors[event->n_errors++] = (struct ctl_replica_error){ctl_script_id(id), partition, error, sign == '+'};
 		else if (sscanf(words->at[i], "id%d/%d:e%d,%d,%d", &id, &partition, &error, &last_epoch, &end) == 5)
 			ends[event->n_ends++] = (struct ctl_replica_end){ctl_script_id(id), partition, error, last_epoch, end};
 	}
@@ -524,6 +526,9 @@ static void print_part(FILE *out, const struct ctl_part *part)
 		fprintf(out, "] ");
 		print_lead(out, &p->now, false);
 		fprintf(out, " partition epoch %d%s", p->version, is_fresh(part, part->partitions[i]) ? " fresh" : "");
+		for (int k = 0; k < p->n_replicas; k++)
+			if (ctl_failure_of(p, p->replicas[k]))
+				fprintf(out, " offline %d", p->replicas[k]);
 	}
 }
 

@@ -21,7 +21,7 @@
  *     outcome a 0                              what became of that
  *     all-written                              all writes asked for so far are done
  *     reached 1@100 / lost 1@100 / gap 1@100 / log-dir-failed 1 / states-changed a
- *     results 1@100 2 [id7/0=56 ...] | results 1@100 2 error 11
+ *     results 1@100 2 [id7/0=56 ...] | results 1@100 2 error 11    id7/0=56+: the disk was full
  *     results 1@100 2 id7/0:e3,5,120           a log without leader: epoch of the state, of the last batch, log end
  *     wait 6000                                time goes on; a timer that is due fires
  *
