@@ -52,7 +52,6 @@ struct fs {
 	int (*allocate)(struct fs *fs, int fd, int64_t size);
 	int (*fd_stat)(struct fs *fs, int fd, struct fs_stat *ret_stat);
 	int (*will_need)(struct fs *fs, int fd, int64_t pos, int64_t len);
-	int (*drop_cache)(struct fs *fs, int fd);
 	int (*lock)(struct fs *fs, int fd);
 	int (*sync_dir)(struct fs *fs, const char *path);
 	int (*sync_all)(struct fs *fs, int fd);
@@ -118,12 +117,6 @@ static inline int fs_fd_stat(struct fs *fs, int fd, struct fs_stat *ret_stat)
 static inline int fs_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
 {
 	return fs->will_need(fs, fd, pos, len);
-}
-
-/* What of the file is in memory and not waiting to be written is forgotten, so that the next read tells what the device has. */
-static inline int fs_drop_cache(struct fs *fs, int fd)
-{
-	return fs->drop_cache(fs, fd);
 }
 
 /*

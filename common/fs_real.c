@@ -128,12 +128,6 @@ static int real_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
 	return error_from_errno(posix_fadvise(fd, pos, len, POSIX_FADV_WILLNEED));
 }
 
-static int real_drop_cache(struct fs *fs, int fd)
-{
-	(void)fs;
-	return error_from_errno(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
-}
-
 static int real_lock(struct fs *fs, int fd)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
@@ -264,7 +258,6 @@ struct fs *fs_real(void)
 		.allocate = real_allocate,
 		.fd_stat = real_fd_stat,
 		.will_need = real_will_need,
-		.drop_cache = real_drop_cache,
 		.lock = real_lock,
 		.sync_dir = real_sync_dir,
 		.sync_all = real_sync_all,

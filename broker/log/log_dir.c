@@ -127,6 +127,8 @@ static void set_defaults(struct log_dir_args *args)
 {
 	if (args->mark_interval_ms == 0)
 		args->mark_interval_ms = 5000;
+	if (args->mark_bytes == 0)
+		args->mark_bytes = 256 << 20;
 	if (args->checkpoint_ms == 0)
 		args->checkpoint_ms = 60000;
 	if (args->high_watermark_ms == 0)
@@ -259,7 +261,7 @@ static void judge_stop(struct log_dir *dir, const struct run_file *last, bool ha
 	char path[FS_PATH_MAX];
 
 	log_dir_file(dir, RUN_FAILED_FILE, path);
-	dir->distrusts_cache = fs_stat(dir->fs, path, &status) == 0;
+	dir->failed_before = fs_stat(dir->fs, path, &status) == 0;
 	dir->clean = has_marker;
 	dir->ours = has_run && (has_marker ? last->state == RUN_CLEAN && seal_equal(&last->seal, &seal) : last->state != RUN_CLEAN);
 	if (has_marker)
@@ -268,7 +270,8 @@ static void judge_stop(struct log_dir *dir, const struct run_file *last, bool ha
 		dir->stop = LOG_DIR_NEW; /* the scan knows better */
 	else
 		dir->stop = dir->ours && same_machine ? LOG_DIR_PROCESS_CRASH : LOG_DIR_UNCLEAN;
-	if (dir->distrusts_cache && dir->stop == LOG_DIR_PROCESS_CRASH)
+	/* The kernel may have forgotten pages that did not reach the device. */
+	if (dir->failed_before && dir->stop == LOG_DIR_PROCESS_CRASH)
 		dir->stop = LOG_DIR_UNCLEAN;
 }
 
@@ -512,39 +515,6 @@ static struct log_load_info load_info(struct log_dir *dir, struct slice topic, i
 	return info;
 }
 
-struct dropping {
-	struct log_dir *dir;
-	const char *folder;
-};
-
-static int drop_file_cache(void *ctx, const char *name, bool is_dir)
-{
-	struct dropping *dropping = ctx;
-	struct fs *fs = dropping->dir->fs;
-	char path[FS_PATH_MAX];
-	int fd, rc;
-
-	if (is_dir || (size_t)snprintf(path, sizeof path, "%s/%s", dropping->folder, name) >= sizeof path)
-		return 0;
-	rc = fs_open(fs, path, FS_READ, &fd);
-	if (rc < 0)
-		return rc;
-	rc = fs_drop_cache(fs, fd);
-	fs_close(fs, fd);
-	return rc;
-}
-
-/* After a sync has failed pages may say what the device does not. */
-static int drop_cache(struct log_dir *dir, const struct log_dir_entry *entry)
-{
-	char name[DIR_NAME_MAX], path[FS_PATH_MAX];
-	struct dropping dropping = {dir, path};
-
-	dir_name_format(slice_of_text(entry->topic), entry->partition, name);
-	log_dir_file(dir, name, path);
-	return fs_list(dir->fs, path, drop_file_cache, &dropping);
-}
-
 /*
  * The partition stays offline as it is, at the next start too: what is known of it is kept, and no clean marker may say that it need not be
  * looked at.
@@ -572,11 +542,6 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
 
 	if (log_dir_failed(dir))
 		return error_set(err, ERR_IO, "log dir %s has failed", dir->path);
-	if (dir->distrusts_cache) {
-		rc = log_dir_check(dir, drop_cache(dir, entry), "dropping what is cached");
-		if (rc < 0)
-			return error_set(err, rc, "log dir %s: %s", dir->path, error_text(rc));
-	}
 	rc = log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
 	if (rc == ERR_CORRUPT)
 		note_damaged(dir, entry);
@@ -650,12 +615,12 @@ static void free_entries(struct log_dir *dir)
 	dir->n_entries = 0;
 }
 
-/* All that was cached has been dropped and loaded again, and synced since. */
+/* What was not known to be on disk has been written again, and synced since. */
 static int forget_failure(struct log_dir *dir)
 {
 	char path[FS_PATH_MAX];
 
-	if (!dir->distrusts_cache)
+	if (!dir->failed_before)
 		return 0;
 	log_dir_file(dir, RUN_FAILED_FILE, path);
 	return log_dir_check(dir, fs_unlink(dir->fs, path), "removing " RUN_FAILED_FILE);
@@ -737,7 +702,7 @@ static int close_unloaded(struct log_dir *dir)
 {
 	if (log_dir_failed(dir))
 		return ERR_IO;
-	return dir->clean && !dir->distrusts_cache ? write_marker(dir) : 0;
+	return dir->clean && !dir->failed_before ? write_marker(dir) : 0;
 }
 
 static int close_loaded(struct log_dir *dir)

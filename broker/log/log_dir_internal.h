@@ -37,7 +37,7 @@ struct log_dir {
 	bool was_durable; /* see log_dir_owed_is_durable */
 	bool clean;        /* the last stop was, whoever's it was */
 	bool ours;         /* the marks count: nobody else wrote since */
-	bool distrusts_cache; /* a sync failed in the last run */
+	bool failed_before;   /* in the last run: klamm.failed is there */
 	bool failure_noted;   /* as klamm.failed */
 	bool loaded;          /* all partitions were, by log_dir_load_done */
 	int64_t last_broker_epoch;
@@ -77,6 +77,7 @@ struct log_dir {
 	struct due sync_due, mark_due, checkpoint_due, watermark_due;
 	bool marks_moved;
 	bool points_moved; /* recovery points, since their checkpoint was written */
+	int64_t unmarked_bytes; /* synced since the marks were written */
 
 	struct log_dir_entry *entries; /* of the scan */
 	int n_entries;

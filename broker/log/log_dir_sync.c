@@ -5,7 +5,8 @@
  *     tick:   dirty ring -> ends noted -> one syncfs -> durable ends, unless the log was truncated meanwhile (generation)
  *     flush:  prepare puts a log into the flush ring; the first run takes all that are there: few files one by one, else one syncfs
  *
- * A sync error is final: the pages it was about may be lost and marked clean (D10).
+ * A sync error is final: the pages it was about may be lost and marked clean (D10). That is noted at once, for the next start; should the
+ * process not come to that, recovery writes again what is not known to be on disk (log_recover.c).
  */
 #include "broker/log/log_dir_internal.h"
 #include "common/check.h"
@@ -62,12 +63,39 @@ int64_t log_dir_unsynced_bytes(const struct log_dir *dir)
 	return shared_i64_get(&dir->unsynced_bytes);
 }
 
+void log_dir_note_failure(struct log_dir *dir)
+{
+	char path[FS_PATH_MAX];
+	int fd, rc;
+
+	if (!log_dir_failed(dir) || dir->failure_noted || dir->lock_fd < 0)
+		return;
+	dir->failure_noted = true;
+	log_dir_file(dir, RUN_FAILED_FILE, path);
+	rc = fs_open(dir->fs, path, FS_WRITE | FS_CREATE, &fd);
+	if (rc == 0)
+		fs_close(dir->fs, fd);
+	else
+		trace_error("log", "the failure cannot be noted: file=%s error=\"%s\"", path, error_text(rc));
+}
+
+static int sync_failed(struct log_dir *dir, int rc)
+{
+	log_dir_fail(dir, rc, "syncing");
+	log_dir_note_failure(dir);
+	return rc;
+}
+
 /* ---- background sync ---- */
 
 static void begin_sync(struct log_dir *dir)
 {
+	int64_t n_bytes;
+
 	pthread_mutex_lock(&dir->queue_lock);
-	shared_i64_add(&dir->unsynced_bytes, -shared_i64_get(&dir->unsynced_bytes));
+	n_bytes = shared_i64_get(&dir->unsynced_bytes);
+	shared_i64_add(&dir->unsynced_bytes, -n_bytes);
+	dir->unmarked_bytes += n_bytes;
 	while (!log_link_alone(&dir->dirty)) {
 		struct log *log = CONTAINER_OF(dir->dirty.next, struct log, dirty_link);
 
@@ -110,9 +138,7 @@ int log_dir_sync(struct log_dir *dir)
 	rc = fs_sync_all(dir->fs, dir->dir_fd);
 	end_sync(dir, rc);
 	dir->marks_moved = dir->points_moved = true;
-	if (rc < 0)
-		log_dir_fail(dir, rc, "syncing");
-	return rc;
+	return rc < 0 ? sync_failed(dir, rc) : 0;
 }
 
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset)
@@ -233,7 +259,7 @@ void log_flush_run(struct log *log)
 		return;
 	rc = log_dir_failed(dir) ? ERR_IO : sync_group(dir, &group);
 	if (rc < 0)
-		log_dir_fail(dir, rc, "syncing");
+		sync_failed(dir, rc);
 
 	pthread_mutex_lock(&dir->queue_lock);
 	while (!log_link_alone(&group)) {
@@ -419,10 +445,13 @@ int log_dir_write_marks(struct log_dir *dir)
 
 static int tick_marks(struct log_dir *dir, int64_t now_ms)
 {
+	bool due = is_due(&dir->mark_due, dir->marks_moved || shared_flag_get(&dir->deleted), now_ms, dir->args.mark_interval_ms);
 	int rc;
 
-	if (!is_due(&dir->mark_due, dir->marks_moved || shared_flag_get(&dir->deleted), now_ms, dir->args.mark_interval_ms))
+	if (!due && dir->unmarked_bytes < dir->args.mark_bytes)
 		return 0;
+	dir->mark_due.at_ms = 0;
+	dir->unmarked_bytes = 0;
 	dir->marks_moved = false;
 	shared_flag_lower(&dir->deleted);
 	rc = log_dir_write_marks(dir);
@@ -463,22 +492,6 @@ static int tick_watermarks(struct log_dir *dir, int64_t now_ms)
 static int64_t earlier(const struct due *due, int64_t next)
 {
 	return due->at_ms != 0 && due->at_ms < next ? due->at_ms : next;
-}
-
-void log_dir_note_failure(struct log_dir *dir)
-{
-	char path[FS_PATH_MAX];
-	int fd, rc;
-
-	if (!log_dir_failed(dir) || dir->failure_noted || dir->lock_fd < 0)
-		return;
-	dir->failure_noted = true;
-	log_dir_file(dir, RUN_FAILED_FILE, path);
-	rc = fs_open(dir->fs, path, FS_WRITE | FS_CREATE, &fd);
-	if (rc == 0)
-		fs_close(dir->fs, fd);
-	else
-		trace_error("log", "the failure cannot be noted: file=%s error=\"%s\"", path, error_text(rc));
 }
 
 int log_dir_tick(struct log_dir *dir, int64_t now_ms, int64_t *ret_wait_ms)

@@ -440,6 +440,20 @@ static int load_batches(struct log *log, struct folder *folder, const struct log
 	return rc < 0 ? rc : log_recover(log, info, ret_from, err);
 }
 
+/* Where recovery has written batches again, so are the small files that are not made anew from them: they may be as new. */
+static int write_again(struct log *log, const struct log_load_info *info)
+{
+	char path[FS_PATH_MAX];
+
+	if (info->clean || !info->ours || log_end_offset(log) <= info->mark)
+		return 0;
+	log->epochs.changed |= log->epochs.entries.n > 0;
+	if (uuid_is_zero(&log->topic_id))
+		return 0;
+	log_file_path(log, PARTITION_METADATA_FILE, path);
+	return partition_metadata_write(log_fs(log), path, &log->topic_id);
+}
+
 static int load(struct log *log, const struct log_load_info *info, struct error *err)
 {
 	struct folder folder = {0};
@@ -454,6 +468,8 @@ static int load(struct log *log, const struct log_load_info *info, struct error 
 		rc = load_topic_id(log, &folder);
 	if (rc == 0)
 		rc = load_producers(log, &folder, info, recovered_from);
+	if (rc == 0)
+		rc = write_again(log, info);
 	/* The next recovery begins at a later mark and takes the epochs below from the file. */
 	if (rc == 0 && !info->clean)
 		rc = log_write_epochs(log);

@@ -7,16 +7,30 @@
  *     first bytes that are no batch:  at or above the mark -> torn tail: cut, later segments go, told and counted
  *                                     below the mark       -> ERR_CORRUPT, no batch is touched
  *
+ * What is found good above the mark is written again to where it is. The kernel takes pages whose write-back failed for clean: after a
+ * sync that failed and a process that ended before it could tell anybody, the page cache would show what no later sync writes.
+ *
  * Everything is found out before the first cut. A second recovery finds nothing to do (S14): what is cut stays cut, indexes and
  * epochs are functions of the batches, and a crash in between leaves a log of which the same can be said.
  */
 #include "broker/log/log_dir.h"
 #include "broker/log/log_internal.h"
 #include "broker/log/txn_index.h"
+#include "common/memory.h"
 #include "common/trace.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
+/* How much is gathered before it is written again. */
+#define AGAIN_BYTES (256u << 10)
+
+/* Good bytes of one file that are to be written again at pos. */
+struct again {
+	uint8_t *bytes;
+	size_t n;
+	int64_t pos;
+};
 
 struct recovery {
 	struct log *log;
@@ -26,6 +40,7 @@ struct recovery {
 	int32_t epoch;   /* of the last good batch */
 	bool epochs_cut;
 	int32_t n_taken; /* segments that were not looked at */
+	struct again again;
 	struct error *err;
 };
 
@@ -80,6 +95,36 @@ static int take_batch(struct recovery *recovery, struct segment *segment, const 
 	return segment_note(segment, &found->header, found->pos, &recovery->log->config);
 }
 
+static int flush_again(struct recovery *recovery, const struct batch_scan *scan)
+{
+	struct again *again = &recovery->again;
+	int rc = again->n > 0 ? fs_write_all(scan->fs, scan->fd, again->bytes, again->n, again->pos) : 0;
+
+	again->n = 0;
+	return rc;
+}
+
+/* Kafka's unsynced tails have no bound: they are taken as they are. */
+static int write_again(struct recovery *recovery, const struct batch_scan *scan, const struct batch_found *found)
+{
+	struct again *again = &recovery->again;
+	int rc = 0;
+
+	if (scan->mode != BATCH_SCAN_CHECKED || !recovery->info->ours)
+		return 0;
+	if (again->n + found->bytes.len > AGAIN_BYTES)
+		rc = flush_again(recovery, scan);
+	if (rc < 0 || found->bytes.len > AGAIN_BYTES)
+		return rc < 0 ? rc : fs_write_all(scan->fs, scan->fd, found->bytes.data, found->bytes.len, found->pos);
+	if (!again->bytes)
+		again->bytes = memory_alloc(AGAIN_BYTES);
+	if (again->n == 0)
+		again->pos = found->pos;
+	memcpy(again->bytes + again->n, found->bytes.data, found->bytes.len);
+	again->n += found->bytes.len;
+	return 0;
+}
+
 static const char *scan_text(int rc)
 {
 	return rc == ERR_TRUNCATED ? "a batch is cut short" : "no valid batch";
@@ -107,6 +152,8 @@ static int scan_segment(struct recovery *recovery, struct segment *segment, stru
 		what = misfit(recovery, segment, &found.header);
 		if (!what && found.header.base_offset < next_base) {
 			rc = take_batch(recovery, segment, &found);
+			if (rc == 0)
+				rc = write_again(recovery, scan, &found);
 			if (rc < 0)
 				return rc;
 			*ret_good = scan->pos;
@@ -139,6 +186,8 @@ static int look_at_segment(struct recovery *recovery, struct segment *segment, i
 		return rc;
 	batch_scan_init(&scan, log_fs(recovery->log), fd, 0, segment->size, BATCH_SCAN_HEADERS);
 	rc = scan_segment(recovery, segment, &scan, next_base, ret_good);
+	if (rc == 0)
+		rc = flush_again(recovery, &scan);
 	batch_scan_fini(&scan);
 	fd_cache_unpin(&segment->file);
 	return rc;
@@ -253,6 +302,7 @@ int log_recover(struct log *log, const struct log_load_info *info, int64_t *ret_
 	recovery.end = log->segments[0]->base_offset;
 	for (int32_t i = 0; rc == 0 && more; i++)
 		rc = recover_segment(&recovery, i, &more);
+	free(recovery.again.bytes);
 	if (rc < 0)
 		return rc;
 	if (recovery.end < info->mark)

@@ -32,8 +32,9 @@ struct run_seal {
 };
 
 /*
- * A file of its own that exists once a sync has failed: what the page cache holds may never have reached the device (D10). It is
- * not synced: it matters as long as the page cache lives, and klamm.run is not touched on a device that fails.
+ * A file of its own that exists once a sync has failed: what the page cache holds may never have reached the device (D10), and the kernel
+ * may forget it, so that the end of this process is no mere crash of it. It is not synced: it matters as long as the page cache
+ * lives, and klamm.run is not touched on a device that fails.
  */
 #define RUN_FAILED_FILE "klamm.failed"
 

@@ -37,14 +37,22 @@ struct bytes {
 	int64_t size, cap;
 };
 
+/* A failed write-back and whether a sync has told it; a handle that is opened before anybody was told is told, too (Linux's errseq_t). */
+struct write_error {
+	unsigned n;
+	bool told;
+};
+
 struct node {
 	int refs;
 	bool is_dir;
-	bool sync_failed; /* what is in the cache can never be synced any more */
 	uint64_t inode;
 	int64_t mtime_ms;
 	struct bytes now, platter; /* of a file */
 	int64_t dirty_from;        /* bytes from here on may differ from the platter; INT64_MAX none */
+	struct bytes lost;         /* for each page whether its write-back has failed: it counts as clean, but the platter has other bytes */
+	int64_t n_lost;
+	struct write_error error;
 	struct names names, platter_names; /* of a folder */
 	struct name_change *changes;
 	int n_changes, changes_cap;
@@ -55,6 +63,7 @@ struct handle {
 	struct node *node; /* NULL free */
 	bool locked, writable;
 	char *path;
+	unsigned told, told_all; /* errors of the file, and of the file system, that this handle need not be told */
 };
 
 struct active_fault {
@@ -77,6 +86,7 @@ struct fs_mem {
 	int64_t n_changes, stop_at;
 	int64_t now_ms;
 	bool stopped;
+	struct write_error error;
 	char boot_id[40];
 };
 
@@ -148,6 +158,7 @@ static void node_release(struct fs_mem *mem, struct node *node)
 	free(node->changes);
 	free(node->now.data);
 	free(node->platter.data);
+	free(node->lost.data);
 	node->prev->next = node->next;
 	node->next->prev = node->prev;
 	free(node);
@@ -252,10 +263,28 @@ static void bytes_resize(struct bytes *bytes, int64_t size)
 	bytes->size = size;
 }
 
+static bool is_lost(const struct node *node, int64_t page)
+{
+	return page < node->lost.size && node->lost.data[page];
+}
+
+/* A page that is written to is dirty as a whole, also what of it was lost. */
+static void find_again(struct node *node, int64_t page)
+{
+	if (!is_lost(node, page))
+		return;
+	node->lost.data[page] = false;
+	node->n_lost--;
+	if (page * FS_MEM_PAGE < node->dirty_from)
+		node->dirty_from = page * FS_MEM_PAGE;
+}
+
 static void resize_file(struct fs_mem *mem, struct node *node, int64_t size)
 {
 	int64_t from = size < node->now.size ? size : node->now.size;
 
+	for (int64_t page = (size + FS_MEM_PAGE - 1) / FS_MEM_PAGE; page < node->lost.size; page++)
+		find_again(node, page);
 	mem->used += size - node->now.size;
 	bytes_resize(&node->now, size);
 	if (from < node->dirty_from)
@@ -263,9 +292,32 @@ static void resize_file(struct fs_mem *mem, struct node *node, int64_t size)
 	node->mtime_ms = mem->now_ms;
 }
 
+/* The write-back of what is dirty has failed: it counts as clean from now on (as on ext4 and XFS) and can still be read, for a time. */
+static void lose_dirty(struct node *node)
+{
+	int64_t n_pages = (node->now.size + FS_MEM_PAGE - 1) / FS_MEM_PAGE;
+
+	if (node->dirty_from == INT64_MAX)
+		return;
+	if (node->lost.size < n_pages)
+		bytes_resize(&node->lost, n_pages);
+	for (int64_t page = node->dirty_from / FS_MEM_PAGE; page < n_pages; page++) {
+		node->n_lost += !node->lost.data[page];
+		node->lost.data[page] = true;
+	}
+	/* That it has become shorter is in the journal. */
+	node->dirty_from = node->now.size < node->platter.size ? node->now.size : INT64_MAX;
+}
+
+/* The byte that a position of the platter has; 0 beyond its end. */
+static uint8_t platter_byte(const struct node *node, int64_t pos)
+{
+	return pos < node->platter.size ? node->platter.data[pos] : 0;
+}
+
 static void sync_file(struct node *node)
 {
-	int64_t from = node->dirty_from;
+	int64_t from = node->dirty_from, end;
 
 	if (from == INT64_MAX)
 		return;
@@ -274,9 +326,30 @@ static void sync_file(struct node *node)
 	if (from > node->now.size)
 		from = node->now.size;
 	bytes_resize(&node->platter, node->now.size);
-	if (node->now.size > from)
-		memcpy(node->platter.data + from, node->now.data + from, (size_t)(node->now.size - from));
+	for (int64_t pos = from; pos < node->now.size; pos = end) {
+		int64_t page = pos / FS_MEM_PAGE;
+
+		end = node->n_lost == 0 || (page + 1) * FS_MEM_PAGE > node->now.size ? node->now.size : (page + 1) * FS_MEM_PAGE;
+		if (!is_lost(node, page))
+			memcpy(node->platter.data + pos, node->now.data + pos, (size_t)(end - pos));
+	}
 	node->dirty_from = INT64_MAX;
+}
+
+/* What a handle that is opened now need not be told. */
+static unsigned told_by_now(const struct write_error *error)
+{
+	return error->n > 0 && !error->told ? error->n - 1 : error->n;
+}
+
+/* Tells a handle of an error that it has not been told. */
+static int tell(struct write_error *error, unsigned *told)
+{
+	if (*told == error->n)
+		return 0;
+	*told = error->n;
+	error->told = true;
+	return ERR_IO;
 }
 
 static void sync_names(struct fs_mem *mem, struct node *dir, int n)
@@ -367,7 +440,11 @@ static int add_handle(struct fs_mem *mem, struct node *node, const char *path, b
 		mem->handles = memory_grow(mem->handles, (size_t)++mem->n_handles * sizeof *mem->handles);
 	}
 	node->refs++;
-	mem->handles[i] = (struct handle){.node = node, .path = memory_copy_text(path), .writable = writable};
+	mem->handles[i] = (struct handle){.node = node,
+					  .path = memory_copy_text(path),
+					  .writable = writable,
+					  .told = told_by_now(&node->error),
+					  .told_all = told_by_now(&mem->error)};
 	return FS_MEM_FD_BASE + i;
 }
 
@@ -631,6 +708,8 @@ static int64_t mem_pwrite(struct fs *fs, int fd, const void *data, size_t len, i
 		resize_file(mem, node, end);
 	if (len > 0)
 		memcpy(node->now.data + pos, data, len);
+	for (int64_t page = pos / FS_MEM_PAGE; node->n_lost > 0 && page * FS_MEM_PAGE < end; page++)
+		find_again(node, page);
 	if (pos < node->dirty_from)
 		node->dirty_from = pos;
 	node->mtime_ms = mem->now_ms;
@@ -646,12 +725,12 @@ static int mem_datasync(struct fs *fs, int fd)
 	/* A process at its end is not a device that fails. */
 	if (mem->stopped)
 		return rc;
-	if (rc < 0)
-		handle->node->sync_failed |= handle->node->dirty_from != INT64_MAX;
-	if (rc < 0 || handle->node->sync_failed)
+	if (rc < 0) {
+		lose_dirty(handle->node);
 		return rc;
+	}
 	sync_file(handle->node);
-	return 0;
+	return tell(&handle->node->error, &handle->told);
 }
 
 static int mem_truncate(struct fs *fs, int fd, int64_t size)
@@ -698,24 +777,6 @@ static int mem_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
 	return 0;
 }
 
-static int mem_drop_cache(struct fs *fs, int fd)
-{
-	struct fs_mem *mem = self(fs);
-	struct node *node = handle_of(mem, fd)->node;
-
-	if (!node->sync_failed)
-		return 0;
-	/* The pages whose sync failed are not waiting to be written any more. */
-	mem->used += node->platter.size - node->now.size;
-	bytes_resize(&node->now, 0);
-	bytes_resize(&node->now, node->platter.size);
-	if (node->platter.size > 0)
-		memcpy(node->now.data, node->platter.data, (size_t)node->platter.size);
-	node->dirty_from = INT64_MAX;
-	node->sync_failed = false;
-	return 0;
-}
-
 static int mem_lock(struct fs *fs, int fd)
 {
 	struct fs_mem *mem = self(fs);
@@ -733,7 +794,7 @@ static int mem_lock(struct fs *fs, int fd)
 static void fail_below(struct node *node)
 {
 	if (!node->is_dir)
-		node->sync_failed |= node->dirty_from != INT64_MAX;
+		lose_dirty(node);
 	for (int i = 0; node->is_dir && i < node->names.n; i++)
 		fail_below(node->names.entries[i].node);
 }
@@ -749,12 +810,12 @@ static int mem_sync_all(struct fs *fs, int fd)
 	if (rc < 0)
 		fail_below(handle->node);
 	for (struct node *node = mem->nodes.next; rc == 0 && node != &mem->nodes; node = node->next) {
-		if (!node->is_dir && !node->sync_failed)
-			sync_file(node);
-		else if (node->is_dir)
+		if (node->is_dir)
 			sync_names(mem, node, node->n_changes);
+		else
+			sync_file(node);
 	}
-	return rc;
+	return rc < 0 ? rc : tell(&mem->error, &handle->told_all);
 }
 
 /* ---- the end of a process, the end of power ---- */
@@ -789,35 +850,29 @@ static int64_t surviving_size(struct fs_mem *mem, const struct node *node)
 	}
 }
 
-/* The byte that a position of the platter had; 0 beyond its end. */
-static void copy_sector(const struct bytes *from, int64_t pos, int64_t end, uint8_t *to)
-{
-	for (int64_t at = pos; at < end; at++)
-		to[at] = at < from->size ? from->data[at] : 0;
-}
-
 static void lose_data(struct fs_mem *mem, struct node *node)
 {
 	int64_t size, from = node->dirty_from;
 	int64_t share = below(mem, 3); /* nothing, about half, all of the sectors survive */
 	struct bytes survived = {0};
 
-	if (from == INT64_MAX)
+	if (from == INT64_MAX && node->n_lost == 0)
 		return;
-	size = node->sync_failed ? node->platter.size : surviving_size(mem, node);
+	size = from == INT64_MAX ? node->platter.size : surviving_size(mem, node);
 	bytes_resize(&survived, size);
 	for (int64_t pos = 0; pos < size; pos += FS_MEM_SECTOR) {
 		int64_t end = pos + FS_MEM_SECTOR < size ? pos + FS_MEM_SECTOR : size;
-		bool is_new = !node->sync_failed && (share == 2 || (share == 1 && below(mem, 2)));
+		bool is_new = share == 2 || (share == 1 && below(mem, 2));
 
 		/* A sector of which nothing changed is the same either way. */
-		copy_sector(end <= from || is_new ? &node->now : &node->platter, pos, end, survived.data);
+		is_new = (is_new || end <= from) && !is_lost(node, pos / FS_MEM_PAGE);
+		for (int64_t at = pos; at < end; at++)
+			survived.data[at] = !is_new ? platter_byte(node, at) : at < node->now.size ? node->now.data[at] : 0;
 	}
 	mem->used += size - node->now.size;
 	free(node->now.data);
 	node->now = survived;
-	node->dirty_from = 0;
-	node->sync_failed = false;
+	node->dirty_from = node->n_lost = node->lost.size = 0;
 	sync_file(node);
 }
 
@@ -877,6 +932,26 @@ void fs_mem_power_cut(struct fs_mem *mem)
 	sync_file(node);
 }
 
+void fs_mem_fail_write_back(struct fs_mem *mem, const char *path)
+{
+	struct node *node = find_node(mem, path);
+
+	CHECK(node && !node->is_dir);
+	lose_dirty(node);
+	node->error = (struct write_error){node->error.n + 1, false};
+	mem->error = (struct write_error){mem->error.n + 1, false};
+}
+
+void fs_mem_evict(struct fs_mem *mem)
+{
+	for (struct node *node = mem->nodes.next; node != &mem->nodes; node = node->next) {
+		for (int64_t pos = 0; node->n_lost > 0 && pos < node->now.size; pos++)
+			if (is_lost(node, pos / FS_MEM_PAGE))
+				node->now.data[pos] = platter_byte(node, pos);
+		node->n_lost = node->lost.size = 0;
+	}
+}
+
 bool fs_mem_flip(struct fs_mem *mem, const char *path, int64_t pos, uint8_t bits)
 {
 	struct node *node = find_node(mem, path);
@@ -919,7 +994,6 @@ struct fs_mem *fs_mem_new(uint64_t seed)
 		.allocate = mem_allocate,
 		.fd_stat = mem_fd_stat,
 		.will_need = mem_will_need,
-		.drop_cache = mem_drop_cache,
 		.lock = mem_lock,
 		.sync_dir = mem_sync_dir,
 		.sync_all = mem_sync_all,

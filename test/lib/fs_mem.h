@@ -7,6 +7,8 @@
  *     fs_mem_crash:     the process is gone: handles and locks with it; the page cache stays
  *     fs_mem_power_cut: the platter stays, and of what was not synced any legal part: each folder's changes of names up to some point in
  *                       their order, each 512-byte sector of a file old or new, a length between the old and the new one
+ *     a failed sync:    as on ext4 and XFS its pages count as clean: the cache still has them, but no later sync writes them to the platter
+ *                       unless they are written to again; fs_mem_evict makes the cache forget them
  *
  * All chance comes from the seed. No globals: any number of file systems side by side. One thread at a time. Handles are numbers
  * from FS_MEM_FD_BASE on, no descriptors.
@@ -21,6 +23,7 @@
 
 #define FS_MEM_FD_BASE (1 << 20)
 #define FS_MEM_SECTOR 512
+#define FS_MEM_PAGE 4096
 
 struct fs_mem;
 
@@ -48,7 +51,7 @@ enum fs_mem_call {
 #define FS_MEM_SYNCS (FS_MEM_DATASYNC | FS_MEM_SYNC_DIR | FS_MEM_SYNC_ALL)
 #define FS_MEM_ALL 0xffff
 
-/* What goes wrong. A failed sync leaves the data in the cache, never to reach the platter (as ext4 does). */
+/* What goes wrong. */
 struct fs_mem_fault {
 	unsigned calls;      /* set of enum fs_mem_call */
 	const char *path;    /* part of the path; NULL any */
@@ -84,6 +87,13 @@ void fs_mem_crash(struct fs_mem *mem);
 
 /* As fs_mem_crash, and what was not synced is lost in part. */
 void fs_mem_power_cut(struct fs_mem *mem);
+
+/* The kernel tries to write back what is dirty of a file, and fails: as a failed sync, but nobody has been told. The next sync of the file, or of
+ * all, fails for each handle that was open, and for later ones as long as none was told. */
+void fs_mem_fail_write_back(struct fs_mem *mem, const char *path);
+
+/* Pages whose write-back failed are read from the platter from now on. */
+void fs_mem_evict(struct fs_mem *mem);
 
 /* Bits of a file on the platter and in the cache are flipped: damage. False when there is no such byte. */
 bool fs_mem_flip(struct fs_mem *mem, const char *path, int64_t pos, uint8_t bits);

@@ -73,9 +73,11 @@ static void restart_in(struct sim_machine *machine, int64_t us)
 
 void sim_on_exit(struct sim_machine *machine, int status)
 {
-	/* Its disk has failed: what was not synced may be gone, as after a loss of power. */
-	if (status && machine->disk)
+	/* Its disk has failed: what was not synced may be gone, as after a loss of power, and the kernel forgets it. */
+	if (status && machine->disk) {
 		sim_judge_power_cut(machine);
+		fs_mem_evict(machine->disk);
+	}
 	if (!sim_is_queued(&restarts[machine->id]))
 		restart_in(machine, sim_between(&sim.chance, 100, 1500) * SIM_MS);
 }

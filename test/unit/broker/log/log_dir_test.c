@@ -217,6 +217,130 @@ START_TEST(a_torn_tail_is_cut_and_damage_below_the_mark_is_not)
 }
 END_TEST
 
+/* A log whose first batch is on disk, while the sync of four more fails. note: whether the process can still say so. */
+static void fail_sync(struct fixture *fixture, bool note)
+{
+	fixture_init(fixture, 1);
+	ck_assert_int_eq(fixture_open(fixture), 0);
+	ck_assert_int_eq(fixture_append(fixture, 1, 1, 1000, 100), 0);
+	ck_assert_int_eq(fixture_flush(fixture), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(fixture_append(fixture, i < 2 ? 1 : 3, 1, 1000, i == 3 ? 400 << 10 : 5000), 0);
+	fs_mem_add_fault(fixture->mem, &(struct fs_mem_fault){.calls = FS_MEM_SYNCS, .error = ERR_IO, .times = 1});
+	if (!note)
+		fs_mem_add_fault(fixture->mem, &(struct fs_mem_fault){.calls = FS_MEM_CREATE, .path = "klamm.failed", .error = ERR_IO});
+	ck_assert_int_eq(fixture_flush(fixture), ERR_IO);
+}
+
+START_TEST(d10_what_a_failed_sync_left_in_the_cache_only_is_written_again)
+{
+	struct log_epoch_end end;
+	struct fixture fixture;
+	struct uuid id;
+
+	fail_sync(&fixture, false);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	id = log_topic_id(fixture.log);
+	ck_assert(!uuid_is_zero(&id));
+	/* Nobody knows of the failure, but all is there. */
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_PROCESS_CRASH);
+	ck_assert_int_eq(log_end_offset(fixture.log), 5);
+	ck_assert_int_eq(log_durable_end(fixture.log), 5);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 5);
+	ck_assert_int_eq(log_durable_end(fixture.log), 5);
+	end = log_end_for_epoch(fixture.log, 1);
+	ck_assert_int_eq(end.end_offset, 3);
+	ck_assert_int_eq(log_latest_epoch(fixture.log), 3);
+	ck_assert_mem_eq(log_topic_id(fixture.log).bytes, id.bytes, sizeof id.bytes);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(d10_a_failed_sync_is_noted_at_once)
+{
+	struct fixture fixture;
+	struct fs_stat status;
+
+	fail_sync(&fixture, true);
+	ck_assert_int_eq(fs_stat(fixture.fs, FIXTURE_PATH "/klamm.failed", &status), 0);
+	fixture_crash(&fixture);
+	fs_mem_evict(fixture.mem);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_UNCLEAN);
+	ck_assert_int_eq(log_end_offset(fixture.log), 1);
+	ck_assert_int_eq(fs_stat(fixture.fs, FIXTURE_PATH "/klamm.failed", &status), ERR_NOT_FOUND);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+/* The kernel writes back by itself, and tells the next sync, be it that of another process. */
+START_TEST(d10_a_write_back_that_failed_behind_our_back_is_no_mere_crash)
+{
+	for (int evict = 0; evict < 2; evict++) {
+		struct fixture fixture;
+
+		fixture_init(&fixture, 1);
+		fill(&fixture);
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 5000), 0);
+		fs_mem_fail_write_back(fixture.mem, LOG_FILE);
+		fixture_crash(&fixture);
+		if (evict)
+			fs_mem_evict(fixture.mem);
+		ck_assert_int_eq(fixture_open(&fixture), ERR_IO);
+		ck_assert(log_dir_failed(fixture.dir));
+		fixture_crash(&fixture);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_dir_last_stop(fixture.dir), LOG_DIR_UNCLEAN);
+		ck_assert_int_eq(log_end_offset(fixture.log), evict ? 10 : 16);
+		fixture_power_cut(&fixture);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), evict ? 10 : 16);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
+static bool run_file_says(struct fixture *fixture, const char *line)
+{
+	char *text;
+	size_t len;
+	bool says;
+
+	ck_assert_int_eq(fs_read_file(fixture->fs, FIXTURE_PATH "/klamm.run", 10000, &text, &len), 0);
+	says = strstr(text, line) != NULL;
+	free(text);
+	return says;
+}
+
+START_TEST(marks_are_written_again_after_so_many_bytes)
+{
+	struct log_dir_args args;
+	struct fixture fixture;
+	int64_t wait_ms;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	args = args_of(&fixture);
+	args.sync_bytes = 1000;
+	args.mark_bytes = 3000;
+	ck_assert_int_eq(log_dir_open(&args, &fixture.dir, &fixture.err), 0);
+	ck_assert_int_eq(log_dir_scan(fixture.dir, &fixture.err), 0);
+	ck_assert_int_eq(log_dir_load(fixture.dir, 0, &fixture.config, &fixture.observer, &fixture.log, &fixture.err), 0);
+	ck_assert_int_eq(log_dir_load_done(fixture.dir), 0);
+	for (int i = 1; i <= 5; i++) {
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 1000), 0);
+		ck_assert_int_eq(log_dir_tick(fixture.dir, 10, &wait_ms), 0);
+		ck_assert_int_eq(log_durable_end(fixture.log), i);
+		ck_assert_int_eq(run_file_says(&fixture, "\nt 0 3\n"), i >= 3);
+	}
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut)
 {
 	const struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE};
@@ -647,6 +771,8 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
 	  d10_a_log_that_a_full_disk_keeps_from_being_cut_becomes_durable_again,
+	  d10_what_a_failed_sync_left_in_the_cache_only_is_written_again, d10_a_failed_sync_is_noted_at_once,
+	  d10_a_write_back_that_failed_behind_our_back_is_no_mere_crash, marks_are_written_again_after_so_many_bytes,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
 	  deleted_records_do_not_come_back_once_their_start_is_kept, d8_a_name_that_is_kept_away_does_not_come_back,

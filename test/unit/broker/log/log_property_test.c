@@ -58,6 +58,7 @@ struct run {
 	int64_t timestamp;
 	struct held held[SLICES_MAX];
 	bool has_fault;        /* syncs fail sooner or later */
+	bool is_unnoted;       /* ... and the process dies before it can say so */
 	int64_t n_states;
 };
 
@@ -572,11 +573,12 @@ static void recover(struct run *run, bool *power_cut)
 static void end_and_recover(struct run *run)
 {
 	static struct items found, again;
-	/* After a failed sync the page cache is not trusted: it is as if the power had gone. */
-	bool power_cut = roll(run, 2), distrusted = run->has_fault;
+	/* After a failed sync the kernel may forget what it has not written: it is as if the power had gone. */
+	bool power_cut = roll(run, 2), forgets = run->has_fault && !run->is_unnoted && roll(run, 2);
 
-	run->has_fault = false;
 	int64_t end, start;
+
+	run->has_fault = run->is_unnoted = false;
 
 	for (int i = 0; i < SLICES_MAX; i++)
 		drop_held(run, i);
@@ -584,7 +586,9 @@ static void end_and_recover(struct run *run)
 		fixture_power_cut(&run->fixture);
 	else
 		fixture_crash(&run->fixture);
-	power_cut |= distrusted;
+	if (forgets)
+		fs_mem_evict(run->fixture.mem);
+	power_cut |= forgets;
 	recover(run, &power_cut);
 	run->n_states++;
 	read_log(run, &found);
@@ -611,6 +615,9 @@ static void add_sync_fault(struct run *run)
 {
 	fs_mem_add_fault(run->fixture.mem, &(struct fs_mem_fault){.calls = FS_MEM_SYNCS, .skip = roll(run, 4), .error = ERR_IO});
 	run->has_fault = true;
+	run->is_unnoted = roll(run, 2);
+	if (run->is_unnoted)
+		fs_mem_add_fault(run->fixture.mem, &(struct fs_mem_fault){.calls = FS_MEM_CREATE, .path = "klamm.failed", .error = ERR_IO});
 }
 
 static void one_round(struct run *run)
