@@ -322,6 +322,9 @@ void hand_raise_epoch(const char *name)
 	now = operator_data_of(path);
 	if (!now || operator_chance(3))
 		return;
+	/* A damaged state that is written once more would not be known again when it is to be mended. */
+	if (hand.was && strcmp(path, hand.damaged) == 0)
+		return;
 	sim.counters.hand_edits++;
 	snprintf(text, sizeof text, "{\"controller_epoch\":%d,\"leader\":%d,\"version\":1,\"leader_epoch\":%d,\"isr\":[%d]}",
 		 atoi(operator_data_of("/controller_epoch")) + 3, operator_number_in(now, "\"leader\":"), operator_number_in(now, "\"leader_epoch\":"),

@@ -322,7 +322,10 @@ static void end_election(struct ctl *ctl, struct ctl_request *request, const str
 
 	if (p->ticket == item->number || p->reading)
 		return;
-	if (p->now.leader == item->leader)
+	/* Asked for again it would be refused again, at once and for as long as somebody waits. */
+	if (p->refused == item->number)
+		settle(ctl, request, item, KAFKA_UNKNOWN_SERVER_ERROR, SLICE_LITERAL("ZooKeeper refuses the write of the partition's state."));
+	else if (p->now.leader == item->leader)
 		settle(ctl, request, item, KAFKA_NONE, SLICE_NULL);
 	else
 		item->stage = ITEM_WAITS;
@@ -336,10 +339,11 @@ static void go_on_election(struct ctl *ctl, struct ctl_request *request, struct 
 		settle(ctl, request, item, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, SLICE_LITERAL("The partition does not exist."));
 	else if (topic->deletion != CTL_DELETION_NONE)
 		settle(ctl, request, item, KAFKA_INVALID_TOPIC_EXCEPTION, SLICE_LITERAL("The topic is being deleted"));
-	else if (item->stage == ITEM_WAITS)
-		begin_election(ctl, request, topic, item);
-	else
+	else if (item->stage == ITEM_RUNS)
 		end_election(ctl, request, topic, item);
+	/* At once, also after one that was in vain: nothing else may happen for long. */
+	if (item->stage == ITEM_WAITS)
+		begin_election(ctl, request, topic, item);
 }
 
 /* Only partitions that need one become items: there may be very many. */

@@ -595,6 +595,8 @@ void ctl_partition_on_written(struct ctl *ctl, struct ctl_topic *topic, const st
 	if (p->ticket == 0 || p->ticket != written->ticket)
 		return;
 	p->ticket = 0;
+	if (written->outcome == CTL_FAILED)
+		p->refused = written->ticket;
 	topic->n_writing--;
 	/* ZooKeeper refuses it: it is tried again, but what there is to say is said now, and no ELR counts after that. */
 	p->void_elr |= p->clearing && written->outcome == CTL_FAILED;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define FAILED_RETRY_MS 1000
+#define UNREAD_RETRY_MS 10000
 
 /* ---- assignments ---- */
 
@@ -610,4 +611,17 @@ void ctl_reassign_on_node_read(struct ctl *ctl, struct ctl_topic *topic, const s
 			undo(ctl, topic, p);
 		ctl_partition_check_if_due(ctl, topic, p);
 	}
+}
+
+void ctl_reassign_on_node_odd(struct ctl *ctl, struct ctl_topic *topic)
+{
+	if (topic->moves_unknown)
+		ctl_retry_later(ctl, UNREAD_RETRY_MS);
+}
+
+void ctl_reassign_retry(struct ctl *ctl)
+{
+	for (struct ctl_topic *topic = ctl->topics; topic; topic = topic->next)
+		if (topic->moves_unknown && topic->deletion < CTL_DELETION_STOPPING)
+			read_node(ctl, topic);
 }

@@ -77,5 +77,8 @@ void ctl_reassign_on_written(struct ctl *ctl, struct ctl_topic *topic, const str
 /* The topic's node was read: what became of a write whose outcome was not known? Before the node is compared with the picture. */
 void ctl_reassign_on_node_read(struct ctl *ctl, struct ctl_topic *topic, const struct ctl_topic_read *node);
 
+/* It was read and says nothing: it is read again after a while, since no watch may tell that it can be read now. */
+void ctl_reassign_on_node_odd(struct ctl *ctl, struct ctl_topic *topic);
+void ctl_reassign_retry(struct ctl *ctl);
 
 #endif

@@ -145,6 +145,7 @@ struct ctl_partition {
 	int32_t version;   /* of the state znode, the partition epoch; -1: none */
 	int32_t controller_epoch; /* in the znode */
 	uint32_t ticket;   /* of the write under way; 0: none */
+	uint32_t refused;  /* of the last one that ZooKeeper refused */
 	int32_t legacy;    /* its place in ctl_legacy.moves, from 1; 0: none */
 	int32_t asker;     /* proposed: the leader that waits */
 	int64_t number;    /* proposed: of its proposal */

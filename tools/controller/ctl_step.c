@@ -202,6 +202,7 @@ static void on_timer(struct ctl *ctl)
 	ctl->retry_ms = 0;
 	ctl_delete_retry(ctl);
 	ctl_leftover_retry(ctl);
+	ctl_reassign_retry(ctl);
 	ctl_legacy_retry(ctl);
 	decide_all(ctl);
 }

@@ -38,6 +38,7 @@ static void wait_as_odd(struct ctl *ctl, struct ctl_topic *topic, const char *wh
 	if (topic->phase != CTL_TOPIC_LIVE)
 		topic->phase = CTL_TOPIC_ODD;
 	ctl_partition_let_tell(ctl, topic);
+	ctl_reassign_on_node_odd(ctl, topic);
 	ctl_delete_check(ctl, topic);
 }
 

@@ -24,6 +24,12 @@ unit_tests += test/unit/tools/controller/office_message_test
 test_unit_tools_controller_office_message_test_SOURCES = test/unit/tools/controller/office_message_test.c
 test_unit_tools_controller_office_message_test_LDADD = $(unit_libs)
 
+# What ZooKeeper is asked, the test answers itself; --wrap tells what is freed.
+unit_tests += test/unit/tools/controller/office_erase_test
+test_unit_tools_controller_office_erase_test_SOURCES = test/unit/tools/controller/office_erase_test.c
+test_unit_tools_controller_office_erase_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free
+test_unit_tools_controller_office_erase_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/tools/controller/ctl_figures_test
 test_unit_tools_controller_ctl_figures_test_SOURCES = test/unit/tools/controller/ctl_figures_test.c
 test_unit_tools_controller_ctl_figures_test_LDADD = $(unit_libs)
@@ -36,7 +42,7 @@ unit_tests += test/unit/tools/controller/ctl_step_test
 test_unit_tools_controller_ctl_step_test_SOURCES = test/unit/tools/controller/ctl_step_test.c \
 	test/unit/tools/controller/ctl_script.c test/unit/tools/controller/ctl_script.h
 test_unit_tools_controller_ctl_step_test_LDADD = $(unit_libs)
-EXTRA_DIST += test/golden/controller/full.txt test/golden/controller/reassign-unborn.txt test/golden/controller/unclean_files.txt test/golden/controller/delete-held.txt test/golden/controller/longest.txt test/golden/controller/legacy.txt test/golden/controller/delete-takeover.txt test/golden/controller/admin.txt test/golden/controller/balance.txt test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
+EXTRA_DIST += test/golden/controller/full.txt test/golden/controller/refused.txt test/golden/controller/reassign-unborn.txt test/golden/controller/unclean_files.txt test/golden/controller/delete-held.txt test/golden/controller/longest.txt test/golden/controller/legacy.txt test/golden/controller/delete-takeover.txt test/golden/controller/admin.txt test/golden/controller/balance.txt test/golden/controller/bounce.txt test/golden/controller/configs.txt test/golden/controller/create.txt \
 	test/golden/controller/delete.txt test/golden/controller/epoch.txt test/golden/controller/elr.txt test/golden/controller/failover.txt \
 	test/golden/controller/foreign.txt test/golden/controller/isr.txt test/golden/controller/min_isr.txt test/golden/controller/min_isr_files.txt \
 	test/golden/controller/shutdown.txt test/golden/controller/unclean.txt test/golden/controller/unclean_takeover.txt \

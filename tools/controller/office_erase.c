@@ -65,7 +65,8 @@ static void finish(struct office_erase *erase, int code)
 
 static void go_on(struct office_erase *erase)
 {
-	if (erase->n_ops > 0 || erase->n_lists > 0 || erase->n_multis > 0)
+	/* Given up: it waits for answers only that still come. */
+	if ((erase->link && erase->n_ops > 0) || erase->n_lists > 0 || erase->n_multis > 0)
 		return;
 	if (!erase->link)
 		free_now(erase);

@@ -85,6 +85,7 @@ DIALOGUE(a_controller_epoch_above_ours_is_overtaken_first, "epoch")
 DIALOGUE(configs_reach_the_view, "configs")
 DIALOGUE(a_failed_log_dir_moves_leaders, "logdir")
 DIALOGUE(a_replica_that_finds_the_disk_full_is_tried_again, "full")
+DIALOGUE(what_zookeeper_refuses_is_told_and_what_nobody_knows_is_read_again, "refused")
 DIALOGUE(leaders_propose_and_are_answered_in_kafkas_order, "isr")
 DIALOGUE(the_last_ones_standing_stay_eligible, "elr")
 DIALOGUE(brokers_without_their_tails_are_struck_out_first, "unclean")
@@ -109,7 +110,7 @@ UNIT_MAIN("tools/controller/ctl_step", an_empty_cluster_is_taken_and_a_topic_mad
 	  topics_are_deleted_with_a_broker_down_and_back, what_is_being_deleted_holds_nobody_up, a_broker_that_cannot_be_reached_counts_as_down,
 	  nonsense_in_znodes_makes_its_owner_wait, writes_that_miss_are_read_again,
 	  a_controller_epoch_above_ours_is_overtaken_first, configs_reach_the_view, a_failed_log_dir_moves_leaders,
-	  a_replica_that_finds_the_disk_full_is_tried_again,
+	  a_replica_that_finds_the_disk_full_is_tried_again, what_zookeeper_refuses_is_told_and_what_nobody_knows_is_read_again,
 	  leaders_propose_and_are_answered_in_kafkas_order, the_last_ones_standing_stay_eligible,
 	  brokers_without_their_tails_are_struck_out_first, a_new_controller_strikes_out_whom_its_predecessor_did_not,
 	  a_smaller_minimum_is_told_when_nobody_is_eligible, what_brokers_files_say_counts_where_nothing_else_does,
