@@ -3,6 +3,7 @@
 
 #include "broker/api/api.h"
 #include "broker/net/hello.h"
+#include "broker/net/lookup.h"
 #include "broker/replica/links.h"
 #include "broker/replication_hello.h"
 #include "common/clock.h"
@@ -131,9 +132,6 @@ static void store_teardown(struct node *node)
 
 /* ---- shards ---- */
 
-/* Looking up a name may take a resolver's time-out, and more than one of them. */
-#define RESOLVER_SLOW_MS 10000
-
 static int worker_count(const struct broker_config *config)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -145,11 +143,7 @@ static int worker_count(const struct broker_config *config)
 
 static int shards_setup(struct node *node, struct error *err)
 {
-	int started = disk_start(&node->resolver, "resolver", RESOLVER_SLOW_MS);
-
-	if (started)
-		return error_set(err, started, "the thread for host names cannot be made: %s", error_text(started));
-	node->resolves = true;
+	node->resolver = resolver_new(NULL, 0);
 	node->n_shards = worker_count(node->config);
 	node->shards = memory_zalloc((size_t)node->n_shards, sizeof(struct shard *));
 	for (int i = 0; i < node->n_shards; i++) {
@@ -174,8 +168,7 @@ static void shards_teardown(struct node *node)
 	}
 	/* The disks' last answers go to the shards: they come in before these are gone. */
 	store_stop_disks(&node->store);
-	if (node->resolves)
-		disk_stop(&node->resolver);
+	resolver_free(node->resolver);
 	for (int i = 0; i < node->n_shards_ready; i++)
 		worker_drain(&node->shards[i]->worker);
 	worker_drain(&node->hub);
@@ -249,7 +242,7 @@ static int nets_setup(struct node *node, struct error *err)
 	for (int i = 0; i < node->n_shards; i++) {
 		node->nets[i] = NEW(struct net);
 		net_init(node->nets[i], &node->shards[i]->worker, &node->net_setup);
-		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, &node->resolver, &node->follow_throttle);
+		links_share(node->shards[i]->links, &node->nets[i]->pool, &node->budget, node->resolver, &node->follow_throttle);
 		node->shards[i]->net = node->nets[i];
 		node->shards[i]->feeds.throttle = &node->lead_throttle;
 	}

@@ -44,8 +44,7 @@ struct node {
 	struct worker hub;
 	struct signals signals;
 	struct store store;
-	struct disk resolver;    /* looks up the names of leaders' hosts */
-	bool resolves;
+	struct resolver *resolver; /* looks up the names of leaders' hosts */
 	struct throttle follow_throttle, lead_throttle; /* of all shards */
 	struct budget budget;
 	struct shard **shards;

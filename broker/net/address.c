@@ -35,6 +35,14 @@ uint16_t address_port(const struct sockaddr_storage *address)
 	return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
 }
 
+void address_set_port(struct sockaddr_storage *address, uint16_t port)
+{
+	if (address->ss_family == AF_INET)
+		((struct sockaddr_in *)address)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+}
+
 void address_host(const struct sockaddr_storage *address, char ret_host[INET6_ADDRSTRLEN])
 {
 	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;

@@ -13,6 +13,8 @@ socklen_t address_len(const struct sockaddr_storage *address);
 
 uint16_t address_port(const struct sockaddr_storage *address);
 
+void address_set_port(struct sockaddr_storage *address, uint16_t port);
+
 /* The host alone; an IPv4 address mapped into IPv6 in its own form. */
 void address_host(const struct sockaddr_storage *address, char ret_host[INET6_ADDRSTRLEN]);
 

@@ -30,3 +30,7 @@ test_unit_broker_net_request_test_SOURCES = test/unit/broker/net/request_test.c 
 test_unit_broker_net_request_test_LDADD = $(unit_libs)
 
 EXTRA_DIST += broker/net/README.md
+
+unit_tests += test/unit/broker/net/lookup_test
+test_unit_broker_net_lookup_test_SOURCES = test/unit/broker/net/lookup_test.c
+test_unit_broker_net_lookup_test_LDADD = $(unit_libs)

@@ -16,7 +16,7 @@ struct links {
 	struct shard *shard;
 	struct receive_pool *pool;
 	struct budget *budget;
-	struct disk *resolver;
+	struct resolver *resolver;
 	struct throttle *throttle;
 	int64_t throttle_rate;
 	struct link_target *targets;

@@ -19,7 +19,7 @@ struct links *links_new(struct shard *shard)
 	return links;
 }
 
-void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver, struct throttle *throttle)
+void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct resolver *resolver, struct throttle *throttle)
 {
 	links->pool = pool;
 	links->budget = budget;

@@ -22,9 +22,9 @@
 #include "broker/net/receiver.h"
 #include "broker/replica/link.h"
 #include "broker/replica/throttle.h"
-#include "broker/rt/disk.h"
 #include "common/slice.h"
 
+struct resolver;
 struct shard;
 struct partition;
 struct links;
@@ -47,10 +47,10 @@ struct links_counters {
 struct links *links_new(struct shard *shard);
 
 /*
- * What connections share with others: the worker's chunk to receive into, the budget of all frames, the thread that looks up host names (NULL: only
+ * What connections share with others: the worker's chunk to receive into, the budget of all frames, who looks up host names (NULL: only
  * numeric addresses are dialled), the throttle of all shards. Each may be NULL. Before the worker starts.
  */
-void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct disk *resolver, struct throttle *throttle);
+void links_share(struct links *links, struct receive_pool *pool, struct budget *budget, struct resolver *resolver, struct throttle *throttle);
 
 /* So many bytes of a throttled replica have come. 0: go on; else how many ms to pause. */
 int64_t links_throttle(struct links *links, int64_t bytes);

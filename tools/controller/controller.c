@@ -1,6 +1,7 @@
 /* The candidate; see controller.h. */
 #include "tools/controller/controller.h"
 
+#include "broker/net/lookup.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -53,7 +54,7 @@ static void take_office(struct controller *controller, const struct zk_election_
 		.zk = controller->zk,
 		.election = controller->election,
 		.config = controller->config,
-		.resolver = &controller->resolver,
+		.resolver = controller->resolver,
 		.nonce = controller->nonce,
 		.epoch = news->epoch,
 		.epoch_version = news->epoch_version,
@@ -190,18 +191,13 @@ int controller_open(struct controller *controller, const struct controller_confi
 	code = controller_open_metrics(controller, err);
 	if (code)
 		return code;
-	code = disk_start(&controller->resolver, "resolver", 1000);
-	if (code) {
-		http_server_close(controller->metrics);
-		return error_set(err, code, "a thread cannot be started: %s", error_text(code));
-	}
 	zk_loop_glue_init(&controller->glue, &worker->loop, &port);
 	code = zk_loop_glue_open(&controller->glue, &zk, &listener, &controller->zk, err);
 	if (code) {
-		disk_stop(&controller->resolver);
 		http_server_close(controller->metrics);
 		return code;
 	}
+	controller->resolver = resolver_new(NULL, 0);
 	controller->election = zk_election_new(controller->zk, controller->nonce, &election);
 	trace_info(AREA, "klamm-controller %d starts, ZooKeeper at %s", config->id, config->zookeeper_connect);
 	return 0;
@@ -251,5 +247,5 @@ void controller_close(struct controller *controller)
 	zk_election_free(controller->election);
 	zk_session_free(controller->zk);
 	zk_loop_glue_fini(&controller->glue);
-	disk_stop(&controller->resolver);
+	resolver_free(controller->resolver);
 }

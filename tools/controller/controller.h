@@ -11,7 +11,6 @@
 #ifndef KLAMM_TOOLS_CONTROLLER_CONTROLLER_H
 #define KLAMM_TOOLS_CONTROLLER_CONTROLLER_H
 
-#include "broker/rt/disk.h"
 #include "broker/rt/http_server.h"
 #include "broker/rt/supervisor.h"
 #include "broker/rt/worker.h"
@@ -24,7 +23,7 @@ struct controller {
 	const struct controller_config *config;
 	struct supervised *supervised;   /* what it knows of its parent; NULL without one */
 	struct worker *worker;
-	struct disk resolver;
+	struct resolver *resolver;
 	struct zk_loop_glue glue;
 	struct zk_session *zk;
 	struct zk_election *election;

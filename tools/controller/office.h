@@ -14,7 +14,6 @@
 #ifndef KLAMM_TOOLS_CONTROLLER_OFFICE_H
 #define KLAMM_TOOLS_CONTROLLER_OFFICE_H
 
-#include "broker/rt/disk.h"
 #include "broker/rt/worker.h"
 #include "common/buf.h"
 #include "tools/controller/controller_config.h"
@@ -28,13 +27,14 @@ struct office_line;
 struct office_notices;
 struct office_read;
 struct office_write;
+struct resolver;
 
 struct office_setup {
 	struct worker *worker;
 	struct zk_session *zk;
 	struct zk_election *election;
 	const struct controller_config *config;
-	struct disk *resolver;       /* thread that looks up host names */
+	struct resolver *resolver;   /* looks up host names */
 	const char *nonce;
 	const char *cluster_id;      /* NULL: there is none yet */
 	int32_t epoch, epoch_version;

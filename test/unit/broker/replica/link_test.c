@@ -1,7 +1,10 @@
 /* links and link: which connection a partition follows over, what goes in one frame, how connections end and come again. */
 #include "test/unit/broker/replica/follow_fixture.h"
 
+#include "broker/net/address.h"
 #include "broker/replica/link_internal.h"
+
+#include <netdb.h>
 
 #define N_MORE 40
 
@@ -226,33 +229,31 @@ END_TEST
 /* ---- a resolver that takes its time ---- */
 
 static int gate[2];
+static struct shared_i64 n_asked;
 
-static void wait_at_gate(struct disk_job *job)
+static int ask_at_gate(const char *host, struct sockaddr_storage *ret_address)
 {
 	char byte;
 
-	(void)job;
-	ck_assert_int_eq(read(gate[0], &byte, 1), 1);
+	(void)host;
+	shared_i64_add(&n_asked, 1);
+	return read(gate[0], &byte, 1) == 1 ? address_parse("127.0.0.1", 0, ret_address) : EAI_AGAIN;
 }
 
 START_TEST(a_name_that_is_being_looked_up_is_not_looked_up_again)
 {
-	struct disk_job holdup = {.run = wait_at_gate};
-	int64_t until = clock_ms() + WAIT_MS;
-	struct disk resolver;
+	struct resolver *resolver = resolver_new(ask_at_gate, 0);
+	struct lookup *lookup;
 	struct link *link;
 
 	leader_host = "localhost";
 	begin();
 	ck_assert_int_eq(pipe(gate), 0);
-	ck_assert_int_eq(disk_start(&resolver, "resolver", 10000), 0);
-	links_share(shard.links, NULL, NULL, &resolver, NULL);
-	disk_post(&resolver, &holdup);
-	while (shared_i64_get(&resolver.n_waiting) > 0)
-		turn_once(until);
+	links_share(shard.links, NULL, NULL, resolver, NULL);
 	follow_with(1, 5);
 	link = more[0]->follow.link;
-	ck_assert_ptr_nonnull(link->lookup);
+	lookup = link->lookup;
+	ck_assert_ptr_nonnull(lookup);
 	/* All have left for a moment, and come back: what the link's end was set to is over before the name is known. */
 	links_leave(shard.links, more[0]);
 	links_follow(shard.links, more[0]);
@@ -260,11 +261,12 @@ START_TEST(a_name_that_is_being_looked_up_is_not_looked_up_again)
 	timer_set(&link->retry, clock_ms());
 	while (timer_is_set(&link->retry))
 		loop_turn(&shard.worker.loop, 1);
-	ck_assert_int_eq(shared_i64_get(&resolver.n_waiting), 1);
+	ck_assert_ptr_eq(link->lookup, lookup);
 	ck_assert_int_eq(write(gate[1], "x", 1), 1);
 	leader_accept(&leader, 1);
 	ck_assert_int_eq(expect_follows(&leader, 0, 1), 1);
-	disk_stop(&resolver);
+	ck_assert_int_eq(shared_i64_get(&n_asked), 1);
+	resolver_free(resolver);
 	end();
 	leader_host = "127.0.0.1";
 	close(gate[0]);
