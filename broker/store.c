@@ -51,6 +51,7 @@ static void tell_failure(struct store_dir *dir)
 	trace_error("store", "log dir %s has failed: its partitions are offline until the broker starts again with a sound disk", dir->path);
 	if (dir->store->on_dir_failed)
 		dir->store->on_dir_failed(dir->store->ctx, dir);
+	store_fail_creations(dir);
 }
 
 static void tick_done(struct disk_job *job)

@@ -66,6 +66,7 @@ struct store {
 	struct store_dir *dirs;
 	int n_dirs;
 	struct store_log *logs; /* uthash by key */
+	struct creation_batch *creations; /* under way */
 	int n_loading;
 	struct shared_flag stopping; /* loading ends early */
 	void (*on_loaded)(void *ctx, int code, const struct error *err);
@@ -128,8 +129,14 @@ struct store_creation {
 /* One that had no room is not chosen for so long while there is another. */
 #define STORE_FULL_MS 60000
 
-/* Makes the folders on the disk threads; done comes on the hub, later. The array is the caller's until then. */
+/*
+ * Makes the folders on the disk threads; done comes on the hub, later. The array is the caller's until then. What a dir that fails meanwhile has
+ * not made ends with an error: a disk that hangs holds up what lies in its own dir, for as long as the watchdog lets it.
+ */
 void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx);
+
+/* Of the store: the dir has failed, its disk may never answer. */
+void store_fail_creations(struct store_dir *dir);
 
 /* The log is gone (its folder renamed for deletion). */
 void store_forget(struct store *store, struct store_log *log);

@@ -2,8 +2,8 @@
  * Making logs: at the start those that lie in the dirs, later those of new partitions; see store.h.
  *
  *     store_load     -> a job on each disk thread: scan, load each entry                      -> hub: all entries known -> on_loaded
- *     store_create   -> a dir for each new partition; a job on each disk thread that got one  -> hub: done
- *                       (what was deleted in the other dirs is made to last first)
+ *     store_create   -> a dir for each new partition; what was deleted in the others is made to last, by their disk threads -> hub
+ *                    -> a job on each disk thread that got one                                -> hub: done
  */
 #include "broker/log/log_dir.h"
 #include "broker/replica/partition.h"
@@ -13,6 +13,7 @@
 #include "common/trace.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #define PROGRESS_MS 5000
 
@@ -186,20 +187,36 @@ void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, cons
 
 /* ---- creation ---- */
 
+/*
+ * An order under way. In each dir something is done by one part, first to keep names, then to make; the parts of the second kind are posted when
+ * those of the first are back. A part belongs to its disk thread and has copies of what it needs: when a call hangs, the dir fails, and the
+ * order goes on without it.
+ */
 struct creation_batch {
 	struct message message; /* when no dir is left */
 	struct store *store;
 	struct store_creation *list;
 	int n;
-	int n_jobs;
+	struct creation_part **parts; /* by dir; NULL: none is out */
+	int n_out;
+	bool makes;
 	void (*done)(void *ctx);
 	void *ctx;
+	struct creation_batch *next, *prev;
 };
 
-struct creation_job {
+struct creation_item {
+	struct store_creation creation;
+	char *topic;
+	struct store_creation *original; /* the hub's, while somebody waits */
+};
+
+struct creation_part {
 	struct disk_job job;
-	struct creation_batch *batch;
+	struct creation_batch *batch; /* the hub's; NULL: nobody waits any more */
 	struct store_dir *dir;
+	struct creation_item *items;
+	int n;
 };
 
 static void create_one(struct store_creation *creation)
@@ -218,62 +235,30 @@ static void create_one(struct store_creation *creation)
 	creation->log = entry;
 }
 
-/*
- * A partition of the same name may just have been deleted in another dir. That has to last before this one is made: names of two dirs come back
- * from a loss of power in no order, and a partition that lies in both would stop the start.
- */
-static void keep_deletions(const struct creation_job *part)
+static void make_run(struct disk_job *job)
 {
-	struct store *store = part->batch->store;
-	bool has_work = false;
+	struct creation_part *part = CONTAINER_OF(job, struct creation_part, job);
 
-	for (int i = 0; i < part->batch->n; i++)
-		has_work |= part->batch->list[i].dir == part->dir;
-	for (int i = 0; i < store->n_dirs && has_work; i++)
-		if (&store->dirs[i] != part->dir && store->dirs[i].dir)
-			log_dir_keep_names(store->dirs[i].dir);
-}
-
-static void creation_run(struct disk_job *job)
-{
-	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
-
-	keep_deletions(part);
-	for (int i = 0; i < part->batch->n; i++) {
-		if (part->batch->list[i].dir != part->dir)
-			continue;
-		create_one(&part->batch->list[i]);
+	for (int i = 0; i < part->n; i++) {
+		create_one(&part->items[i].creation);
 		disk_goes_on(&part->dir->disk);
 	}
 }
 
-static void batch_done(struct creation_batch *batch)
+static void keep_run(struct disk_job *job)
 {
-	store_check_failures(batch->store);
-	batch->done(batch->ctx);
-	free(batch);
+	log_dir_keep_names(CONTAINER_OF(job, struct creation_part, job)->dir->dir);
 }
 
-static void creation_done(struct disk_job *job)
+static void batch_done(struct creation_batch *batch)
 {
-	struct creation_job *part = CONTAINER_OF(job, struct creation_job, job);
-	struct creation_batch *batch = part->batch;
+	struct store *store = batch->store;
 
-	for (int i = 0; i < batch->n; i++) {
-		struct store_creation *creation = &batch->list[i];
-
-		if (creation->dir != part->dir)
-			continue;
-		/* Counted already when the dir was chosen. */
-		part->dir->n_logs--;
-		if (creation->code == ERR_NO_SPACE)
-			part->dir->full_ms = clock_ms();
-		if (creation->log)
-			entry_add(batch->store, creation->log);
-	}
-	free(part);
-	if (--batch->n_jobs == 0)
-		batch_done(batch);
+	DL_DELETE(store->creations, batch);
+	store_check_failures(store);
+	batch->done(batch->ctx);
+	free(batch->parts);
+	free(batch);
 }
 
 static void on_nothing_to_do(struct message *message)
@@ -284,18 +269,130 @@ static void on_nothing_to_do(struct message *message)
 /* A disk that has failed may never come back (D10): nobody waits for it. */
 static bool takes_part(const struct store_dir *dir)
 {
-	return dir->started && !(dir->dir && log_dir_failed(dir->dir));
+	return dir->started && !log_dir_failed(dir->dir);
 }
 
-static void creation_post(struct creation_batch *batch, struct store_dir *dir)
+static void on_part(struct disk_job *job);
+
+static struct creation_part *part_new(struct creation_batch *batch, struct store_dir *dir, void (*run)(struct disk_job *job))
 {
-	struct creation_job *part = NEW(struct creation_job);
+	struct creation_part *part = NEW(struct creation_part);
 
 	part->batch = batch;
 	part->dir = dir;
-	part->job = (struct disk_job){.run = creation_run, .done = creation_done, .reply_to = batch->store->hub};
-	batch->n_jobs++;
-	disk_post(&dir->disk, &part->job);
+	part->job = (struct disk_job){.run = run, .done = on_part, .reply_to = batch->store->hub};
+	return part;
+}
+
+static void part_post(struct creation_part *part)
+{
+	struct creation_batch *batch = part->batch;
+
+	batch->parts[part->dir - batch->store->dirs] = part;
+	batch->n_out++;
+	disk_post(&part->dir->disk, &part->job);
+}
+
+static void add_item(struct creation_part *part, struct store_creation *creation)
+{
+	struct creation_item *item = &part->items[part->n++];
+
+	*item = (struct creation_item){.creation = *creation, .original = creation};
+	item->topic = memory_printf("%.*s", SLICE_ARGS(creation->topic));
+	item->creation.topic = slice_of_text(item->topic);
+}
+
+/* One job for all that is to be made in a dir. */
+static void post_making(struct creation_batch *batch, struct store_dir *dir)
+{
+	struct creation_part *part;
+	int n = 0;
+
+	for (int i = 0; i < batch->n; i++)
+		n += batch->list[i].dir == dir;
+	if (n == 0 || !takes_part(dir))
+		return;
+	part = part_new(batch, dir, make_run);
+	part->items = memory_zalloc((size_t)n, sizeof *part->items);
+	for (int i = 0; i < batch->n; i++)
+		if (batch->list[i].dir == dir)
+			add_item(part, &batch->list[i]);
+	part_post(part);
+}
+
+static void begin_making(struct creation_batch *batch)
+{
+	batch->makes = true;
+	for (int i = 0; i < batch->store->n_dirs; i++)
+		post_making(batch, &batch->store->dirs[i]);
+	/* Never from inside store_create. */
+	batch->message.run = on_nothing_to_do;
+	if (batch->n_out == 0)
+		worker_post(batch->store->hub, &batch->message);
+}
+
+static void part_ended(struct creation_batch *batch, const struct store_dir *dir)
+{
+	batch->parts[dir - batch->store->dirs] = NULL;
+	if (--batch->n_out > 0)
+		return;
+	if (batch->makes)
+		batch_done(batch);
+	else
+		begin_making(batch);
+}
+
+static void take_item(struct creation_part *part, struct creation_item *item)
+{
+	item->original->code = item->creation.code;
+	item->original->log = item->creation.log;
+	if (item->creation.code == ERR_NO_SPACE)
+		part->dir->full_ms = clock_ms();
+	if (item->creation.log)
+		entry_add(part->dir->store, item->creation.log);
+}
+
+/* It was made, but the dir has failed since and nobody knows of it: it is its dir's to close. */
+static void drop_item(struct creation_item *item)
+{
+	if (!item->creation.log)
+		return;
+	log_set_observer(item->creation.log->log, NULL);
+	entry_free(item->creation.log);
+}
+
+static void on_part(struct disk_job *job)
+{
+	struct creation_part *part = CONTAINER_OF(job, struct creation_part, job);
+
+	for (int i = 0; i < part->n; i++) {
+		/* Counted already when the dir was chosen. */
+		part->dir->n_logs--;
+		if (part->batch)
+			take_item(part, &part->items[i]);
+		else
+			drop_item(&part->items[i]);
+		free(part->items[i].topic);
+	}
+	if (part->batch)
+		part_ended(part->batch, part->dir);
+	free(part->items);
+	free(part);
+}
+
+void store_fail_creations(struct store_dir *dir)
+{
+	struct creation_batch *batch, *next;
+	int index = (int)(dir - dir->store->dirs);
+
+	DL_FOREACH_SAFE(dir->store->creations, batch, next) {
+		struct creation_part *part = batch->parts[index];
+
+		if (!part)
+			continue;
+		part->batch = NULL;
+		part_ended(batch, dir);
+	}
 }
 
 static bool was_full(const struct store_dir *dir, int64_t now_ms)
@@ -325,11 +422,24 @@ static struct store_dir *choose_dir(struct store *store)
 	return best;
 }
 
+/*
+ * A partition of the same name may just have been deleted in another dir. That has to last before this one is made: names of two dirs come back
+ * from a loss of power in no order, and a partition that lies in both would stop the start.
+ */
+static bool is_made_elsewhere(const struct creation_batch *batch, const struct store_dir *dir)
+{
+	for (int i = 0; i < batch->n; i++)
+		if (batch->list[i].dir && batch->list[i].dir != dir)
+			return true;
+	return false;
+}
+
 void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx)
 {
 	struct creation_batch *batch = NEW(struct creation_batch);
 
 	*batch = (struct creation_batch){.store = store, .list = list, .n = n, .done = done, .ctx = ctx};
+	batch->parts = memory_zalloc((size_t)store->n_dirs, sizeof(struct creation_part *));
 	for (int i = 0; i < n; i++) {
 		list[i].log = NULL;
 		list[i].code = ERR_IO;
@@ -337,11 +447,10 @@ void store_create(struct store *store, struct store_creation *list, int n, void 
 		if (list[i].dir)
 			list[i].dir->n_logs++;
 	}
+	DL_APPEND(store->creations, batch);
 	for (int i = 0; i < store->n_dirs; i++)
-		if (takes_part(&store->dirs[i]))
-			creation_post(batch, &store->dirs[i]);
-	/* Never from inside this call. */
-	batch->message.run = on_nothing_to_do;
-	if (batch->n_jobs == 0)
-		worker_post(store->hub, &batch->message);
+		if (takes_part(&store->dirs[i]) && is_made_elsewhere(batch, &store->dirs[i]))
+			part_post(part_new(batch, &store->dirs[i], keep_run));
+	if (batch->n_out == 0)
+		begin_making(batch);
 }

@@ -169,6 +169,129 @@ START_TEST(partitions_are_made_while_a_disk_that_has_failed_hangs)
 }
 END_TEST
 
+/* Two dirs, loaded, the hub's thread is this one. */
+struct pair {
+	struct broker_config *config;
+	struct worker hub;
+	struct store store;
+};
+
+static void pair_open(struct pair *pair)
+{
+	struct error err;
+	char dirs[800];
+
+	ck_assert_int_eq(pipe(gate), 0);
+	n_loaded = n_created = 0;
+	snprintf(dirs, sizeof dirs, "%s/one,%s/two", unit_temp_dir(), unit_temp_dir());
+	pair->config = load(dirs);
+	ck_assert_int_eq(worker_init(&pair->hub, "hub", 0), 0);
+	ck_assert_msg(store_open(&pair->store, pair->config, &pair->hub, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(store_set_cluster_id(&pair->store, SLICE_LITERAL("c"), &err), 0);
+	store_load(&pair->store, on_loaded, NULL);
+	turn_until(&pair->hub, &n_loaded);
+}
+
+static void pair_close(struct pair *pair)
+{
+	store_stop_disks(&pair->store);
+	worker_drain(&pair->hub);
+	ck_assert_int_ne(store_close(&pair->store), 0);
+	worker_fini(&pair->hub);
+	broker_config_release(pair->config);
+	close(gate[0]);
+	close(gate[1]);
+}
+
+/* What the watchdog does in its time. */
+static void pair_fail(struct pair *pair, int dir)
+{
+	log_dir_fail(pair->store.dirs[dir].dir, ERR_TIMEOUT, "a disk call hangs");
+	store_check_failures(&pair->store);
+}
+
+static void create(struct pair *pair, struct store_creation *creation)
+{
+	n_created = 0;
+	store_create(&pair->store, creation, 1, on_created, NULL);
+	ck_assert_int_eq(n_created, 0);
+}
+
+START_TEST(what_is_being_made_on_a_disk_that_hangs_ends_with_the_dir)
+{
+	struct store_creation first = {.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+	struct store_creation second = first;
+	struct disk_job holdup = {.run = wait_at_gate};
+	struct pair pair;
+
+	second.partition = 1;
+	pair_open(&pair);
+	disk_post(&pair.store.dirs[0].disk, &holdup);
+	create(&pair, &first);
+	worker_turn(&pair.hub, 0);
+	ck_assert_int_eq(n_created, 0);
+	pair_fail(&pair, 0);
+	turn_until(&pair.hub, &n_created);
+	ck_assert_ptr_null(first.log);
+	ck_assert_int_eq(first.code, ERR_IO);
+	create(&pair, &second);
+	turn_until(&pair.hub, &n_created);
+	ck_assert_ptr_eq(second.log->dir, &pair.store.dirs[1]);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(another_disk_that_hangs_holds_nothing_up_once_it_has_failed)
+{
+	struct store_creation creation = {.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+	struct disk_job holdup = {.run = wait_at_gate};
+	struct pair pair;
+
+	pair_open(&pair);
+	disk_post(&pair.store.dirs[1].disk, &holdup);
+	create(&pair, &creation);
+	pair_fail(&pair, 1);
+	turn_until(&pair.hub, &n_created);
+	ck_assert_ptr_eq(creation.log->dir, &pair.store.dirs[0]);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	pair_close(&pair);
+}
+END_TEST
+
+static void is_reached(struct disk_job *job)
+{
+	(void)job;
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+}
+
+/* Runs what the disks have, and nothing of the hub. */
+static void wait_for_disk(struct store_dir *dir)
+{
+	struct disk_job job = {.run = is_reached};
+	char byte;
+
+	disk_post(&dir->disk, &job);
+	ck_assert_int_eq(read(gate[0], &byte, 1), 1);
+}
+
+START_TEST(what_was_made_in_a_dir_that_has_failed_since_is_nobodys)
+{
+	struct store_creation creation = {.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+	struct pair pair;
+
+	pair_open(&pair);
+	log_dir_fail(pair.store.dirs[1].dir, ERR_IO, "a test");
+	store_check_failures(&pair.store);
+	create(&pair, &creation);
+	wait_for_disk(&pair.store.dirs[0]);
+	pair_fail(&pair, 0);
+	ck_assert_int_eq(n_created, 1);
+	ck_assert_ptr_null(creation.log);
+	pair_close(&pair);
+}
+END_TEST
+
 /* What finds a dir full is tried again (D10): in another one, if there is one. */
 START_TEST(a_dir_that_had_no_room_is_chosen_last_for_a_while)
 {
@@ -210,4 +333,5 @@ END_TEST
 
 UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
 	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs,
-	  a_dir_that_had_no_room_is_chosen_last_for_a_while)
+	  what_is_being_made_on_a_disk_that_hangs_ends_with_the_dir, another_disk_that_hangs_holds_nothing_up_once_it_has_failed,
+	  what_was_made_in_a_dir_that_has_failed_since_is_nobodys, a_dir_that_had_no_room_is_chosen_last_for_a_while)
