@@ -1,4 +1,5 @@
 """Three replicas: acks of all, leaders that die, stop or hang, followers that come back, consumers that read nearby."""
+import contextlib
 import os
 import subprocess
 import time
@@ -8,6 +9,7 @@ import pytest
 from batch import build, crc32c, values
 from cluster import SESSION_MS
 from processes import Folder, TARGET, ZooKeeper, wait
+from test_storage import inside, on_small_disk
 from wire import Closed, error_name
 
 RETRIED = {'NOT_LEADER_OR_FOLLOWER', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION', 'NOT_ENOUGH_REPLICAS',
@@ -511,6 +513,32 @@ def test_a_disk_that_fails_takes_only_its_own_replicas_along(make_cluster):
         assert state(cluster, name, writer.partition).offline_replicas == []
         writer.check()
         replicas_equal(cluster, name, writer.partition)
+
+
+@pytest.mark.klamm_only
+def test_a_replica_that_finds_the_disk_full_is_made_when_there_is_room(make_cluster):
+    cluster = make_cluster(brokers=3, config=LAG, start=False)
+    broker = cluster.broker(2)
+    on_small_disk(broker, broker.folder, '8m')
+    cluster.start()
+    filler = inside(broker, broker.folder) + '/filler'
+    with open(filler, 'wb', buffering=0) as out, contextlib.suppress(OSError):
+        while out.write(b'x' * 65536) > 0:
+            pass
+    name = cluster.create_topic(partitions=3, replication_factor=3, min_insync_replicas=2)
+    writers = [Writer(cluster, name, p) for p in range(3)]
+    for writer in writers:
+        in_sync(cluster, name, [1, 3], writer.partition, number=1)
+        assert state(cluster, name, writer.partition, 1).offline_replicas == [2]
+        writer.write(5)
+    os.unlink(filler)
+    for writer in writers:
+        in_sync(cluster, name, [1, 2, 3], writer.partition)
+        assert state(cluster, name, writer.partition).offline_replicas == []
+        writer.write(5)
+        writer.check()
+
+
 def test_leaders_are_elected_by_request(three):
     name = three.create_topic(partitions=3, replication_factor=3)
     three.broker(1).kill()
