@@ -44,6 +44,7 @@ struct peer {
 	int pins;
 	int64_t begun_ms; /* of dialling, then of Hello */
 	int64_t heard_ms, spoke_ms;
+	int64_t moved_ms; /* when the other end last took something of what waits to be sent, or reading was paused */
 	int64_t empty_ms; /* nothing was left in the socket then: what is read next came later */
 	int64_t fresh_ms; /* what was read last came later than this */
 	int failed; /* a failure to be told at the end of the turn */
@@ -288,6 +289,8 @@ static void flush(struct peer *peer)
 	if (peer->phase == PEER_CONNECTING || send_list_is_empty(&peer->out))
 		return;
 	rc = send_list_flush(&peer->out, &peer->transport, &sent);
+	if (sent > 0)
+		peer->moved_ms = now_of(peer);
 	peer->blocked = rc == ERR_BUSY;
 	if (rc < 0 && rc != ERR_BUSY) {
 		fail(peer, rc, rc == ERR_TRUNCATED ? "a file ended within a frame" : "the other end is gone");
@@ -477,6 +480,8 @@ static void on_granted(struct budget_wait *wait, bool rescued)
 
 void peer_pause(struct peer *peer)
 {
+	if (!peer->paused)
+		peer->moved_ms = now_of(peer);
 	peer->paused = true;
 	update_watch(peer);
 }
@@ -486,19 +491,33 @@ void peer_resume(struct peer *peer)
 	if (!peer->paused || peer->phase == PEER_CLOSED)
 		return;
 	peer->paused = false;
+	/* What it said meanwhile lies in the socket. */
+	peer->heard_ms = now_of(peer);
 	/* Frames that are here already come at the end of the turn, not from inside. */
 	loop_defer(&peer->setup.worker->loop, &peer->turn);
 }
 
 /* ---- Time ---- */
 
+/* Whoever is not heard is told by what it takes: one who is gone for good, while what it was sent holds up its reading here. */
+static bool is_silent(const struct peer *peer, int64_t now)
+{
+	int64_t idle_ms = peer->setup.limits.idle_ms;
+
+	if (idle_ms == 0 || peer->waiting)
+		return false;
+	if (peer->paused)
+		return !send_list_is_empty(&peer->out) && now >= peer->moved_ms + idle_ms;
+	return now >= peer->heard_ms + idle_ms;
+}
+
 static void on_open_timer(struct peer *peer, int64_t now)
 {
 	const struct peer_limits *limits = &peer->setup.limits;
 	int64_t due = INT64_MAX;
 
-	if (limits->idle_ms > 0 && now >= peer->heard_ms + limits->idle_ms && !peer->paused && !peer->waiting) {
-		fail(peer, ERR_TIMEOUT, "nothing heard for %lld ms", (long long)limits->idle_ms);
+	if (is_silent(peer, now)) {
+		fail(peer, ERR_TIMEOUT, "nothing %s for %lld ms", peer->paused ? "taken" : "heard", (long long)limits->idle_ms);
 		return;
 	}
 	if (limits->ping_ms > 0 && now >= peer->spoke_ms + limits->ping_ms) {

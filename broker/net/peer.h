@@ -57,7 +57,8 @@ struct peer_limits {
 				       frame all the same */
 	int64_t connect_ms;         /* dial to connected, and again to the answer of Hello */
 	int64_t ping_ms;            /* nothing sent for so long: a ping is sent; 0 = none */
-	int64_t idle_ms;            /* nothing received for so long: closed; 0 = never */
+	int64_t idle_ms;            /* nothing received for so long, or while paused nothing taken of what waits to be sent:
+				       closed; 0 = never */
 	uint8_t ping_type;          /* frame type of pings: sent with empty header and payload, and not handed to on_frame */
 };
 

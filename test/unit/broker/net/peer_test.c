@@ -466,6 +466,46 @@ START_TEST(pings_keep_a_quiet_connection_and_silence_ends_it)
 }
 END_TEST
 
+START_TEST(a_pause_is_no_silence_of_the_other_end)
+{
+	open_all();
+	accepter_setup.limits.idle_ms = 50;
+	dial();
+	loopback_until(&loopback, both_open, NULL);
+	peer_pause(accepter.peer);
+	peer_send(dialler.peer, 1, SLICE_LITERAL("h"), SLICE_LITERAL("p"), NULL);
+	loopback_pass(&loopback, 120);
+	peer_resume(accepter.peer);
+	wait_frames(&accepter, 1);
+	ck_assert_int_eq(accepter.n_closed, 0);
+	close_all();
+}
+END_TEST
+
+/* It may be gone for good, and may hold what others wait for: memory of the budget that a frame in part was granted beyond it. */
+START_TEST(who_takes_nothing_is_closed_also_while_it_is_not_read)
+{
+	uint8_t *bytes = memory_zalloc(1, 1 << 20);
+	int fd;
+
+	open_all();
+	accepter_setup.limits.idle_ms = 200;
+	fd = dial_raw();
+	while (peer_send(accepter.peer, 1, SLICE_NULL, slice_of(bytes, 1 << 20), NULL) == 0)
+		;
+	loopback_pass(&loopback, 20);
+	peer_pause(accepter.peer);
+	/* What it says does not help it: nobody reads that. */
+	loopback_send(&loopback, fd, bytes, PEER_FRAME_HEAD_BYTES);
+	loopback_until(&loopback, has_closed, &accepter);
+	ck_assert_int_eq(accepter.code, ERR_TIMEOUT);
+	ck_assert_str_eq(accepter.text, "nothing taken for 200 ms");
+	close(fd);
+	free(bytes);
+	close_all();
+}
+END_TEST
+
 /* Between the sending of a frame and its reading the process stands still: it is as old as what was read before it (S9). */
 START_TEST(what_gathered_while_nobody_read_is_no_sign_of_life_of_now)
 {
@@ -542,6 +582,6 @@ UNIT_MAIN("broker/net/peer", frames_go_both_ways_after_hello, large_payloads_fro
 	  a_refused_or_closed_connection_tells_why, a_hello_without_an_answer_times_out,
 	  forged_lengths_close_the_connection_at_once, a_claimed_payload_takes_no_memory_and_an_unknown_type_is_the_owners,
 	  frames_cut_anywhere_are_put_together, pings_keep_a_quiet_connection_and_silence_ends_it,
-	  what_gathered_while_nobody_read_is_no_sign_of_life_of_now,
+	  a_pause_is_no_silence_of_the_other_end, who_takes_nothing_is_closed_also_while_it_is_not_read, what_gathered_while_nobody_read_is_no_sign_of_life_of_now,
 	  a_peer_may_be_freed_in_its_own_callback, a_frame_put_together_outlives_a_peer_freed_in_its_callback,
 	  what_waits_to_be_sent_is_released_at_the_end)
