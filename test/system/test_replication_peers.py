@@ -116,6 +116,7 @@ FORGED = {
     'another version': struct.pack('>IHBB', 0, 0, 77, ACK),
     'bytes that are no message': struct.pack('>IHBB', 40, 0, 1, FOLLOW) + b'\xff' * 40,
     'noise': bytes(range(256)) * 20,
+    'half a million empty elements': struct.pack('>IHBB', 1 << 20, 0, 1, ACK) + b'\x0a\0' * (1 << 19),
 }
 
 
