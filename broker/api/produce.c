@@ -250,6 +250,7 @@ static void add_part(struct produce *produce, const struct view_topic *topic, co
 	part->part.partition = asked->index;
 	part->append.records = (uint8_t *)(uintptr_t)asked->records.bytes.data;
 	part->append.records_len = asked->records.bytes.len;
+	part->append.frame = request->frame;
 	part->append.acks = body->acks;
 	part->append.version = request->header.api_version;
 	part->answer = answer;

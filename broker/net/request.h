@@ -74,7 +74,7 @@ struct request {
 	/* Of broker/net. */
 	struct conn *conn;
 	struct request *next;
-	struct buf *frame; /* NULL when the frame was small and lies in the arena */
+	struct buf *frame; /* NULL when the frame was small and lies in the arena; a handler may retain it */
 	size_t charged;    /* bytes taken from the budget for the frame */
 	size_t arena_charged; /* and for the arena */
 	bool rescued;      /* and beyond it */

@@ -187,6 +187,8 @@ void partition_closed(struct partition *partition)
 	struct partition_closing *closer = partition->closer;
 	int r = 0;
 
+	if (on_failed_dir(partition))
+		partition_check_give_up(partition);
 	if (has_jobs(partition)) {
 		await_jobs(partition);
 		return;
@@ -441,6 +443,7 @@ void partition_fail(struct partition *partition)
 	replica_core_resign(&partition->core);
 	partition_follow_end(partition);
 	partition_lead_settle(partition);
+	partition_check_give_up(partition);
 	partition_end_parked(partition, KAFKA_STORAGE_ERROR);
 	partition_end_deletions(partition, KAFKA_STORAGE_ERROR);
 	partition_fire_watches(partition);

@@ -130,6 +130,7 @@ struct partition_append {
 	/* In. The records are stamped in place. */
 	uint8_t *records;
 	size_t records_len;
+	struct buf *frame;        /* in which the records lie; NULL: in memory of the request */
 	int16_t acks;
 	int16_t version; /* of the Produce request */
 	/* Out. */

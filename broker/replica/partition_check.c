@@ -4,6 +4,7 @@
  *
  *     partition_check_begin -> check_run on the disk thread: batch_validate without bound, batch_validate_repack
  *       check_done -> still leader? partition_append_checked -> those that waited, one after the other; one of them may be the next to check
+ *     the log dir has failed -> partition_check_give_up: all are refused now; the disk may hang, and keeps the bytes that it looks at
  */
 #include "broker/replica/partition_internal.h"
 
@@ -16,8 +17,10 @@
 
 struct partition_check {
 	struct disk_job job;
-	struct partition *partition;
+	struct partition *partition;     /* NULL: given up */
 	struct partition_append *append; /* under way; NULL while those that waited are appended */
+	struct buf *frame;               /* in which its bytes lie, for as long as the disk thread needs them */
+	struct slice bytes;
 	struct batch_rules rules;
 	struct batch_verdict verdict;
 	struct buf *repacked;
@@ -25,16 +28,15 @@ struct partition_check {
 	struct partition_append *waiting;
 };
 
-/* On the disk thread: touches nothing of the partition but the batch. */
+/* On the disk thread: touches nothing of the partition or the request but the frame. */
 static void check_run(struct disk_job *job)
 {
 	struct partition_check *check = CONTAINER_OF(job, struct partition_check, job);
-	struct slice bytes = slice_of(check->append->records, check->append->records_len);
 	struct codec_context *codecs = codec_context_new();
 
-	check->error = batch_validate(bytes, &check->rules, codecs, &check->verdict);
+	check->error = batch_validate(check->bytes, &check->rules, codecs, &check->verdict);
 	if (check->error == 0 && check->verdict.repack)
-		check->error = batch_validate_repack(bytes, &check->rules, codecs, &check->verdict, &check->repacked);
+		check->error = batch_validate_repack(check->bytes, &check->rules, codecs, &check->verdict, &check->repacked);
 	codec_context_free(codecs);
 }
 
@@ -75,19 +77,31 @@ static void end_checked(struct partition_check *check)
 		buf_release(repacked);
 }
 
-static void refuse_all(struct partition_check *check)
+static void refuse_all(struct partition_check *check, int16_t error)
 {
-	partition_append_refuse(take_checked(check), KAFKA_NOT_LEADER_OR_FOLLOWER);
+	partition_append_refuse(take_checked(check), error);
 	while (check->waiting)
-		partition_append_refuse(take_waiting(check), KAFKA_NOT_LEADER_OR_FOLLOWER);
-	if (check->repacked)
-		buf_release(check->repacked);
+		partition_append_refuse(take_waiting(check), error);
 }
 
 static void check_free(struct partition_check *check)
 {
-	check->partition->check = NULL;
+	if (check->partition)
+		check->partition->check = NULL;
+	buf_release(check->repacked);
 	free(check);
+}
+
+void partition_check_give_up(struct partition *partition)
+{
+	struct partition_check *check = partition->check;
+
+	/* One that is not with the disk thread is coming to its end anyway. */
+	if (!check || !check->append)
+		return;
+	partition->check = NULL;
+	check->partition = NULL;
+	refuse_all(check, KAFKA_STORAGE_ERROR);
 }
 
 static void check_done(struct disk_job *job)
@@ -95,8 +109,14 @@ static void check_done(struct disk_job *job)
 	struct partition_check *check = CONTAINER_OF(job, struct partition_check, job);
 	struct partition *partition = check->partition;
 
+	buf_release(check->frame);
+	check->frame = NULL;
+	if (!partition) {
+		check_free(check);
+		return;
+	}
 	if (partition->closing) {
-		refuse_all(check);
+		refuse_all(check, KAFKA_NOT_LEADER_OR_FOLLOWER);
 		check_free(check);
 		partition_closed(partition);
 		return;
@@ -109,6 +129,21 @@ static void check_done(struct disk_job *job)
 		check_free(check);
 }
 
+/* A small frame lies in the memory of its request, which may be over earlier. */
+static struct buf *hold_frame(const struct partition_append *append, struct slice *ret_bytes)
+{
+	struct buf *copy;
+
+	*ret_bytes = slice_of(append->records, append->records_len);
+	if (append->frame)
+		return buf_retain(append->frame);
+	copy = buf_new(append->records_len);
+	memcpy(copy->data, append->records, append->records_len);
+	copy->len = append->records_len;
+	*ret_bytes = buf_slice(copy);
+	return copy;
+}
+
 void partition_check_begin(struct partition *partition, struct partition_append *append, const struct batch_rules *rules)
 {
 	struct partition_check *check = partition->check;
@@ -119,6 +154,7 @@ void partition_check_begin(struct partition *partition, struct partition_append 
 		partition->check = check;
 	}
 	check->append = append;
+	check->frame = hold_frame(append, &check->bytes);
 	check->rules = *rules;
 	check->rules.unpack_bytes_max = 0;
 	check->job = (struct disk_job){.run = check_run, .done = check_done, .reply_to = &partition->shard->worker};

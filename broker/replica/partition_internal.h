@@ -78,6 +78,9 @@ void partition_append_checked(struct partition *partition, struct partition_appe
 /* Has the disk thread check a batch that would hold up the loop; all later appends wait for it. */
 void partition_check_begin(struct partition *partition, struct partition_append *append, const struct batch_rules *rules);
 
+/* The log dir has failed: who waits for a check is told, and it is the disk thread's alone from now on. */
+void partition_check_give_up(struct partition *partition);
+
 /* Behind the one that is checked. */
 void partition_check_queue(struct partition *partition, struct partition_append *append);
 

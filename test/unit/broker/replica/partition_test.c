@@ -343,6 +343,8 @@ END_TEST
 
 #define N_HEAVY 6000
 
+static struct buf *heavy_frame; /* where it is put; NULL: into memory of the test */
+
 /* A batch of six megabytes when it is unpacked, of producer 7; what the loop must not do. */
 static struct partition_append *append_heavy(int16_t acks)
 {
@@ -369,8 +371,13 @@ static struct partition_append *append_heavy(int16_t acks)
 	}
 	batch = batch_builder_finish(&builder, codecs);
 	ck_assert_uint_le(batch.len, sizeof bytes);
-	memcpy(bytes, batch.data, batch.len);
-	heavy = (struct partition_append){.records = bytes, .records_len = batch.len, .acks = acks, .version = 11, .done = on_done};
+	heavy = (struct partition_append){.records = heavy_frame ? heavy_frame->data : bytes,
+					  .records_len = batch.len,
+					  .frame = heavy_frame,
+					  .acks = acks,
+					  .version = 11,
+					  .done = on_done};
+	memcpy(heavy.records, batch.data, batch.len);
 	batch_builder_fini(&builder);
 	codec_context_free(codecs);
 	partition_append(partition, &heavy);
@@ -560,6 +567,67 @@ START_TEST(d10_a_close_on_a_disk_that_has_failed_waits_for_nothing)
 }
 END_TEST
 
+static void hold_disk(struct disk_job *holdup)
+{
+	ck_assert_int_eq(pipe(gate), 0);
+	setup();
+	*holdup = (struct disk_job){.run = wait_at_gate};
+	disk_post(&disk, holdup);
+}
+
+/* One that is checked and one behind it get their answers; the bytes are nobody's then. */
+START_TEST(d10_who_waits_for_a_check_is_told_when_the_disk_fails)
+{
+	for (int i = 0; i < 2; i++) {
+		struct partition_append *heavy, *next;
+		struct disk_job holdup;
+		int64_t end;
+
+		hold_disk(&holdup);
+		n_done = 0;
+		heavy = append_heavy(1);
+		next = append(-1, -1, 1, 1);
+		end = log_end_offset(partition->log);
+		log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
+		if (i == 0)
+			partition_fail(partition);
+		else
+			partition_close(partition, false, NULL);
+		ck_assert_int_eq(n_done, 2);
+		ck_assert_int_eq(heavy->error, KAFKA_STORAGE_ERROR);
+		ck_assert_int_eq(next->error, KAFKA_STORAGE_ERROR);
+		memset(heavy->records, 0, heavy->records_len);
+		if (i == 0) {
+			ck_assert_int_eq(append(-1, -1, 1, 1)->error, KAFKA_STORAGE_ERROR);
+			ck_assert_int_eq(log_end_offset(partition->log), end);
+		} else {
+			ck_assert_ptr_null(shard.closing);
+		}
+		end_hung();
+		ck_assert_int_eq(n_done, 3 - i);
+	}
+}
+END_TEST
+
+START_TEST(the_frame_of_a_batch_that_is_checked_stays_as_long)
+{
+	struct buf *frame = buf_new(1 << 20);
+	struct disk_job holdup;
+
+	hold_disk(&holdup);
+	heavy_frame = frame;
+	append_heavy(1);
+	heavy_frame = NULL;
+	ck_assert(!refcount_is_one(&frame->refs));
+	log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
+	partition_fail(partition);
+	ck_assert(!refcount_is_one(&frame->refs));
+	end_hung();
+	ck_assert(refcount_is_one(&frame->refs));
+	buf_release(frame);
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, without_a_lease_a_gap_in_the_sequence_is_no_verdict,
@@ -571,4 +639,5 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  leadership_that_ends_during_a_check_refuses_the_batch_and_those_behind_it, a_gap_that_a_refusal_after_a_check_made_is_told_as_that_refusal,
 	  time_that_is_up_during_a_check_is_told_after_it,
 	  a_partition_that_is_closed_during_a_check_ends_after_it,
-	  d10_who_waits_for_the_close_is_told_when_the_disk_fails, d10_a_close_on_a_disk_that_has_failed_waits_for_nothing)
+	  d10_who_waits_for_the_close_is_told_when_the_disk_fails, d10_a_close_on_a_disk_that_has_failed_waits_for_nothing,
+	  d10_who_waits_for_a_check_is_told_when_the_disk_fails, the_frame_of_a_batch_that_is_checked_stays_as_long)
