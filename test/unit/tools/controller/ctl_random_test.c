@@ -25,7 +25,7 @@ START_TEST(the_rules_hold_in_every_random_world)
 {
 	struct world *world = NEW(struct world);
 	int n_elections = 0, n_writes = 0, n_fenced = 0, n_bounces = 0, n_deleted = 0, n_takeovers = 0, n_lost = 0;
-	int n_moves_begun = 0, n_moves_ended = 0, n_moves_lost = 0, n_wished = 0, n_taken_out = 0, n_nodes = 0;
+	int n_moves_begun = 0, n_moves_ended = 0, n_moves_lost = 0, n_wished = 0, n_taken_out = 0, n_nodes = 0, n_not_made = 0;
 	unsigned first, last;
 
 	read_seeds(&first, &last);
@@ -52,12 +52,14 @@ START_TEST(the_rules_hold_in_every_random_world)
 		n_wished += world->n_wished;
 		n_taken_out += world->n_taken_out;
 		n_nodes += world->n_nodes_deleted;
+		n_not_made += world->n_not_made;
 		ctl_world_fini(world);
 		free(text);
 	}
 	fprintf(stderr, "%u worlds: %d writes, %d changes of leader, %d fenced, %d bounces, %d deletions, %d terms, %d lost answers\n",
 		last - first + 1, n_writes, n_elections, n_fenced, n_bounces, n_deleted, n_takeovers, n_lost);
 	fprintf(stderr, "%d reassignments begun, %d ended, %d writes of them lost or refused\n", n_moves_begun, n_moves_ended, n_moves_lost);
+	fprintf(stderr, "%d replicas found a full disk\n", n_not_made);
 	fprintf(stderr, "%d wishes in nodes below /admin, %d of them taken out, %d nodes deleted\n", n_wished, n_taken_out, n_nodes);
 	if (last - first >= 20) {
 		ck_assert_int_gt(n_taken_out, 100);
@@ -70,6 +72,7 @@ START_TEST(the_rules_hold_in_every_random_world)
 		ck_assert_int_gt(n_bounces, 100);
 		ck_assert_int_gt(n_deleted, 20);
 		ck_assert_int_gt(n_lost, 100);
+		ck_assert_int_gt(n_not_made, 500);
 	}
 	free(world);
 }

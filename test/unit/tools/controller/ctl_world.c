@@ -2,6 +2,7 @@
 #include "test/unit/tools/controller/ctl_world.h"
 
 #include "common/memory.h"
+#include "proto/kafka_error.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -541,7 +542,7 @@ static void note_lead(struct world *world, const struct world_item *item, int64_
 	world->leads[world->n_leads++].broker_epoch = broker_epoch;
 }
 
-static void take_states(struct world *world, int at, const struct world_message *message)
+static void take_states(struct world *world, int at, const struct world_message *message, struct ctl_replica_error *errors, int *n_errors)
 {
 	struct world_broker *broker = &world->brokers[at];
 
@@ -549,6 +550,11 @@ static void take_states(struct world *world, int at, const struct world_message 
 		const struct world_item *item = &message->items[i];
 		struct world_item *have = find_item(broker->states, broker->n_states, item->id, item->partition);
 
+		if (!have && broker->full) {
+			errors[(*n_errors)++] = (struct ctl_replica_error){ctl_world_id(item->id), item->partition, KAFKA_STORAGE_ERROR, true};
+			world->n_not_made++;
+			continue;
+		}
 		if (!have) {
 			ck_assert_int_lt(broker->n_states, (int)ARRAY_LEN(broker->states));
 			have = &broker->states[broker->n_states++];
@@ -624,6 +630,7 @@ static void take_view(struct world_broker *broker, const struct world_message *m
 static bool run_line(struct world *world, struct world_candidate *candidate, int at)
 {
 	struct ctl_event event = {.kind = CTL_RESULTS, .broker = at, .broker_epoch = candidate->lines[at].epoch};
+	struct ctl_replica_error errors[ARRAY_LEN(((struct world_message *)0)->items)];
 	struct world_broker *broker = &world->brokers[at];
 	const struct world_message *message;
 
@@ -633,10 +640,11 @@ static bool run_line(struct world *world, struct world_candidate *candidate, int
 	if (!broker->alive || broker->epoch != candidate->lines[at].epoch || broker->highest_controller_epoch > message->controller_epoch)
 		return true;
 	event.request = message->request;
+	event.errors = errors;
 	if (message->kind == CTL_SEND_VIEW)
 		take_view(broker, message);
 	else if (message->kind == CTL_SEND_STATES)
-		take_states(world, at, message);
+		take_states(world, at, message, errors, &event.n_errors);
 	else
 		take_stops(world, candidate, at, message);
 	if (message->kind != CTL_SEND_VIEW)
@@ -682,7 +690,7 @@ void ctl_world_register(struct world *world, int at)
 static void change_broker(struct world *world, int at)
 {
 	struct world_broker *broker = &world->brokers[at];
-	unsigned what = ctl_world_draw(world, 4);
+	unsigned what = ctl_world_draw(world, 5);
 
 	if (!broker->alive) {
 		ctl_world_register(world, at);
@@ -693,6 +701,8 @@ static void change_broker(struct world *world, int at)
 	} else if (what == 1) {
 		world->n_bounces++;
 		ctl_world_register(world, at);
+	} else if (what == 2) {
+		broker->full = !broker->full;
 	} else {
 		broker->cut = !broker->cut;
 	}
@@ -885,6 +895,7 @@ void ctl_world_settle(struct world *world)
 	world->settling = true;
 	for (int i = 0; i < WORLD_BROKERS; i++) {
 		world->brokers[i].cut = false;
+		world->brokers[i].full = false;
 		if (!world->brokers[i].alive)
 			ctl_world_register(world, i);
 	}
@@ -910,6 +921,7 @@ void ctl_world_settle(struct world *world)
 	}
 	for (int i = 0; i < WORLD_BROKERS; i++)
 		ck_assert_int_eq(world->brokers[i].n_view, n_partitions);
+	ck_assert_int_eq(world->candidates[world->in_office].ctl.n_failures, 0);
 	ck_assert(!world->elections.exists);
 	ck_assert(!world->reassignments.exists);
 }

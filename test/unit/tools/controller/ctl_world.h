@@ -116,6 +116,7 @@ struct world_candidate {
 
 struct world_broker {
 	bool alive, cut; /* cut: cannot be reached */
+	bool full;       /* no replica can be made */
 	int64_t epoch;
 	int32_t highest_controller_epoch;
 	int64_t view_number;
@@ -149,6 +150,7 @@ struct world {
 	int n_elections, n_writes, n_fenced, n_bounces, n_deleted, n_created, n_takeovers, n_lost_answers;
 	int n_moves_begun, n_moves_ended, n_moves_lost;
 	int n_wished, n_taken_out, n_nodes_deleted;
+	int n_not_made;
 };
 
 void ctl_world_init(struct world *world, uint64_t seed);
