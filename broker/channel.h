@@ -26,6 +26,8 @@
 #include "broker/view_message.h"
 #include "proto/cluster/cluster.pb-c.h"
 
+struct hello;
+
 struct channel_port {
 	void *ctx;
 	/* A new view; the reference is the owner's. */
@@ -49,6 +51,8 @@ struct channel {
 	struct view_messages gathering;
 	struct isr_line isr_line;
 	struct forward_line forward_line;
+	struct hello *hellos_read, *hellos_waiting; /* for what ZooKeeper says now, and for what it says next (channel_hello.c) */
+	int n_hellos;
 	bool snapshot_asked; /* and has not come */
 	bool view_came;      /* on this connection */
 	bool told;           /* the states of all replicas have come on this connection: they are the first order on it */

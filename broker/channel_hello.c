@@ -3,12 +3,14 @@
  *
  *     worker: channel_hello -> hub: check ids -> sync, read /controller (nonce) and /controller_epoch -> worker: answer, detach -> hub: adopt
  *
+ * All that come while ZooKeeper is asked wait for the next asking: however many come, it is asked once at a time, and only LIMIT_HELLOS wait.
  * The controller may see our node in ZooKeeper before we hear that it was made: whether our incarnation was meant is judged last.
  * A controller is believed when the epoch and the nonce that it names are those in ZooKeeper after a sync: one that has been
  * followed by another, however lately, is refused (S13).
  */
 #include "broker/channel_internal.h"
 
+#include "common/limits.h"
 #include "common/memory.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
@@ -17,10 +19,12 @@
 #include "zk/path.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 /* One Hello under way; freed when the connection is refused, lost, or adopted. */
 struct hello {
 	struct message message; /* between worker and hub, one way at a time */
+	struct hello *next;     /* utlist LL, of the channel, while it waits for ZooKeeper */
 	struct channel *channel;
 	struct request *request; /* the worker's */
 	struct worker *worker;
@@ -109,16 +113,12 @@ static bool is_for_another(const struct hello *hello)
 	return own == BROKER_EPOCH_NONE || hello->said->target_epoch != own;
 }
 
-static void on_epoch_read(void *ctx, const struct zk_result *result)
+static void judge_by_epoch(struct hello *hello, bool is_read, int32_t epoch)
 {
-	struct hello *hello = ctx;
-	struct error err;
-	int32_t epoch;
-
 	/* Our own registration was sent before this was asked: now it is known how it went. */
 	if (is_for_another(hello))
 		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another incarnation of this broker was meant");
-	else if (result->code || controller_epoch_decode(ZK_PATH_CONTROLLER_EPOCH, result->data, &epoch, &err))
+	else if (!is_read)
 		judged(hello, KAFKA_COORDINATOR_NOT_AVAILABLE, "the controller epoch could not be read from ZooKeeper");
 	else if (!hello->nonce_fits || epoch != hello->said->sender_epoch)
 		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "another controller is in office");
@@ -126,19 +126,49 @@ static void on_epoch_read(void *ctx, const struct zk_result *result)
 		judged(hello, 0, "");
 }
 
+static void judge_all(struct channel *channel, struct hello **list, bool is_read, int32_t epoch)
+{
+	while (*list) {
+		struct hello *hello = *list;
+
+		*list = hello->next;
+		channel->n_hellos--;
+		judge_by_epoch(hello, is_read, epoch);
+	}
+}
+
 static void on_controller_read(void *ctx, const struct zk_result *result)
 {
-	struct hello *hello = ctx;
+	struct channel *channel = ctx;
 	struct controller_znode office;
 	struct error err;
 	struct arena arena;
+	struct hello *hello;
+	bool is_read;
 
 	arena_init(&arena);
+	is_read = result->code == 0 && controller_znode_decode(&arena, ZK_PATH_CONTROLLER, result->data, &office, &err) == 0;
 	/* A controller of another kind has no nonce; an empty one is nobody's. */
-	hello->nonce_fits = result->code == 0 && hello->said->nonce[0] &&
-			    controller_znode_decode(&arena, ZK_PATH_CONTROLLER, result->data, &office, &err) == 0 &&
-			    slice_is_text(office.nonce, hello->said->nonce);
+	LL_FOREACH(channel->hellos_read, hello)
+		hello->nonce_fits = is_read && hello->said->nonce[0] && slice_is_text(office.nonce, hello->said->nonce);
 	arena_fini(&arena);
+}
+
+static void read_office(struct channel *channel);
+
+static void on_epoch_read(void *ctx, const struct zk_result *result)
+{
+	struct channel *channel = ctx;
+	struct error err;
+	int32_t epoch = 0;
+	bool is_read = result->code == 0 && controller_epoch_decode(ZK_PATH_CONTROLLER_EPOCH, result->data, &epoch, &err) == 0;
+
+	judge_all(channel, &channel->hellos_read, is_read, epoch);
+	/* Without ZooKeeper the others would fare no better. */
+	if (result->code)
+		judge_all(channel, &channel->hellos_waiting, false, 0);
+	if (channel->hellos_waiting)
+		read_office(channel);
 }
 
 /* Answers come in the order asked, so that the last one tells all. */
@@ -148,24 +178,46 @@ static void on_synced(void *ctx, const struct zk_result *result)
 	(void)result;
 }
 
+static void read_office(struct channel *channel)
+{
+	struct zk_session *zk = channel->membership->zk;
+
+	channel->hellos_read = channel->hellos_waiting;
+	channel->hellos_waiting = NULL;
+	zk_sync(zk, on_synced, channel);
+	zk_get(zk, ZK_PATH_CONTROLLER, NULL, on_controller_read, channel);
+	zk_get(zk, ZK_PATH_CONTROLLER_EPOCH, NULL, on_epoch_read, channel);
+}
+
+static void await_office(struct hello *hello)
+{
+	struct channel *channel = hello->channel;
+
+	if (channel->n_hellos == LIMIT_HELLOS) {
+		judged(hello, KAFKA_COORDINATOR_NOT_AVAILABLE, "ZooKeeper has not answered for too many others");
+		return;
+	}
+	channel->n_hellos++;
+	LL_APPEND(channel->hellos_waiting, hello);
+	if (!channel->hellos_read)
+		read_office(channel);
+}
+
 static void judge_hello(struct hello *hello)
 {
 	const struct membership *membership = hello->channel->membership;
 	const Klamm__Hello *said = hello->said;
 
-	if (!said || said->role != KLAMM__HELLO__ROLE__CONTROLLER) {
+	if (!said || said->role != KLAMM__HELLO__ROLE__CONTROLLER)
 		judged(hello, KAFKA_INVALID_REQUEST, "this is no Hello of a controller");
-	} else if (!membership->cluster_id || strcmp(said->cluster_id, membership->cluster_id) != 0) {
+	else if (!membership->cluster_id || strcmp(said->cluster_id, membership->cluster_id) != 0)
 		judged(hello, KAFKA_INCONSISTENT_CLUSTER_ID, "the controller is of another cluster");
-	} else if (hello->channel->closing || said->target_id != membership->config->broker_id) {
+	else if (hello->channel->closing || said->target_id != membership->config->broker_id)
 		judged(hello, KAFKA_STALE_BROKER_EPOCH, "another broker was meant");
-	} else if (said->sender_epoch < hello->channel->controller_epoch) {
+	else if (said->sender_epoch < hello->channel->controller_epoch)
 		judged(hello, KAFKA_STALE_CONTROLLER_EPOCH, "a newer controller has been here");
-	} else {
-		zk_sync(membership->zk, on_synced, hello);
-		zk_get(membership->zk, ZK_PATH_CONTROLLER, NULL, on_controller_read, hello);
-		zk_get(membership->zk, ZK_PATH_CONTROLLER_EPOCH, NULL, on_epoch_read, hello);
-	}
+	else
+		await_office(hello);
 }
 
 static void on_hello(struct message *message)

@@ -38,6 +38,9 @@
 #define LIMIT_REPLICATION_FRAME_BYTES (1 << 20)
 #define LIMIT_PARKED_FOLLOWS 100000
 
+/* Hellos of controllers that wait for ZooKeeper; whoever comes then is told to come again. */
+#define LIMIT_HELLOS 64
+
 /* Decompressed size of one batch: the larger of ten times max.message.bytes and this; ratio at most 100 beyond 1 MiB. */
 #define LIMIT_DECOMPRESS_BYTES (64 << 20)
 

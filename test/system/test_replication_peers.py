@@ -1,13 +1,14 @@
 """Forged words on the inter-broker port: brokers of another cluster, dead incarnations, old controllers, frames that cannot be right. Each is
 refused, the process lives, and the replicas stay the same."""
 import os
+import select
 import socket
 import struct
 
 import pytest
 
 from batch import build
-from processes import wait
+from processes import Folder, ZooKeeper, wait
 from test_replication import LAG, Writer, in_sync, replicas_equal
 from wire import Closed, Connection
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.klamm_only
 HELLO_KEY, CONTROLLER, FOLLOWER = 20811, 0, 1
 PING, FOLLOW, APPEND, ACK = 0, 32, 34, 36
 PAYLOAD = {FOLLOW, ACK}
+COORDINATOR_NOT_AVAILABLE = 15
 
 
 def varint(n):
@@ -47,6 +49,9 @@ class Peer(Connection):
         """The error in the answer."""
         body = message(**fields)
         self.send_frame(struct.pack('>hhih', HELLO_KEY, 0, 1, -1) + body)
+        return self.hello_answer()
+
+    def hello_answer(self):
         answer = self.receive_frame()[4:]
         answer = answer[1:] if answer[:1] == b'\0' else answer
         return 0 if not answer or answer[0] != 8 else self.first_number(answer[1:])
@@ -106,6 +111,41 @@ def test_a_hello_that_is_not_from_here_is_refused(three):
         except Closed:
             pass
     assert all(b.alive() for b in three.brokers)
+
+
+def test_hellos_that_wait_for_zookeeper_are_bounded(make_cluster):
+    """Whoever names cluster and broker makes the broker ask ZooKeeper; while that hangs, connections come and go, and each left a question there."""
+    folder = Folder()
+    zookeeper = ZooKeeper(folder).start().ready()
+    try:
+        cluster = make_cluster(zookeeper=zookeeper)
+        cluster_id, epochs = facts(cluster)
+        body = message(**{'f1': 1, 'f2': cluster_id, 'f3': CONTROLLER, 'f4': 1, 'f5': 1000, 'f6': 'x', 'f7': 1, 'f8': epochs[1]})
+        hello = struct.pack('>hhih', HELLO_KEY, 0, 1, -1) + body
+        broker = cluster.broker(1)
+        zookeeper.freeze()
+        waiting = [Peer(broker.address) for _ in range(100)]
+        for peer in waiting:
+            peer.send_frame(hello)
+        told = 0
+        # All but those that may wait are told at once.
+        for _ in range(len(waiting) - 64):
+            ready, _, _ = select.select([p.socket for p in waiting], [], [], 10)
+            assert ready, 'only %d were told' % told
+            peer = next(p for p in waiting if p.socket is ready[0])
+            assert peer.hello_answer() == COORDINATOR_NOT_AVAILABLE
+            waiting.remove(peer)
+            peer.close()
+            told += 1
+        zookeeper.thaw()
+        for peer in waiting:
+            assert peer.hello_answer() != 0
+            peer.close()
+        wait(lambda: broker.sees() == {1}, 'a controller is there again', 30)
+    finally:
+        zookeeper.thaw()
+        zookeeper.kill()
+        folder.remove()
 
 
 FORGED = {
