@@ -50,6 +50,7 @@ struct fs {
 	int (*datasync)(struct fs *fs, int fd);
 	int (*truncate)(struct fs *fs, int fd, int64_t size);
 	int (*allocate)(struct fs *fs, int fd, int64_t size);
+	int (*reserve)(struct fs *fs, int fd, int64_t pos, int64_t len);
 	int (*fd_stat)(struct fs *fs, int fd, struct fs_stat *ret_stat);
 	int (*will_need)(struct fs *fs, int fd, int64_t pos, int64_t len);
 	int (*lock)(struct fs *fs, int fd);
@@ -106,6 +107,15 @@ static inline int fs_truncate(struct fs *fs, int fd, int64_t size)
 static inline int fs_allocate(struct fs *fs, int fd, int64_t size)
 {
 	return fs->allocate(fs, fd, size);
+}
+
+/*
+ * Takes blocks for a range, which may lie behind the end, and leaves the length and all bytes as they are: what is written there needs
+ * none then. fs_truncate gives back what lies behind the end. ERR_UNSUPPORTED where the file system cannot.
+ */
+static inline int fs_reserve(struct fs *fs, int fd, int64_t pos, int64_t len)
+{
+	return fs->reserve(fs, fd, pos, len);
 }
 
 static inline int fs_fd_stat(struct fs *fs, int fd, struct fs_stat *ret_stat)

@@ -103,6 +103,17 @@ static int real_allocate(struct fs *fs, int fd, int64_t size)
 	return rc == 0 ? 0 : error_from_errno(rc);
 }
 
+static int real_reserve(struct fs *fs, int fd, int64_t pos, int64_t len)
+{
+	int rc;
+
+	(void)fs;
+	do
+		rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, pos, len);
+	while (rc < 0 && errno == EINTR);
+	return result(rc);
+}
+
 static void fill_stat(const struct stat *status, struct fs_stat *ret_stat)
 {
 	ret_stat->size = status->st_size;
@@ -256,6 +267,7 @@ struct fs *fs_real(void)
 		.datasync = real_datasync,
 		.truncate = real_truncate,
 		.allocate = real_allocate,
+		.reserve = real_reserve,
 		.fd_stat = real_fd_stat,
 		.will_need = real_will_need,
 		.lock = real_lock,

@@ -271,8 +271,11 @@ static int rest_closed(const struct recovery *recovery)
 	const struct log *log = recovery->log;
 	int rc = 0;
 
-	for (int32_t i = recovery->n_taken; rc == 0 && i < log->n_segments - 1; i++)
+	for (int32_t i = recovery->n_taken; rc == 0 && i < log->n_segments - 1; i++) {
+		segment_had_reserved(log->segments[i]);
 		rc = segment_rest(log->segments[i], true);
+	}
+	segment_had_reserved(log_active(log));
 	return rc;
 }
 

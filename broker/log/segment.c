@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Blocks that are taken in advance: this part of the file's size, and none before that is worth a call. */
+#define RESERVE_PART 8
+#define RESERVE_BYTES_MIN (256 << 10)
+#define RESERVE_BYTES_MAX (4 << 20)
+
 struct segment_home *segment_home_new(struct fd_cache *fds, const char *path)
 {
 	struct segment_home *home = NEW(struct segment_home);
@@ -191,8 +196,33 @@ int segment_create(struct segment *segment, const struct log_config *config)
 	return rc < 0 ? undo_create(segment, rc) : 0;
 }
 
+/*
+ * Takes the blocks of what is written now and of a while beyond. A file gets a part of its size, so that many small ones do not fill the
+ * disk with what they may never need. A disk that is nearly full, or a file system that cannot: no more of it.
+ */
+static void reserve_blocks(struct segment *segment, int fd, int64_t end)
+{
+	int64_t ahead = end / RESERVE_PART < RESERVE_BYTES_MAX ? end / RESERVE_PART : RESERVE_BYTES_MAX;
+	int64_t from = segment->reserved > segment->size ? segment->reserved : segment->size;
+
+	if (end <= segment->reserved || ahead < RESERVE_BYTES_MIN)
+		return;
+	if (fs_reserve(segment_fs(segment), fd, from, end + ahead - from) < 0)
+		segment->reserved = INT64_MAX;
+	else
+		segment->reserved = end + ahead;
+}
+
+void segment_had_reserved(struct segment *segment)
+{
+	if (segment->reserved < segment->size)
+		segment->reserved = segment->size;
+}
+
+/* This also gives back the blocks behind the end. */
 static int restore_length(struct segment *segment, int fd, int cause)
 {
+	segment->reserved = INT64_MAX;
 	return fs_truncate(segment_fs(segment), fd, segment->size) < 0 ? ERR_IO : cause;
 }
 
@@ -204,6 +234,8 @@ int segment_append(struct segment *segment, const void *bytes, size_t len, const
 		rc = fd_cache_pin(segment->home->fds, &segment->file, &fd);
 	if (rc < 0)
 		return rc;
+	if (!config->preallocate)
+		reserve_blocks(segment, fd, segment->size + (int64_t)len);
 	rc = fs_write_all(segment_fs(segment), fd, bytes, len, segment->size);
 	if (rc < 0)
 		rc = restore_length(segment, fd, rc);
@@ -263,8 +295,9 @@ static int trim_file(struct segment *segment)
 	if (rc < 0)
 		return rc;
 	rc = fs_fd_stat(segment_fs(segment), fd, &status);
-	if (rc == 0 && status.size > segment->size)
+	if (rc == 0 && (status.size > segment->size || segment->reserved > 0))
 		rc = fs_truncate(segment_fs(segment), fd, segment->size);
+	segment->reserved = 0;
 	fd_cache_unpin(&segment->file);
 	return rc;
 }

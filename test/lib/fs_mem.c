@@ -49,6 +49,7 @@ struct node {
 	uint64_t inode;
 	int64_t mtime_ms;
 	struct bytes now, platter; /* of a file */
+	int64_t reserved;          /* its blocks are taken up to here, as far as that is behind the end; capacity does not count them */
 	int64_t dirty_from;        /* bytes from here on may differ from the platter; INT64_MAX none */
 	struct bytes lost;         /* for each page whether its write-back has failed: it counts as clean, but the platter has other bytes */
 	int64_t n_lost;
@@ -740,6 +741,8 @@ static int mem_truncate(struct fs *fs, int fd, int64_t size)
 	int rc = enter_whole(mem, FS_MEM_TRUNCATE, handle->path);
 
 	if (rc == 0)
+		handle->node->reserved = 0;
+	if (rc == 0)
 		resize_file(mem, handle->node, size);
 	return rc;
 }
@@ -754,6 +757,19 @@ static int mem_allocate(struct fs *fs, int fd, int64_t size)
 		rc = ERR_NO_SPACE;
 	if (rc == 0 && size > handle->node->now.size)
 		resize_file(mem, handle->node, size);
+	return rc;
+}
+
+static int mem_reserve(struct fs *fs, int fd, int64_t pos, int64_t len)
+{
+	struct fs_mem *mem = self(fs);
+	struct handle *handle = handle_of(mem, fd);
+	int rc = enter_whole(mem, FS_MEM_RESERVE, handle->path);
+
+	if (rc == 0 && pos + len - handle->node->now.size > mem->capacity - mem->used)
+		rc = ERR_NO_SPACE;
+	if (rc == 0)
+		handle->node->reserved = pos + len;
 	return rc;
 }
 
@@ -964,6 +980,13 @@ bool fs_mem_flip(struct fs_mem *mem, const char *path, int64_t pos, uint8_t bits
 	return true;
 }
 
+int64_t fs_mem_reserved(struct fs_mem *mem, const char *path)
+{
+	struct node *node = find_node(mem, path);
+
+	return node ? node->reserved : 0;
+}
+
 /* ---- set-up ---- */
 
 static void make_boot_id(struct fs_mem *mem)
@@ -992,6 +1015,7 @@ struct fs_mem *fs_mem_new(uint64_t seed)
 		.datasync = mem_datasync,
 		.truncate = mem_truncate,
 		.allocate = mem_allocate,
+		.reserve = mem_reserve,
 		.fd_stat = mem_fd_stat,
 		.will_need = mem_will_need,
 		.lock = mem_lock,

@@ -44,12 +44,14 @@ enum fs_mem_call {
 	FS_MEM_LIST = 1 << 13,
 	FS_MEM_STAT = 1 << 14,
 	FS_MEM_CREATE = 1 << 15, /* an open that makes a file */
+	FS_MEM_RESERVE = 1 << 16,
 };
 
 #define FS_MEM_WRITES                                                                                                         \
-	(FS_MEM_PWRITE | FS_MEM_TRUNCATE | FS_MEM_ALLOCATE | FS_MEM_RENAME | FS_MEM_UNLINK | FS_MEM_MKDIR | FS_MEM_RMDIR | FS_MEM_CREATE)
+	(FS_MEM_PWRITE | FS_MEM_TRUNCATE | FS_MEM_ALLOCATE | FS_MEM_RESERVE | FS_MEM_RENAME | FS_MEM_UNLINK | FS_MEM_MKDIR | FS_MEM_RMDIR | \
+	 FS_MEM_CREATE)
 #define FS_MEM_SYNCS (FS_MEM_DATASYNC | FS_MEM_SYNC_DIR | FS_MEM_SYNC_ALL)
-#define FS_MEM_ALL 0xffff
+#define FS_MEM_ALL 0x1ffff
 
 /* What goes wrong. */
 struct fs_mem_fault {
@@ -97,6 +99,9 @@ void fs_mem_evict(struct fs_mem *mem);
 
 /* Bits of a file on the platter and in the cache are flipped: damage. False when there is no such byte. */
 bool fs_mem_flip(struct fs_mem *mem, const char *path, int64_t pos, uint8_t bits);
+
+/* Up to where the blocks of a file are taken by fs_reserve and not given back; 0 when there are none or no file. */
+int64_t fs_mem_reserved(struct fs_mem *mem, const char *path);
 
 int fs_mem_n_open(const struct fs_mem *mem);
 

@@ -40,6 +40,9 @@ static void check_calls(struct fs *fs, const char *root)
 	ck_assert_int_eq(fs_pread(fs, fd, bytes, 8, 0), 8);
 	ck_assert_mem_eq(bytes, "\0\0\0hello", 8);
 	ck_assert_int_eq(fs_read_exact(fs, fd, bytes, 8, 1), ERR_TRUNCATED);
+	ck_assert_int_eq(fs_reserve(fs, fd, 4, 8192), 0);
+	ck_assert_int_eq(fs_fd_stat(fs, fd, &status), 0);
+	ck_assert_int_eq(status.size, 8);
 	ck_assert_int_eq(fs_truncate(fs, fd, 4), 0);
 	ck_assert_int_eq(fs_fd_stat(fs, fd, &status), 0);
 	ck_assert_int_eq(status.size, 4);

@@ -3,8 +3,6 @@
 
 #include "broker/log/log_internal.h"
 
-
-
 static int64_t read_at(struct fixture *fixture, int64_t offset, int64_t max_bytes, struct log_slice *ret_slice)
 {
 	struct log_read_args args = {.offset = offset, .max_offset = INT64_MAX, .max_bytes = max_bytes, .min_one_batch = true};
@@ -216,6 +214,62 @@ START_TEST(a_full_disk_leaves_the_log_as_it_was)
 }
 END_TEST
 
+static int64_t reserved_by(struct fixture *fixture)
+{
+	char path[FS_PATH_MAX];
+
+	segment_path(log_active(fixture->log), LOG_FILE_LOG, path);
+	return fs_mem_reserved(fixture->mem, path);
+}
+
+static void fill(struct fixture *fixture, int64_t bytes)
+{
+	int64_t size = log_size(fixture->log);
+
+	while (log_size(fixture->log) < size + bytes)
+		ck_assert_int_eq(fixture_append(fixture, 0, 1, 1000, 100000), 0);
+}
+
+START_TEST(blocks_are_taken_ahead_of_a_file_that_grows_and_given_back_when_it_rests)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	fixture.config.segment_bytes = 6 << 20;
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fill(&fixture, 1 << 20);
+	ck_assert_int_eq(reserved_by(&fixture), 0);
+	fill(&fixture, 3 << 20);
+	ck_assert_int_ge(reserved_by(&fixture), log_size(fixture.log));
+	ck_assert_int_lt(reserved_by(&fixture), log_size(fixture.log) * 9 / 8 + 1);
+	fixture_crash(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_gt(reserved_by(&fixture), 0);
+	ck_assert_int_eq(log_roll(fixture.log, log_end_offset(fixture.log)), 0);
+	ck_assert_int_eq(fs_mem_reserved(fixture.mem, FIXTURE_PATH "/t-0/00000000000000000000.log"), 0);
+	fill(&fixture, 5 << 20);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fs_mem_reserved(fixture.mem, FIXTURE_PATH "/t-0/00000000000000000041.log"), 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(blocks_that_are_not_to_be_had_in_advance_are_no_error)
+{
+	struct fixture fixture;
+	struct fs_mem_fault fault = {.calls = FS_MEM_RESERVE, .error = ERR_UNSUPPORTED};
+
+	fixture_init(&fixture, 1);
+	fixture.config.segment_bytes = 6 << 20;
+	fs_mem_add_fault(fixture.mem, &fault);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	fill(&fixture, 4 << 20);
+	ck_assert_int_eq(reserved_by(&fixture), 0);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(a_failing_disk_fails_the_dir_for_good)
 {
 	static const struct fs_mem_fault faults[] = {{.calls = FS_MEM_PWRITE, .path = ".log", .error = ERR_IO, .times = 1},
@@ -376,6 +430,7 @@ END_TEST
 UNIT_MAIN("broker/log/log", what_is_appended_is_read_and_there_after_a_clean_stop, a_log_rolls_by_size_time_and_offset,
 	  a_configuration_takes_effect_at_once, batches_out_of_order_or_in_part_are_refused_whole, a_read_obeys_its_bounds,
 	  a_slice_of_a_deleted_segment_is_read_to_its_end, a_full_disk_leaves_the_log_as_it_was, a_failing_disk_fails_the_dir_for_good,
+	  blocks_are_taken_ahead_of_a_file_that_grows_and_given_back_when_it_rests, blocks_that_are_not_to_be_had_in_advance_are_no_error,
 	  special_timestamps_are_answered_as_kafka_does, a_new_epoch_is_there_without_data_and_after_truncation_is_gone,
 	  an_epoch_without_a_batch_gives_way_to_older_batches_of_a_leader,
 	  flush_settings_ask_for_a_flush, a_truncation_keeps_the_indexes_up_to_the_cut)
