@@ -2,7 +2,8 @@
  * A client's load on a broker, Kafka's or ours, by librdkafka. Prints one line of JSON.
  *
  *     load produce BOOTSTRAP TOPIC PARTITIONS N SIZE [KEY=VALUE...]   N records of SIZE bytes, as fast as it goes
- *     load latency BOOTSTRAP TOPIC PARTITIONS N SIZE RATE [...]       at RATE a second: percentiles of the time to the answer
+ *     load latency BOOTSTRAP TOPIC PARTITIONS N SIZE RATE [...]       at RATE a second: percentiles of the time to the answer; SIGTERM: of
+ *                                                                    what was sent so far
  *     load consume BOOTSTRAP TOPIC PARTITIONS N [...]                 the first N records from the start of the partitions
  *
  * KEY=VALUE are librdkafka's own settings, laid over those below. Record i goes to partition i mod PARTITIONS when the latency is
@@ -14,6 +15,7 @@
 #include <librdkafka/rdkafka.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,11 +235,19 @@ static void *poll_main(void *arg)
 	return NULL;
 }
 
+static volatile sig_atomic_t enough;
+
+static void on_term(int signal)
+{
+	(void)signal;
+	enough = 1;
+}
+
 static void produce_at_rate(struct load *load, const char *value)
 {
 	int64_t next_ns = clock_ns();
 
-	for (int64_t i = 0; i < load->n_records; i++) {
+	for (int64_t i = 0; i < load->n_records && !enough; i++) {
 		struct timespec due = {next_ns / 1000000000, next_ns % 1000000000};
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
@@ -256,6 +266,8 @@ static int mode_latency(struct load *load, char **settings)
 	warm_up(load, value);
 	load->latencies_us = memory_alloc(NOTES_MAX * sizeof *load->latencies_us);
 	poller.client = load->client;
+	signal(SIGTERM, on_term);
+	fprintf(stderr, "load: at full rate from now on\n");
 	load->started_ns = clock_ns();
 	pthread_create(&poller.thread, NULL, poll_main, &poller);
 	produce_at_rate(load, value);

@@ -23,6 +23,7 @@ class Plan:
         self.latency_seconds = 5 if quick else 15
         self.idle_seconds = 5 if quick else 10
         self.starts = 3 if quick else 5
+        self.catch_ups, self.catch_up_1k = (1, 1000000) if quick else (3, 2000000)
         self.restart_1k = 2000000 if quick else 10000000
         self.failovers = 3 if quick else 20
         self.many_topics, self.many_partitions = (20, 100) if quick else (100, 100)
@@ -74,10 +75,10 @@ class Bench:
     def quiet(self):
         self.noise.append(wait_quiet(self.patience_s))
 
-    def repeat(self, what, measure, n_bytes=0):
+    def repeat(self, what, measure, n_bytes=0, times=None):
         """n_bytes: what the measurement writes."""
         rows = []
-        for _ in range(self.plan.repeats):
+        for _ in range(times or self.plan.repeats):
             self.quiet()
             if n_bytes:
                 touch(2 * n_bytes)

@@ -1,12 +1,13 @@
 """Three brokers, three copies of everything, acks=all: the measurements of replication."""
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import time
 
-from measures import GB, PROBE, run_json
+from measures import GB, PROBE, run_json, touch
 from servers import wait
 
 PARTS = ['produce', 'hundred', 'small', 'latency', 'consume', 'idle', 'memory', 'many', 'failover', 'catchup']
@@ -107,23 +108,25 @@ class Replicated:
     # ---- a follower that was away ----
 
     def catch_up(self):
-        """A broker is stopped, a gigabyte written, the broker started: until it is in sync, with acks measured meanwhile."""
-        topic = self.create('catchup', 6)
-        away = self.cluster.brokers[2]
-        away.end()
-        row = self.load('produce', topic, 6, self.plan.produce_1k, 1024, *SETTINGS)
-        begun_ns = time.monotonic_ns()
-        away.start()
-        wait(lambda: 'started (Klamm)' in away.log_text() or 'started (kafka' in away.log_text(), 'the broker is back')
-        back_ns = time.monotonic_ns()
-        latency = subprocess.Popen(self.bench.load_argv(self.ports, 'latency', topic, 6, 2000, 100, 200, *SETTINGS), stdout=subprocess.PIPE, text=True)
-        in_sync = run_json(PROBE, 'in-sync', self.ports, 'catchup', 1, 6, REPLICAS)
-        out, _ = latency.communicate(timeout=120)
-        seconds = (in_sync['at_ns'] - back_ns) / 1e9
-        figures = {'mb_per_s': row['bytes'] / 1e6 / seconds, 'p99_ms': json.loads(out)['p99_ms'], 'start_s': (back_ns - begun_ns) / 1e9}
-        self.bench.say('%s 3 copies, catching up with %.0f MB: %.0f MB/s, acks meanwhile p99 %.2f ms' % (
-            self.cluster.kind, row['bytes'] / 1e6, figures['mb_per_s'], figures['p99_ms']))
-        return figures
+        """A broker is stopped, gigabytes are written, the broker is started: until it is in sync, with the acks of that time."""
+        topic, away = self.create('catchup', 6), self.cluster.brokers[2]
+
+        def once():
+            away.end()
+            row = self.load('produce', topic, 6, self.plan.catch_up_1k, 1024, *SETTINGS)
+            touch(2 * row['bytes'])
+            latency = subprocess.Popen(self.bench.load_argv(self.ports, 'latency', topic, 6, 1000000, 100, 500, *SETTINGS), stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            next(line for line in latency.stderr if 'at full rate' in line)
+            said = len(away.log_text())
+            away.start()
+            wait(lambda: re.search(r'started \((Klamm|kafka)', away.log_text()[said:]), 'the broker is back')
+            back_ns = time.monotonic_ns()
+            in_sync = run_json(PROBE, 'in-sync', self.ports, 'catchup', 1, 6, REPLICAS)
+            latency.terminate()
+            out, _ = latency.communicate(timeout=120)
+            return {'mb_per_s': row['bytes'] / 1e3 / ((in_sync['at_ns'] - back_ns) / 1e6), 'p99_ms': json.loads(out)['p99_ms']}
+        return self.bench.repeat('%s 3 copies, catching up' % self.cluster.kind, once, times=self.plan.catch_ups)
 
     def measure(self, parts):
         figures, plan = {}, self.plan
