@@ -48,6 +48,10 @@ unit_tests += test/unit/broker/log/index_test
 test_unit_broker_log_index_test_SOURCES = test/unit/broker/log/index_test.c
 test_unit_broker_log_index_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/broker/log/log_sync_test
+test_unit_broker_log_log_sync_test_SOURCES = test/unit/broker/log/log_sync_test.c $(log_fixture)
+test_unit_broker_log_log_sync_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/broker/log/log_threads_test
 test_unit_broker_log_log_threads_test_SOURCES = test/unit/broker/log/log_threads_test.c $(log_fixture)
 test_unit_broker_log_log_threads_test_LDADD = $(unit_libs)

@@ -93,6 +93,7 @@ void log_names_changed(struct log *log)
 {
 	log->names_changes++;
 	log->touched = true;
+	log_dir_names_moved(log->dir);
 }
 
 /* All or nothing: what a full disk leaves half made would be in the way of the next try, here or in another dir. */

@@ -88,6 +88,7 @@ void log_dir_take_out(struct log_dir *dir, struct log *log)
 	pthread_mutex_lock(&dir->queue_lock);
 	log_link_remove(&log->dirty_link);
 	log_link_remove(&log->syncing_link);
+	log_dir_let_go(dir, log);
 	pthread_mutex_unlock(&dir->queue_lock);
 }
 

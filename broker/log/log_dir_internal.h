@@ -47,6 +47,7 @@ struct log_dir {
 	struct shared_i64 n_torn;
 	struct shared_flag watermark_moved;
 	struct shared_flag start_moved;
+	struct shared_flag names_moved; /* since the last sync of all began */
 	struct shared_flag deleted; /* partitions were, since the marks were written */
 	void (*wake)(void *ctx);
 	void *wake_ctx;
@@ -70,6 +71,7 @@ struct log_dir {
 	pthread_mutex_t queue_lock;
 	struct log_link dirty;
 	struct log_link syncing;
+	int n_held; /* files of dirty logs that are held open */
 	struct log_link flushes;
 	struct removal *removals;
 
@@ -101,6 +103,9 @@ int log_dir_write_watermarks(struct log_dir *dir);
 int log_dir_write_marks(struct log_dir *dir);
 
 void log_dir_wake(struct log_dir *dir);
+
+/* The log is dirty no more. The queue lock is held. */
+void log_dir_let_go(struct log_dir *dir, struct log *log);
 
 /* Tries to make the file that tells the next start that the dir has failed, once. */
 void log_dir_note_failure(struct log_dir *dir);

@@ -2,7 +2,7 @@
  * What the disk thread of a log dir does, and what owners of logs ask of it; see log_dir.h.
  *
  *     append: end published, then `dirty` raised -> once a log and sync it joins the dirty ring, the first one wakes the disk thread
- *     tick:   dirty ring -> ends noted -> one syncfs -> durable ends, unless the log was truncated meanwhile (generation)
+ *     tick:   dirty ring -> ends noted -> a sync of each file, or of all -> durable ends, unless the log was truncated meanwhile (generation)
  *     flush:  prepare puts a log into the flush ring; the first run takes all that are there: few files one by one, else one syncfs
  *
  * A sync error is final: the pages it was about may be lost and marked clean (D10). That is noted at once, for the next start; should the
@@ -19,6 +19,12 @@
 /* With more files than this one syncfs is cheaper than a sync of each. */
 #define SYNC_FILES_MAX 4
 
+/*
+ * The same for the background sync. Nobody waits for it, but it may be in the way of others: while syncfs waits for the device, whoever
+ * appends to any file of that file system waits for the page that its file ends in.
+ */
+#define BACKGROUND_FILES_MAX 16
+
 void log_dir_wake(struct log_dir *dir)
 {
 	if (dir->wake)
@@ -31,6 +37,33 @@ void log_dir_set_wake(struct log_dir *dir, void (*wake)(void *ctx), void *ctx)
 	dir->wake = wake;
 }
 
+/* The queue lock is held. The file is open from now on, so that its descriptor is told of every error. */
+static void hold(struct log_dir *dir, struct log *log)
+{
+	struct segment *active = log_active(log);
+	int fd;
+
+	if (dir->n_held == BACKGROUND_FILES_MAX || fd_cache_pin(active->home->fds, &active->file, &fd) < 0)
+		return;
+	log->held = segment_retain(active);
+	dir->n_held++;
+}
+
+static void let_go(struct segment *held)
+{
+	fd_cache_unpin(&held->file);
+	segment_release(held);
+}
+
+void log_dir_let_go(struct log_dir *dir, struct log *log)
+{
+	if (!log->held)
+		return;
+	let_go(log->held);
+	log->held = NULL;
+	dir->n_held--;
+}
+
 void log_dir_dirtied(struct log_dir *dir, struct log *log, int64_t n_bytes)
 {
 	int64_t unsynced = shared_i64_add(&dir->unsynced_bytes, n_bytes);
@@ -40,10 +73,17 @@ void log_dir_dirtied(struct log_dir *dir, struct log *log, int64_t n_bytes)
 		pthread_mutex_lock(&dir->queue_lock);
 		wake |= log_link_alone(&dir->dirty);
 		log_link_add(&dir->dirty, &log->dirty_link);
+		if (n_bytes > 0)
+			hold(dir, log);
 		pthread_mutex_unlock(&dir->queue_lock);
 	}
 	if (wake)
 		log_dir_wake(dir);
+}
+
+void log_dir_names_moved(struct log_dir *dir)
+{
+	shared_flag_raise(&dir->names_moved);
 }
 
 void log_dir_watermark_moved(struct log_dir *dir)
@@ -88,24 +128,42 @@ static int sync_failed(struct log_dir *dir, int rc)
 
 /* ---- background sync ---- */
 
-static void begin_sync(struct log_dir *dir)
+/* The queue lock is held. Adds the file that is dirty; false when there may be more than one. */
+static bool take_dirty(struct log_dir *dir, struct log *log, struct segment **files, int *n_files)
+{
+	bool held = log->held != NULL;
+
+	log_link_remove(&log->dirty_link);
+	shared_flag_lower(&log->dirty);
+	log->sync_end = log_end_offset(log);
+	log->sync_generation = log->generation;
+	log_link_add(&dir->syncing, &log->syncing_link);
+	if (held)
+		files[(*n_files)++] = log->held;
+	log->held = NULL;
+	return held;
+}
+
+/* Takes all that is dirty. Whether a sync of the files covers it: not when there are too many, or names have changed. */
+static bool begin_sync(struct log_dir *dir, struct segment **files, int *n_files)
 {
 	int64_t n_bytes;
+	bool covers = true;
 
 	pthread_mutex_lock(&dir->queue_lock);
 	n_bytes = shared_i64_get(&dir->unsynced_bytes);
 	shared_i64_add(&dir->unsynced_bytes, -n_bytes);
 	dir->unmarked_bytes += n_bytes;
-	while (!log_link_alone(&dir->dirty)) {
-		struct log *log = CONTAINER_OF(dir->dirty.next, struct log, dirty_link);
-
-		log_link_remove(&log->dirty_link);
-		shared_flag_lower(&log->dirty);
-		log->sync_end = log_end_offset(log);
-		log->sync_generation = log->generation;
-		log_link_add(&dir->syncing, &log->syncing_link);
+	while (!log_link_alone(&dir->dirty))
+		covers &= take_dirty(dir, CONTAINER_OF(dir->dirty.next, struct log, dirty_link), files, n_files);
+	dir->n_held = 0;
+	/* After the ends were taken: whose end is in a new file has told of that file before. */
+	if (shared_flag_get(&dir->names_moved)) {
+		shared_flag_lower(&dir->names_moved);
+		covers = false;
 	}
 	pthread_mutex_unlock(&dir->queue_lock);
+	return covers;
 }
 
 /* The queue lock is held. */
@@ -128,17 +186,39 @@ static void end_sync(struct log_dir *dir, int rc)
 	pthread_mutex_unlock(&dir->queue_lock);
 }
 
-int log_dir_sync(struct log_dir *dir)
+static int sync_files(struct log_dir *dir, struct segment **files, int n_files)
 {
-	int rc;
+	int fd, rc = 0;
+
+	for (int i = 0; rc == 0 && i < n_files; i++) {
+		rc = fd_cache_pin(files[i]->home->fds, &files[i]->file, &fd);
+		if (rc < 0)
+			break;
+		rc = fs_datasync(dir->fs, fd);
+		fd_cache_unpin(&files[i]->file);
+	}
+	return rc;
+}
+
+static int sync_dirty(struct log_dir *dir, bool all)
+{
+	struct segment *files[BACKGROUND_FILES_MAX];
+	int rc, n_files = 0;
 
 	if (log_dir_failed(dir))
 		return ERR_IO;
-	begin_sync(dir);
-	rc = fs_sync_all(dir->fs, dir->dir_fd);
+	all |= !begin_sync(dir, files, &n_files);
+	rc = all ? fs_sync_all(dir->fs, dir->dir_fd) : sync_files(dir, files, n_files);
+	while (n_files > 0)
+		let_go(files[--n_files]);
 	end_sync(dir, rc);
 	dir->marks_moved = dir->points_moved = true;
 	return rc < 0 ? sync_failed(dir, rc) : 0;
+}
+
+int log_dir_sync(struct log_dir *dir)
+{
+	return sync_dirty(dir, true);
 }
 
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset)
@@ -400,7 +480,7 @@ static int tick_sync(struct log_dir *dir, int64_t now_ms)
 	if (!due && log_dir_unsynced_bytes(dir) < dir->args.sync_bytes)
 		return 0;
 	dir->sync_due.at_ms = 0;
-	return log_dir_sync(dir);
+	return sync_dirty(dir, false);
 }
 
 /* Rewrites the checkpoints where deleted partitions stand in them; new ones of their names may then get marks. */

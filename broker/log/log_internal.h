@@ -85,6 +85,7 @@ struct log {
 
 	/* Guarded by the dir's queue lock. */
 	struct log_link dirty_link;
+	struct segment *held;     /* the only file in which it is dirty, retained and pinned; NULL: no such, or not dirty */
 	struct log_link syncing_link;
 	uint32_t generation;      /* counts truncations: a sync that began before one proves nothing about what came after */
 	uint32_t sync_generation; /* when the background sync under way began */
@@ -233,6 +234,9 @@ void log_dir_start_moved(struct log_dir *dir);
 /* Before a truncation: the log ends at the offset at most, and nothing above counts as durable any more, on disk either. An error leaves
  * the end as it was. */
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset);
+
+/* Files of one of its logs were made, renamed, removed or cut: the next sync is one of all. Said before the log is dirtied by what is in them. */
+void log_dir_names_moved(struct log_dir *dir);
 
 /* Nothing was cut after all: the log ends where it did, and is made durable again. */
 void log_dir_restore_end(struct log_dir *dir, struct log *log, int64_t end);

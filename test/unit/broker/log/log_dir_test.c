@@ -658,40 +658,6 @@ START_TEST(many_idle_partitions_hold_no_file)
 }
 END_TEST
 
-START_TEST(a_group_commit_covers_all_that_are_prepared)
-{
-	struct fixture fixture;
-	struct log *logs[6];
-	struct uuid id = uuid_random();
-	struct error err;
-	int64_t n_changes;
-
-	fixture_init(&fixture, 1);
-	ck_assert_int_eq(fixture_open(&fixture), 0);
-	for (int32_t i = 0; i < 6; i++) {
-		struct log *mine = fixture.log;
-
-		ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("u"), i, &id, &fixture.config, NULL, &logs[i], &err), 0);
-		fixture.log = logs[i];
-		ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
-		fixture.log = mine;
-		ck_assert(log_flush_prepare(logs[i]));
-		ck_assert(!log_flush_prepare(logs[i]));
-	}
-	log_flush_run(logs[3]);
-	n_changes = fs_mem_n_changes(fixture.mem);
-	for (int i = 0; i < 6; i++)
-		log_flush_run(logs[i]);
-	ck_assert_int_eq(fs_mem_n_changes(fixture.mem), n_changes);
-	for (int i = 0; i < 6; i++) {
-		ck_assert_int_eq(log_flush_finish(logs[i]), 0);
-		ck_assert_int_eq(log_durable_end(logs[i]), 1);
-		ck_assert(!log_flush_prepare(logs[i]));
-	}
-	fixture_fini(&fixture);
-}
-END_TEST
-
 /* A start that does not come to the loading of the logs, and a stop. */
 static void open_and_close(struct fixture *fixture)
 {
@@ -777,5 +743,4 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,
 	  deleted_records_do_not_come_back_once_their_start_is_kept, d8_a_name_that_is_kept_away_does_not_come_back,
 	  d10_a_partition_that_a_full_disk_keeps_from_being_made_leaves_nothing_behind,
-	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file,
-	  a_group_commit_covers_all_that_are_prepared)
+	  a_deleted_partition_is_renamed_and_removed_after_the_delay, an_idle_dir_has_nothing_to_do, many_idle_partitions_hold_no_file)
