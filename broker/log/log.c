@@ -63,6 +63,7 @@ void log_add_segment(struct log *log, struct segment *segment)
 		log->segments = memory_grow(log->segments, (size_t)log->segments_cap * sizeof(struct segment *));
 	}
 	log->segments[log->n_segments++] = segment;
+	log->is_cut = false;
 	if (log->n_segments == 1)
 		shared_i64_set(&log->first_base, segment->base_offset);
 }

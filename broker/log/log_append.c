@@ -132,7 +132,7 @@ static int must_roll(const struct log *log, const struct group *group, const str
 	int64_t size = active->size + (int64_t)group->len, waited;
 	int rc;
 
-	if (too_far(log, header))
+	if (too_far(log, header) || log->is_cut)
 		return 1;
 	if (size == 0)
 		return 0;

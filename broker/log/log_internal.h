@@ -61,6 +61,7 @@ struct log {
 	int32_t segments_cap;
 	int32_t partition;
 	bool touched;              /* written to since load: a clean stop has something to do */
+	bool is_cut;               /* the active segment was, and there was no room for the next one: an append begins it */
 	char *topic;
 	struct uuid topic_id;
 

@@ -3,6 +3,8 @@
  * somebody may still send the old ones; see log.h.
  *
  *     durable mark lowered (on disk, too, where it lies above) -> later segments dropped -> file cut -> new segment -> observer anew
+ *
+ * On a full disk it is done as a whole or not at all: the log stays as it was, or it is cut and only the new segment waits for the next append.
  */
 #include "broker/log/log_dir.h"
 #include "broker/log/log_internal.h"
@@ -25,14 +27,32 @@ static void set_end(struct log *log, int64_t end)
 	log_dir_dirtied(log->dir, log, 0);
 }
 
+/* A step between the old log and the new one: when it fails, also for want of room, only the next start puts that right. */
+static int halfway(int rc)
+{
+	return rc == ERR_NO_SPACE ? ERR_IO : rc;
+}
+
 /* Takes out the segments from number `first` on; at least one must be added afterwards when that was all. */
 static int drop_from(struct log *log, int32_t first)
 {
 	int rc = 0;
 
 	while (rc == 0 && log->n_segments > first)
-		rc = log_drop_segment(log, log->n_segments - 1);
+		rc = halfway(log_drop_segment(log, log->n_segments - 1));
 	return rc;
+}
+
+/* The log goes on behind what was cut. Without room it does so later: what is here must be right by then. */
+static int begin_next(struct log *log, int64_t end)
+{
+	int rc;
+
+	log->is_cut = true;
+	rc = segment_rest(log_active(log), true);
+	if (rc == 0)
+		rc = log_push_segment(log, end);
+	return rc == ERR_NO_SPACE ? 0 : rc;
 }
 
 /*
@@ -56,15 +76,13 @@ static int cut_inside(struct log *log, int32_t i, int64_t pos, int64_t end)
 	int rc = drop_from(log, i + 1);
 
 	if (rc == 0 && pos < segment->size)
-		rc = segment_cut(segment, pos, end);
-	if (rc == 0)
-		rc = segment_rest(segment, true);
+		rc = halfway(segment_cut(segment, pos, end));
 	if (rc < 0)
 		return rc;
 	set_end(log, end);
 	if (segment->size == 0)
-		rc = log_drop_segment(log, i);
-	return rc < 0 ? rc : log_push_segment(log, end);
+		rc = drop_from(log, i);
+	return rc < 0 ? rc : begin_next(log, end);
 }
 
 /* What is written down of the log before it is cut; where that cannot be done it stays as it was. */
@@ -153,10 +171,10 @@ static int replace_all(struct log *log, struct segment *next)
 	int rc = create_aside(log, next, aside);
 
 	while (rc == 0 && log->n_segments > 0)
-		rc = log_drop_segment(log, 0);
+		rc = halfway(log_drop_segment(log, 0));
 	if (rc == 0) {
 		segment_path(next, LOG_FILE_LOG, path);
-		rc = fs_rename(log_fs(log), aside, path);
+		rc = halfway(fs_rename(log_fs(log), aside, path));
 		next->exists = rc == 0;
 	}
 	return rc;

@@ -399,16 +399,19 @@ static bool begins_inside(const struct partition *partition, struct slice batche
 static int append_inside(struct partition *partition, int64_t base_offset, struct slice batches, const struct log_append_info *info)
 {
 	int64_t start_offset = log_start_offset(partition->log);
-	int r = log_truncate_fully(partition->log, base_offset);
+	int r = log_truncate_fully(partition->log, base_offset), moved;
 
-	if (r == 0)
-		r = log_append(partition->log, batches.data, batches.len, info);
-	if (r) {
+	if (r)
+		return r;
+	r = log_append(partition->log, batches.data, batches.len, info);
+	/* Of several the first may be there. Should a full disk not even let it go back, the leader has it begin anew. */
+	if (log_end_offset(partition->log) <= start_offset) {
 		log_truncate_fully(partition->log, start_offset);
 		return r;
 	}
 	partition->kept_start_offset = base_offset;
-	return log_advance_start(partition->log, start_offset);
+	moved = log_advance_start(partition->log, start_offset);
+	return r ? r : moved;
 }
 
 static void store(struct partition *partition, struct slice batches, const struct replica_leader_marks *marks)

@@ -402,6 +402,46 @@ START_TEST(d10_a_log_that_a_full_disk_keeps_from_being_cut_becomes_durable_again
 }
 END_TEST
 
+/* Above the durable mark, so that nothing has to be written before the cut; the file that goes on, or an index, finds no room. */
+START_TEST(d10_a_log_that_is_cut_on_a_full_disk_is_cut_as_a_whole)
+{
+	static const struct fs_mem_fault full[] = {{.calls = FS_MEM_CREATE, .path = ".log", .error = ERR_NO_SPACE},
+						   {.calls = FS_MEM_PWRITE, .path = "index", .error = ERR_NO_SPACE},
+						   {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE}};
+
+	for (size_t i = 0; i < sizeof full / sizeof full[0]; i++) {
+		struct fixture fixture;
+		struct fs_stat status;
+		int64_t size;
+
+		fixture_init(&fixture, 1);
+		fixture.config.segment_bytes = 100000;
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		for (int k = 0; k < 10; k++)
+			ck_assert_int_eq(fixture_append(&fixture, k < 6 ? 1 : 2, 1, 1000, 100), 0);
+		fs_mem_add_fault(fixture.mem, &full[i]);
+		ck_assert_int_eq(log_truncate_to(fixture.log, 4), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), 4);
+		ck_assert_int_eq(log_latest_epoch(fixture.log), 1);
+		/* The producers know nothing of what is gone: a retry of it is no duplicate. */
+		ck_assert_int_eq(fixture.seen.last_offset, 3);
+		ck_assert_int_eq(fs_stat(fixture.fs, LOG_FILE, &status), 0);
+		size = status.size;
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 100), ERR_NO_SPACE);
+		fs_mem_clear_faults(fixture.mem);
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 100), 0);
+		/* Not to where other bytes were (D5). */
+		ck_assert_int_eq(fs_stat(fixture.fs, LOG_FILE, &status), 0);
+		ck_assert_int_eq(status.size, size);
+		ck_assert_int_eq(log_n_segments(fixture.log), 2);
+		ck_assert_int_eq(fixture_close(&fixture), 0);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(log_end_offset(fixture.log), 5);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
 START_TEST(damaged_small_files_are_made_anew_from_the_batches)
 {
 	static const char *const files[] = {"leader-epoch-checkpoint", "00000000000000000000.index", "00000000000000000000.timeindex",
@@ -737,7 +777,7 @@ UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_foun
 	  an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
 	  d11_a_mark_that_could_not_be_lowered_keeps_the_log_from_being_cut,
 	  d10_a_log_that_a_full_disk_keeps_from_being_cut_becomes_durable_again,
-	  d10_what_a_failed_sync_left_in_the_cache_only_is_written_again, d10_a_failed_sync_is_noted_at_once,
+	  d10_a_log_that_is_cut_on_a_full_disk_is_cut_as_a_whole, d10_what_a_failed_sync_left_in_the_cache_only_is_written_again, d10_a_failed_sync_is_noted_at_once,
 	  d10_a_write_back_that_failed_behind_our_back_is_no_mere_crash, marks_are_written_again_after_so_many_bytes,
 	  damaged_small_files_are_made_anew_from_the_batches, damaged_checkpoints_count_as_empty,
 	  a_clean_log_that_is_damaged_at_its_end_is_not_opened, a_partition_made_again_does_not_inherit_offsets,

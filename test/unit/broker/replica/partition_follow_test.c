@@ -482,6 +482,64 @@ START_TEST(d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_
 }
 END_TEST
 
+/* The log is at 43, where it begins anew; the leader has a batch around that. */
+static void begin_inside(void)
+{
+	Klamm__FollowAnswer answer = leader_says(5, KLAMM__FOLLOW_ANSWER__VERDICT__RESET);
+
+	answer.log_start = 43;
+	leader_tell(&leader, &answer);
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 43);
+	leader_opens(&leader, 5, HANDLE, 43);
+}
+
+START_TEST(d10_a_full_disk_leaves_a_log_that_begins_inside_of_a_batch_empty_until_there_is_room)
+{
+	struct fs_mem_fault full = {.calls = FS_MEM_PWRITE, .path = ".log", .error = ERR_NO_SPACE};
+	struct fs_mem_fault no_way_back = {.calls = FS_MEM_CREATE, .path = "43.log.swap", .error = ERR_NO_SPACE};
+	size_t len = put_batch(batches, 0, 40, 5, 5);
+
+	for (int i = 0; i < 2; i++) {
+		setup_mem();
+		begin(5);
+		begin_inside();
+		fs_mem_add_fault(mem, &full);
+		if (i == 1)
+			fs_mem_add_fault(mem, &no_way_back);
+		leader_appends(&leader, HANDLE, 43, 45, batches, len);
+		leader_expect(&leader, FRAME_CLOSE);
+		ck_assert_int_eq(leader_expect_follow(&leader).log_end, i == 1 ? 40 : 43);
+		ck_assert_int_eq(partition->state, PARTITION_ONLINE);
+		ck_assert_int_eq(log_start_offset(partition->log), i == 1 ? 40 : 43);
+		fs_mem_clear_faults(mem);
+		begin_inside();
+		leader_appends(&leader, HANDLE, 43, 45, batches, len);
+		ck_assert_int_eq(leader_expect_ack(&leader).log_end, 45);
+		ck_assert_int_eq(log_start_offset(partition->log), 43);
+		teardown_mem();
+	}
+}
+END_TEST
+
+START_TEST(d10_a_full_disk_takes_nothing_back_of_a_log_that_begins_inside_of_a_batch)
+{
+	struct fs_mem_fault full = {.calls = FS_MEM_CREATE, .path = "45.log", .error = ERR_NO_SPACE};
+	size_t len = put_batch(batches, 0, 40, 5, 5);
+
+	setup_mem();
+	configure("segment.bytes", "100");
+	begin(5);
+	begin_inside();
+	fs_mem_add_fault(mem, &full);
+	len = put_batch(batches, len, 45, 5, 2);
+	leader_appends(&leader, HANDLE, 43, 45, batches, len);
+	leader_expect(&leader, FRAME_CLOSE);
+	ck_assert_int_eq(leader_expect_follow(&leader).log_end, 45);
+	ck_assert_int_eq(log_start_offset(partition->log), 43);
+	teardown_mem();
+}
+END_TEST
+
 START_TEST(d10_a_failed_disk_ends_the_following_for_good)
 {
 	size_t len = put_batch(batches, 0, 0, 5, 4);
@@ -649,5 +707,7 @@ UNIT_MAIN("broker/replica/partition_follow", first_contact_tells_where_the_log_e
 	  a_throttled_replica_that_is_behind_pauses_when_its_rate_is_used_up,
 	  one_that_pauses_for_a_throttle_goes_on_when_that_is_lifted, a_higher_rate_does_not_wait_for_what_a_lower_one_has_cost,
 	  d10_a_full_disk_closes_the_handle_and_is_asked_for_again_until_there_is_room,
+	  d10_a_full_disk_leaves_a_log_that_begins_inside_of_a_batch_empty_until_there_is_room,
+	  d10_a_full_disk_takes_nothing_back_of_a_log_that_begins_inside_of_a_batch,
 	  d10_a_failed_disk_ends_the_following_for_good, nothing_of_a_forged_append_is_stored_and_the_connection_goes_on, forged_answers_cut_nothing,
 	  a_frame_that_cannot_be_read_ends_the_connection)
