@@ -47,6 +47,8 @@ struct peer {
 	int64_t moved_ms; /* when the other end last took something of what waits to be sent, or reading was paused */
 	int64_t empty_ms; /* nothing was left in the socket then: what is read next came later */
 	int64_t fresh_ms; /* what was read last came later than this */
+	int64_t window_ms; /* the frame in part is timed since then; 0: there is none */
+	int64_t window_bytes; /* so much came since */
 	int failed; /* a failure to be told at the end of the turn */
 	char text[TEXT_BYTES];
 	char address[CLIENT_ADDRESS_BYTES];
@@ -58,6 +60,8 @@ const struct peer_limits peer_limits_default = {
 	.connect_ms = 10000,
 	.ping_ms = 3000,
 	.idle_ms = 10000,
+	.frame_ms_max = 30000,
+	.starved_ms_max = 5000,
 };
 
 static int64_t now_of(const struct peer *peer)
@@ -305,6 +309,12 @@ static void flush(struct peer *peer)
 
 /* ---- Receiving ---- */
 
+static void begin_window(struct peer *peer)
+{
+	peer->window_ms = now_of(peer);
+	peer->window_bytes = 0;
+}
+
 static void update_watch(struct peer *peer)
 {
 	bool read = peer->phase != PEER_CONNECTING && !peer->paused && !peer->waiting;
@@ -375,6 +385,7 @@ static void take_frame(struct peer *peer, size_t len)
 	};
 	int rc;
 
+	peer->window_ms = 0;
 	end_rescue(peer);
 	if (frame.type == peer->setup.limits.ping_type && len == PEER_FRAME_HEAD_BYTES)
 		return;
@@ -382,6 +393,15 @@ static void take_frame(struct peer *peer, size_t len)
 	buf_release(received.buf);
 	if (rc < 0)
 		fail(peer, rc, "a frame of type %u was not understood: %s", frame.type, error_text(rc));
+}
+
+/* A frame in part is timed, but not what is only held back. */
+static void watch_speed(struct peer *peer)
+{
+	if (peer->paused || receiver_begun(&peer->receiver) == 0)
+		peer->window_ms = 0;
+	else if (peer->window_ms == 0)
+		begin_window(peer);
 }
 
 static void parse(struct peer *peer)
@@ -404,6 +424,7 @@ static void parse(struct peer *peer)
 		return;
 	receiver_settle(&peer->receiver, (size_t)len);
 	settle_budget(peer, receiver_held(&peer->receiver));
+	watch_speed(peer);
 }
 
 static bool get_room(struct peer *peer)
@@ -450,6 +471,7 @@ static void receive(struct peer *peer)
 		return;
 	}
 	note_heard(peer, !full);
+	peer->window_bytes += n;
 	parse(peer);
 }
 
@@ -475,6 +497,10 @@ static void on_granted(struct budget_wait *wait, bool rescued)
 		return;
 	}
 	peer->charged += wait->bytes;
+	/* The time of waiting is not the other end's. */
+	peer->heard_ms = now_of(peer);
+	if (peer->window_ms)
+		begin_window(peer);
 	read_turn(peer, true);
 }
 
@@ -511,11 +537,35 @@ static bool is_silent(const struct peer *peer, int64_t now)
 	return now >= peer->heard_ms + idle_ms;
 }
 
+/* Why a frame in part is not waited for any longer; NULL: it gets on. */
+static const char *too_slow(struct peer *peer, int64_t now)
+{
+	const struct peer_limits *limits = &peer->setup.limits;
+	struct budget *budget = peer->setup.budget;
+	int64_t passed = now - peer->window_ms;
+
+	if (peer->window_ms == 0 || peer->waiting)
+		return NULL;
+	if (peer->charged > 0 && budget && budget_is_short(budget) && now >= peer->heard_ms + limits->starved_ms_max)
+		return "a frame stopped half-way while others wait for memory";
+	if (passed < limits->frame_ms_max)
+		return NULL;
+	if (peer->window_bytes < passed)
+		return "a frame came in too slowly";
+	begin_window(peer);
+	return NULL;
+}
+
 static void on_open_timer(struct peer *peer, int64_t now)
 {
 	const struct peer_limits *limits = &peer->setup.limits;
 	int64_t due = INT64_MAX;
+	const char *slow = too_slow(peer, now);
 
+	if (slow) {
+		fail(peer, ERR_TIMEOUT, "%s", slow);
+		return;
+	}
 	if (is_silent(peer, now)) {
 		fail(peer, ERR_TIMEOUT, "nothing %s for %lld ms", peer->paused ? "taken" : "heard", (long long)limits->idle_ms);
 		return;

@@ -10,6 +10,8 @@
  * Lengths are bounded before anything is done with them: the header by LIMIT_PEER_HEADER_BYTES, the payload by what the owner
  * gave (payload_bytes_max). A frame that breaks them closes the connection.
  *
+ * What is in part here counts against the budget: a frame has to get on (looked at with each ping).
+ *
  * A peer belongs to the worker it was made on. It ends once: by itself (then on_closed is called) or by peer_close. The struct
  * is freed by peer_free, which may be called in any callback of the same peer. Dialling again is the
  * owner's business.
@@ -59,6 +61,8 @@ struct peer_limits {
 	int64_t ping_ms;            /* nothing sent for so long: a ping is sent; 0 = none */
 	int64_t idle_ms;            /* nothing received for so long, or while paused nothing taken of what waits to be sent:
 				       closed; 0 = never */
+	int64_t frame_ms_max;       /* of a frame in part a byte a ms must come over each such time; else closed */
+	int64_t starved_ms_max;     /* it stands still for so long while others wait for memory: closed */
 	uint8_t ping_type;          /* frame type of pings: sent with empty header and payload, and not handed to on_frame */
 };
 

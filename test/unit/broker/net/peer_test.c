@@ -482,6 +482,64 @@ START_TEST(a_pause_is_no_silence_of_the_other_end)
 }
 END_TEST
 
+/* Memory that one who says next to nothing holds is memory that others wait for. */
+START_TEST(a_frame_in_part_has_to_get_on)
+{
+	uint8_t head[PEER_FRAME_HEAD_BYTES];
+	int64_t until_ms = clock_ms() + LOOPBACK_WAIT_MS;
+	int fd;
+
+	open_all();
+	accepter_setup.limits.ping_ms = 10;
+	accepter_setup.limits.frame_ms_max = 100;
+	fd = dial_raw();
+	put_head(head, 1 << 20, 0, 1);
+	loopback_send(&loopback, fd, head, sizeof head);
+	/* It is heard all the time. */
+	while (accepter.n_closed == 0) {
+		ck_assert(clock_ms() < until_ms);
+		(void)!write(fd, "x", 1);
+		loopback_pass(&loopback, 20);
+	}
+	ck_assert_int_eq(accepter.code, ERR_TIMEOUT);
+	ck_assert_str_eq(accepter.text, "a frame came in too slowly");
+	close(fd);
+	close_all();
+}
+END_TEST
+
+static void on_granted(struct budget_wait *wait, bool rescued)
+{
+	(void)rescued;
+	budget_give(&loopback.budget, wait->bytes);
+}
+
+START_TEST(a_frame_that_stands_still_is_ended_when_others_wait_for_memory)
+{
+	uint8_t *bytes = memory_zalloc(1, 300000);
+	struct budget_wait wait;
+	int fd;
+
+	open_all();
+	accepter_setup.limits.ping_ms = 10;
+	accepter_setup.limits.starved_ms_max = 100;
+	fd = dial_raw();
+	put_head(bytes, 1 << 20, 0, 1);
+	loopback_send(&loopback, fd, bytes, 300000);
+	loopback_pass(&loopback, 200);
+	ck_assert_int_eq(accepter.n_closed, 0);
+	budget_wait_init(&wait, &loopback.worker, BUDGET_CLIENT, on_granted);
+	budget_queue(&loopback.budget, &wait, (size_t)loopback.budget.total, false);
+	loopback_until(&loopback, has_closed, &accepter);
+	ck_assert_str_eq(accepter.text, "a frame stopped half-way while others wait for memory");
+	loopback_pass(&loopback, 20);
+	ck_assert(!budget_is_short(&loopback.budget));
+	close(fd);
+	free(bytes);
+	close_all();
+}
+END_TEST
+
 /* It may be gone for good, and may hold what others wait for: memory of the budget that a frame in part was granted beyond it. */
 START_TEST(who_takes_nothing_is_closed_also_while_it_is_not_read)
 {
@@ -582,6 +640,6 @@ UNIT_MAIN("broker/net/peer", frames_go_both_ways_after_hello, large_payloads_fro
 	  a_refused_or_closed_connection_tells_why, a_hello_without_an_answer_times_out,
 	  forged_lengths_close_the_connection_at_once, a_claimed_payload_takes_no_memory_and_an_unknown_type_is_the_owners,
 	  frames_cut_anywhere_are_put_together, pings_keep_a_quiet_connection_and_silence_ends_it,
-	  a_pause_is_no_silence_of_the_other_end, who_takes_nothing_is_closed_also_while_it_is_not_read, what_gathered_while_nobody_read_is_no_sign_of_life_of_now,
+	  a_frame_in_part_has_to_get_on, a_frame_that_stands_still_is_ended_when_others_wait_for_memory, a_pause_is_no_silence_of_the_other_end, who_takes_nothing_is_closed_also_while_it_is_not_read, what_gathered_while_nobody_read_is_no_sign_of_life_of_now,
 	  a_peer_may_be_freed_in_its_own_callback, a_frame_put_together_outlives_a_peer_freed_in_its_callback,
 	  what_waits_to_be_sent_is_released_at_the_end)
