@@ -19,3 +19,7 @@ test_unit_broker_rt_supervisor_test_SOURCES = test/unit/broker/rt/supervisor_tes
 test_unit_broker_rt_supervisor_test_LDADD = $(unit_libs)
 
 EXTRA_DIST += broker/rt/README.md
+
+unit_tests += test/unit/broker/rt/zk_loop_test
+test_unit_broker_rt_zk_loop_test_SOURCES = test/unit/broker/rt/zk_loop_test.c
+test_unit_broker_rt_zk_loop_test_LDADD = $(unit_libs)

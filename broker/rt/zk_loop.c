@@ -4,6 +4,9 @@
 #include "common/clock.h"
 #include "common/memory.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static void on_ready(struct loop_fd *fd, unsigned what)
 {
 	struct zk_loop_glue *glue = CONTAINER_OF(fd, struct zk_loop_glue, fd);
@@ -20,17 +23,29 @@ static void on_timer(struct timer *timer)
 		zk_session_on_timer(glue->session);
 }
 
+static void unwatch(struct zk_loop_glue *glue)
+{
+	if (!glue->has_fd)
+		return;
+	loop_fd_watch(&glue->fd, 0);
+	if (glue->is_copy)
+		close(glue->fd.fd);
+	glue->has_fd = false;
+}
+
 static void watch_fd(void *ctx, int fd, bool read, bool write)
 {
 	struct zk_loop_glue *glue = ctx;
+	int copy;
 
 	/* Each call is a new registration: the number may be an old one on a new socket. */
-	if (glue->has_fd)
-		loop_fd_watch(&glue->fd, 0);
-	glue->has_fd = fd >= 0;
-	if (!glue->has_fd)
+	unwatch(glue);
+	if (fd < 0)
 		return;
-	loop_fd_init(&glue->fd, glue->loop, fd, on_ready);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	glue->has_fd = true;
+	glue->is_copy = copy >= 0;
+	loop_fd_init(&glue->fd, glue->loop, glue->is_copy ? copy : fd, on_ready);
 	loop_fd_watch(&glue->fd, (read ? LOOP_READ : 0u) | (write ? LOOP_WRITE : 0u));
 }
 
@@ -66,7 +81,5 @@ void zk_loop_glue_fini(struct zk_loop_glue *glue)
 {
 	glue->session = NULL;
 	timer_stop(&glue->timer);
-	if (glue->has_fd)
-		loop_fd_watch(&glue->fd, 0);
-	glue->has_fd = false;
+	unwatch(glue);
 }

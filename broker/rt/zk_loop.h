@@ -4,6 +4,9 @@
  *     loop: fd ready -> zk_session_on_ready;  timer -> zk_session_on_timer
  *     session: watch_fd, set_timer -> loop_fd, timer
  *
+ * The library closes its sockets without a word before, and their numbers may be another file's at once, also one that another thread has opened.
+ * So the loop watches a copy of the descriptor, which is ours to close; the number itself only where there is no descriptor left for a copy.
+ *
  * Everything on the loop's thread. The struct may not move while the session lives.
  */
 #ifndef KLAMM_BROKER_RT_ZK_LOOP_H
@@ -15,7 +18,7 @@
 struct zk_loop_glue {
 	struct loop *loop;
 	struct loop_fd fd;
-	bool has_fd;
+	bool has_fd, is_copy;
 	struct timer timer;
 	struct zk_loop port;
 	struct zk_session *session;
