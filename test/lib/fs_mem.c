@@ -948,14 +948,27 @@ void fs_mem_power_cut(struct fs_mem *mem)
 	sync_file(node);
 }
 
+/* Whether there was something to write back. */
+static bool fail_write_back(struct node *node)
+{
+	bool lost = false;
+
+	for (int i = 0; node->is_dir && i < node->names.n; i++)
+		lost |= fail_write_back(node->names.entries[i].node);
+	if (node->is_dir || node->dirty_from == INT64_MAX)
+		return lost;
+	lose_dirty(node);
+	node->error = (struct write_error){node->error.n + 1, false};
+	return true;
+}
+
 void fs_mem_fail_write_back(struct fs_mem *mem, const char *path)
 {
 	struct node *node = find_node(mem, path);
 
-	CHECK(node && !node->is_dir);
-	lose_dirty(node);
-	node->error = (struct write_error){node->error.n + 1, false};
-	mem->error = (struct write_error){mem->error.n + 1, false};
+	CHECK(node);
+	if (fail_write_back(node))
+		mem->error = (struct write_error){mem->error.n + 1, false};
 }
 
 void fs_mem_evict(struct fs_mem *mem)

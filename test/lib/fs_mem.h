@@ -90,8 +90,8 @@ void fs_mem_crash(struct fs_mem *mem);
 /* As fs_mem_crash, and what was not synced is lost in part. */
 void fs_mem_power_cut(struct fs_mem *mem);
 
-/* The kernel tries to write back what is dirty of a file, and fails: as a failed sync, but nobody has been told. The next sync of the file, or of
- * all, fails for each handle that was open, and for later ones as long as none was told. */
+/* The kernel tries to write back what is dirty of a file, or below a folder, and fails: as a failed sync, but nobody has been told. The next sync
+ * of the file, or of all, fails for each handle that was open, and for later ones as long as none was told. */
 void fs_mem_fail_write_back(struct fs_mem *mem, const char *path);
 
 /* Pages whose write-back failed are read from the platter from now on. */

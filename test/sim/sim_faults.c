@@ -166,6 +166,11 @@ static void break_disk(struct fault *fault)
 	}
 	sim.counters.full_disks += fault->kind == FAULT_FULL_DISK;
 	sim.counters.failed_disks += fault->kind == FAULT_FAILED_DISK;
+	/* Now and then it is the kernel that finds out first, and nobody asks it yet. */
+	if (fault->kind == FAULT_FAILED_DISK && !sim_settings.two_dirs && fault->b % 3 == 0) {
+		fs_mem_fail_write_back(disk, "/data");
+		return;
+	}
 	fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
 }
 
