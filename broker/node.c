@@ -7,6 +7,7 @@
 #include "broker/replica/links.h"
 #include "broker/replication_hello.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "common/trace.h"
 #include "proto/cluster/frame_type.h"
@@ -138,7 +139,7 @@ static int worker_count(const struct broker_config *config)
 
 	if (config->klamm_workers > 0)
 		return config->klamm_workers;
-	return cores > 0 ? (int)cores : 1;
+	return cores <= 0 ? 1 : cores < LIMIT_WORKERS ? (int)cores : LIMIT_WORKERS;
 }
 
 static int shards_setup(struct node *node, struct error *err)

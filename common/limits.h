@@ -38,6 +38,9 @@
 #define LIMIT_REPLICATION_FRAME_BYTES (1 << 20)
 #define LIMIT_PARKED_FOLLOWS 100000
 
+/* Workers of a broker; its followers dial a connection to each of them. */
+#define LIMIT_WORKERS 1024
+
 /* Hellos of controllers that wait for ZooKeeper; whoever comes then is told to come again. */
 #define LIMIT_HELLOS 64
 

@@ -5,6 +5,7 @@
  */
 #include "broker/meta/broker_config.h"
 
+#include "common/limits.h"
 #include "common/memory.h"
 
 #define ROW_STRUCT struct broker_config
@@ -212,7 +213,7 @@ static const struct config_row rows[] = {
 	    "A request that has not arrived whole after this time ends its connection."),
 	ROW("klamm.supervise", BOOLEAN, "true", ANY, MEDIUM, STATIC, FIELD(klamm_supervise),
 	    "Whether a parent process starts the broker again when it crashes, and ends its ZooKeeper session at once."),
-	ROW("klamm.workers", INT, "0", BETWEEN(0, 1024), HIGH, STATIC, FIELD(klamm_workers),
+	ROW("klamm.workers", INT, "0", BETWEEN(0, LIMIT_WORKERS), HIGH, STATIC, FIELD(klamm_workers),
 	    "Worker threads, which own connections and partitions; 0 is one for each core."),
 	ROW("klamm.zookeeper.auth.digest", PASSWORD, NULL, ANY, MEDIUM, STATIC, FIELD(klamm_zookeeper_auth_digest),
 	    "user:password for ZooKeeper's digest authentication, with which zookeeper.set.acl protects znodes."),

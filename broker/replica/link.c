@@ -7,6 +7,7 @@
 #include "broker/replica/shard.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/limits.h"
 #include "common/trace.h"
 #include "proto/cluster/cluster.pb-c.h"
 #include "proto/cluster/frame_type.h"
@@ -294,7 +295,7 @@ static void take_answer(struct link *link, int32_t n_workers)
 /* The same number at each connection to one incarnation. */
 static bool is_right(const struct link_target *target, int32_t n_workers)
 {
-	return n_workers > 0 && (target->n_workers == 0 || n_workers == target->n_workers);
+	return n_workers > 0 && n_workers <= LIMIT_WORKERS && (target->n_workers == 0 || n_workers == target->n_workers);
 }
 
 static bool on_hello(void *ctx, struct peer *peer, struct slice body)

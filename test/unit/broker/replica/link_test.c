@@ -132,6 +132,10 @@ START_TEST(a_leader_that_refuses_hello_is_dialled_again)
 	leader_take(&leader);
 	leader_answer(&leader, 0, LEADER_EPOCH, 0);
 	leader_expect_hang_up(&leader);
+	/* Each partition would get a connection of its own. */
+	leader_take(&leader);
+	leader_answer(&leader, 0, LEADER_EPOCH, LIMIT_WORKERS + 1);
+	leader_expect_hang_up(&leader);
 	leader_accept(&leader, 1);
 	ck_assert_int_eq(expect_follows(&leader, 0, 1), 1);
 	end();
