@@ -176,6 +176,42 @@ START_TEST(an_answer_may_come_later_or_too_late)
 }
 END_TEST
 
+/* With the first and in a packet of its own, and one that ends with the connection. */
+START_TEST(what_comes_behind_a_request_is_none_while_that_waits)
+{
+	static const char get[] = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+	char *answer;
+	int fd;
+
+	open_server(0);
+	fd = connect_client();
+	say(fd, get);
+	say(fd, get);
+	turn_until_asked(1);
+	say(fd, get);
+	say(fd, "POST /later HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
+	for (int i = 0; i < 20; i++)
+		loop_turn(&loop, 1);
+	ck_assert_int_eq(n_asked, 1);
+	http_reply(asked[0], 200, "text/plain", SLICE_LITERAL("first"));
+	answer = hear(fd);
+	ck_assert_ptr_nonnull(strstr(answer, "first"));
+	free(answer);
+	ck_assert_int_eq(n_asked, 1);
+	fd = connect_client();
+	say(fd, get);
+	say(fd, get);
+	turn_until_asked(2);
+	close(fd);
+	for (int i = 0; i < 20; i++)
+		loop_turn(&loop, 1);
+	http_reply(asked[1], 200, "text/plain", SLICE_LITERAL("second"));
+	check_answer("GET /page HTTP/1.1\r\nHost: x\r\n\r\n", "200", "hello");
+	ck_assert_int_eq(n_asked, 2);
+	close_server();
+}
+END_TEST
+
 START_TEST(a_request_outlives_the_server)
 {
 	int fd;
@@ -278,5 +314,5 @@ START_TEST(an_address_that_cannot_be_had_is_named)
 END_TEST
 
 UNIT_MAIN("broker/rt/http_server", a_page_is_answered_and_the_connection_closed, other_paths_methods_and_sizes_are_refused,
-	  an_answer_may_come_later_or_too_late, a_request_outlives_the_server, silent_connections_give_way_to_new_ones,
+	  an_answer_may_come_later_or_too_late, what_comes_behind_a_request_is_none_while_that_waits, a_request_outlives_the_server, silent_connections_give_way_to_new_ones,
 	  when_all_have_asked_the_next_one_waits, a_connection_ends_when_its_time_is_over, an_address_that_cannot_be_had_is_named)
