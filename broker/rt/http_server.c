@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -87,12 +88,11 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
 	struct http_door *door = arg;
 
-	(void)base;
 	evconnlistener_disable(door->listener);
 	door->end_ms = clock_ms() + door->server->args.connection_ms;
 	door_become(door, DOOR_OPEN);
-	/* evhttp makes its own. */
-	return NULL;
+	/* One that evhttp makes itself is closed before the loop forgets its number, which may be another thread's file by then. */
+	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 }
 
 /* Would be told again at once and for ever. */
