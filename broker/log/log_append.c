@@ -76,6 +76,18 @@ int log_push_segment(struct log *log, int64_t base_offset)
 	return 0;
 }
 
+static int create_active(struct log *log)
+{
+	int rc;
+
+	if (log_active(log)->exists)
+		return 0;
+	rc = segment_create(log_active(log), &log->config);
+	if (rc == 0)
+		log_names_changed(log);
+	return rc;
+}
+
 int log_roll(struct log *log, int64_t base_offset)
 {
 	struct segment *active = log_active(log);
@@ -83,7 +95,7 @@ int log_roll(struct log *log, int64_t base_offset)
 	int rc = 0;
 
 	if (replaces && active->base_offset == base_offset)
-		return segment_create(active, &log->config);
+		return create_active(log);
 	if (!replaces) {
 		rc = log_write_pending_aborted(log);
 		if (rc == 0)
@@ -152,8 +164,9 @@ static int wake_active(struct log *log, int64_t now_ms)
 		return rc;
 	if (active->created_ms == 0)
 		active->created_ms = now_ms > 0 ? now_ms : 1;
-	if (!active->exists)
-		log_names_changed(log);
+	rc = create_active(log);
+	if (rc < 0)
+		return rc;
 	if (!log->tail)
 		log->tail = NEW(struct batch_tail);
 	log->touched = true;
@@ -183,12 +196,14 @@ static int note_group(struct log *log, struct segment *active, const struct grou
 int log_write_epochs(struct log *log)
 {
 	char path[FS_PATH_MAX];
+	int rc;
 
 	if (!log->epochs.changed)
 		return 0;
 	log_file_path(log, EPOCH_CACHE_FILE, path);
+	rc = epoch_cache_write(&log->epochs, log_fs(log), path);
 	log_names_changed(log);
-	return epoch_cache_write(&log->epochs, log_fs(log), path);
+	return rc;
 }
 
 static int tell_observer(struct log *log, const struct group *group)

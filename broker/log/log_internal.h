@@ -132,7 +132,7 @@ void log_add_segment(struct log *log, struct segment *segment);
 /* The number of the segment that holds an offset (the last one that begins at or below it); 0 below all. */
 int32_t log_segment_for(const struct log *log, int64_t offset);
 
-/* A file of the folder was made, renamed, removed or cut: the next flush syncs more than one file. */
+/* A file of the folder was made, renamed, removed or cut: the next sync is one of more than one file. Said after it was, since one may begin at any time. */
 void log_names_changed(struct log *log);
 
 /* Where segment i ends: the base of the next one, or the log end. */
@@ -236,7 +236,10 @@ void log_dir_start_moved(struct log_dir *dir);
  * the end as it was. */
 int log_dir_lower_durable(struct log_dir *dir, struct log *log, int64_t offset);
 
-/* Files of one of its logs were made, renamed, removed or cut: the next sync is one of all. Said before the log is dirtied by what is in them. */
+/*
+ * Files of one of its logs were made, renamed, removed or cut: the next sync is one of all. Said after they were, so that no sync that began
+ * before takes the word, and before the log is dirtied by what is in them.
+ */
 void log_dir_names_moved(struct log_dir *dir);
 
 /* Nothing was cut after all: the log ends where it did, and is made durable again. */

@@ -440,7 +440,10 @@ static int load_batches(struct log *log, struct folder *folder, const struct log
 	return rc < 0 ? rc : log_recover(log, info, ret_from, err);
 }
 
-/* Where recovery has written batches again, so are the small files that are not made anew from them: they may be as new. */
+/*
+ * Where recovery has written batches again, so are the small files that are not made anew from them: they may be as new. The topic id is
+ * nowhere else, so that its file stays in its place: a new one that the power cuts short would take it along.
+ */
 static int write_again(struct log *log, const struct log_load_info *info)
 {
 	char path[FS_PATH_MAX];
@@ -451,7 +454,7 @@ static int write_again(struct log *log, const struct log_load_info *info)
 	if (uuid_is_zero(&log->topic_id))
 		return 0;
 	log_file_path(log, PARTITION_METADATA_FILE, path);
-	return partition_metadata_write(log_fs(log), path, &log->topic_id);
+	return partition_metadata_write_again(log_fs(log), path, &log->topic_id);
 }
 
 static int load(struct log *log, const struct log_load_info *info, struct error *err)

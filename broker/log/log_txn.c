@@ -13,11 +13,13 @@ static int write_entry(struct log *log, const struct aborted_txn *aborted)
 {
 	struct segment *segment = log->segments[log_segment_for(log, aborted->last_offset)];
 	char path[FS_PATH_MAX];
+	int rc;
 
 	segment_path(segment, LOG_FILE_TXN_INDEX, path);
 	segment->has_txn_index = true;
+	rc = txn_index_append(log_fs(log), path, aborted);
 	log_names_changed(log);
-	return txn_index_append(log_fs(log), path, aborted);
+	return rc;
 }
 
 static void add_pending(struct log *log, const struct aborted_txn *aborted)

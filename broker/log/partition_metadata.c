@@ -54,17 +54,27 @@ static size_t format_text(const struct uuid *topic_id, char text[TEXT_BYTES_MAX]
 	return (size_t)snprintf(text, TEXT_BYTES_MAX, "version: 0\ntopic_id: %s", id);
 }
 
-int partition_metadata_create(struct fs *fs, const char *path, const struct uuid *topic_id)
+static int write_in_place(struct fs *fs, const char *path, unsigned flags, const struct uuid *topic_id)
 {
 	char text[TEXT_BYTES_MAX];
 	size_t len = format_text(topic_id, text);
-	int fd, rc = fs_open(fs, path, FS_WRITE | FS_CREATE | FS_TRUNCATE, &fd);
+	int fd, rc = fs_open(fs, path, flags, &fd);
 
 	if (rc < 0)
 		return rc;
 	rc = fs_write_all(fs, fd, text, len, 0);
 	fs_close(fs, fd);
 	return rc;
+}
+
+int partition_metadata_create(struct fs *fs, const char *path, const struct uuid *topic_id)
+{
+	return write_in_place(fs, path, FS_WRITE | FS_CREATE | FS_TRUNCATE, topic_id);
+}
+
+int partition_metadata_write_again(struct fs *fs, const char *path, const struct uuid *topic_id)
+{
+	return write_in_place(fs, path, FS_WRITE, topic_id);
 }
 
 int partition_metadata_write(struct fs *fs, const char *path, const struct uuid *topic_id)

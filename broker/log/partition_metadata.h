@@ -16,6 +16,9 @@ int partition_metadata_read(struct fs *fs, const char *path, struct uuid *ret_to
 /* For a folder that is new: written in place, not synced. A torn one reads as ERR_CORRUPT and is written again. */
 int partition_metadata_create(struct fs *fs, const char *path, const struct uuid *topic_id);
 
+/* What was read of it is written once more to where it is, not synced. */
+int partition_metadata_write_again(struct fs *fs, const char *path, const struct uuid *topic_id);
+
 /* For a folder in use: replaced in one step. */
 int partition_metadata_write(struct fs *fs, const char *path, const struct uuid *topic_id);
 

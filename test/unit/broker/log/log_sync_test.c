@@ -46,6 +46,65 @@ START_TEST(the_background_sync_leaves_the_rest_of_the_file_system_alone)
 }
 END_TEST
 
+static struct fixture *watched;
+static int (*open_in_truth)(struct fs *fs, const char *path, unsigned flags, int *ret_fd);
+
+/* The disk thread comes just before the file of the first segment is made. */
+static int open_after_a_sync(struct fs *fs, const char *path, unsigned flags, int *ret_fd)
+{
+	if (flags & FS_CREATE && strstr(path, "00000000000000000000.log")) {
+		fs->open = open_in_truth;
+		ck_assert_int_eq(log_dir_sync(watched->dir), 0);
+	}
+	return open_in_truth(fs, path, flags, ret_fd);
+}
+
+START_TEST(a_file_that_is_made_while_a_sync_runs_is_not_taken_for_synced)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct fixture fixture;
+		int64_t now_ms = 0;
+
+		fixture_init(&fixture, seed);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		watched = &fixture;
+		open_in_truth = fixture.fs->open;
+		fixture.fs->open = open_after_a_sync;
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 50), 0);
+		ck_assert(fixture.fs->open == open_in_truth);
+		sync_in_background(&fixture, &now_ms);
+		ck_assert_int_eq(log_durable_end(fixture.log), 1);
+		fixture_power_cut(&fixture);
+		ck_assert_msg(fixture_open(&fixture) == 0, "seed %d: %s", (int)seed, fixture.err.text);
+		ck_assert_int_eq(log_end_offset(fixture.log), 1);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
+/* Recovery writes again what may be in the page cache only; that must not put at risk what was on disk for long. */
+START_TEST(the_topic_id_outlives_a_power_cut_during_recovery)
+{
+	for (uint64_t seed = 1; seed <= 200; seed++) {
+		struct fixture fixture;
+		int64_t now_ms = 0;
+
+		fixture_init(&fixture, seed);
+		ck_assert_int_eq(fixture_open(&fixture), 0);
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 50), 0);
+		sync_in_background(&fixture, &now_ms);
+		ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 50), 0);
+		fixture_crash(&fixture);
+		fs_mem_stop_at(fixture.mem, fs_mem_n_changes(fixture.mem) + 1 + (int64_t)(seed % 25));
+		(void)fixture_open(&fixture);
+		fixture_power_cut(&fixture);
+		ck_assert_msg(fixture_open(&fixture) == 0, "seed %d: %s", (int)seed, fixture.err.text);
+		ck_assert_msg(log_topic_id(fixture.log).bytes[3] == 9, "seed %d", (int)seed);
+		fixture_fini(&fixture);
+	}
+}
+END_TEST
+
 START_TEST(d10_an_error_of_one_file_in_the_background_fails_the_dir)
 {
 	const struct fs_mem_fault fault = {.calls = FS_MEM_DATASYNC, .error = ERR_IO};
@@ -101,4 +160,5 @@ START_TEST(a_group_commit_covers_all_that_are_prepared)
 END_TEST
 
 UNIT_MAIN("broker/log/log_sync", the_background_sync_leaves_the_rest_of_the_file_system_alone,
+	  a_file_that_is_made_while_a_sync_runs_is_not_taken_for_synced, the_topic_id_outlives_a_power_cut_during_recovery,
 	  d10_an_error_of_one_file_in_the_background_fails_the_dir, a_group_commit_covers_all_that_are_prepared)
