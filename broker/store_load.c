@@ -380,16 +380,25 @@ static void on_part(struct disk_job *job)
 	free(part);
 }
 
+static struct creation_part *part_in(const struct store_dir *dir)
+{
+	struct creation_batch *batch;
+	long index = dir - dir->store->dirs;
+
+	DL_FOREACH(dir->store->creations, batch)
+		if (batch->parts[index])
+			return batch->parts[index];
+	return NULL;
+}
+
 void store_fail_creations(struct store_dir *dir)
 {
-	struct creation_batch *batch, *next;
-	int index = (int)(dir - dir->store->dirs);
+	struct creation_part *part;
 
-	DL_FOREACH_SAFE(dir->store->creations, batch, next) {
-		struct creation_part *part = batch->parts[index];
+	/* From the first on each time: an order that ends may find another dir failed, which ends others. */
+	while ((part = part_in(dir)) != NULL) {
+		struct creation_batch *batch = part->batch;
 
-		if (!part)
-			continue;
 		part->batch = NULL;
 		part_ended(batch, dir);
 	}

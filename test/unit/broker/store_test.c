@@ -292,6 +292,35 @@ START_TEST(what_was_made_in_a_dir_that_has_failed_since_is_nobodys)
 }
 END_TEST
 
+/* The first order to end finds the other dir failed, which ends the next one. */
+START_TEST(orders_end_when_two_dirs_fail_together)
+{
+	struct store_creation first = {.topic = SLICE_LITERAL("t"), .partition = 0, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+	struct store_creation second = first;
+	struct disk_job holdups[2] = {{.run = wait_at_gate}, {.run = wait_at_gate}};
+	struct pair pair;
+
+	second.partition = 1;
+	pair_open(&pair);
+	create(&pair, &first);
+	create(&pair, &second);
+	/* Names are kept; what is to be made waits in one dir each. */
+	wait_for_disk(&pair.store.dirs[0]);
+	wait_for_disk(&pair.store.dirs[1]);
+	disk_post(&pair.store.dirs[0].disk, &holdups[0]);
+	disk_post(&pair.store.dirs[1].disk, &holdups[1]);
+	worker_turn(&pair.hub, 0);
+	ck_assert_ptr_eq(first.dir, &pair.store.dirs[0]);
+	ck_assert_ptr_eq(second.dir, &pair.store.dirs[1]);
+	ck_assert_int_eq(n_created, 0);
+	log_dir_fail(pair.store.dirs[1].dir, ERR_TIMEOUT, "a disk call hangs");
+	pair_fail(&pair, 0);
+	ck_assert_int_eq(n_created, 2);
+	ck_assert_int_eq(write(gate[1], "xx", 2), 2);
+	pair_close(&pair);
+}
+END_TEST
+
 /* What finds a dir full is tried again (D10): in another one, if there is one. */
 START_TEST(a_dir_that_had_no_room_is_chosen_last_for_a_while)
 {
@@ -334,4 +363,5 @@ END_TEST
 UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
 	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs,
 	  what_is_being_made_on_a_disk_that_hangs_ends_with_the_dir, another_disk_that_hangs_holds_nothing_up_once_it_has_failed,
-	  what_was_made_in_a_dir_that_has_failed_since_is_nobodys, a_dir_that_had_no_room_is_chosen_last_for_a_while)
+	  what_was_made_in_a_dir_that_has_failed_since_is_nobodys, orders_end_when_two_dirs_fail_together,
+	  a_dir_that_had_no_room_is_chosen_last_for_a_while)
