@@ -17,7 +17,8 @@ sim_sources = test/sim/sim.c test/sim/sim.h test/sim/sim_client.c test/sim/sim_c
 sim_wraps = -Wl,--wrap=socket,--wrap=bind,--wrap=listen,--wrap=accept4,--wrap=connect,--wrap=getsockname,--wrap=getsockopt,--wrap=setsockopt \
 	-Wl,--wrap=recv,--wrap=recvmsg,--wrap=sendmsg,--wrap=sendfile,--wrap=shutdown,--wrap=eventfd,--wrap=write,--wrap=pread,--wrap=close \
 	-Wl,--wrap=RAND_bytes,--wrap=pthread_create,--wrap=pthread_join \
-	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully,--wrap=log_delete,--wrap=log_set_high_watermark \
+	-Wl,--wrap=shard_init,--wrap=partition_open,--wrap=log_append,--wrap=log_truncate_to,--wrap=log_truncate_fully,--wrap=log_delete \
+	-Wl,--wrap=log_dir_fail,--wrap=log_set_high_watermark \
 	-Wl,--wrap=replica_may_append,--wrap=replica_may_read,--wrap=replica_may_read_here
 test_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(sim_wraps)
 test_sim_sim_LDADD = libklamm_test.a $(klamm_libs)

@@ -172,6 +172,7 @@ struct sim_process {
 	void *main_loop; /* the loop of worker_run, while it waits */
 	int exit_status;
 	bool exited;
+	bool lacked_room; /* a log dir could not be loaded on a full disk */
 	void (*on_signal)(void *ctx, int signal_number);
 	void *signal_ctx;
 	struct vfd *vfds; /* open ones */

@@ -1,6 +1,7 @@
 /* The script of faults; see sim_faults.h. */
 #include "test/sim/sim_faults.h"
 
+#include "broker/log/log_dir.h"
 #include "common/error.h"
 #include "common/memory.h"
 #include "test/sim/sim.h"
@@ -174,6 +175,23 @@ static void break_disk(struct fault *fault)
 	fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
 }
 
+void __real_log_dir_fail(struct log_dir *dir, int error, const char *what);
+void __wrap_log_dir_fail(struct log_dir *dir, int error, const char *what);
+
+void __wrap_log_dir_fail(struct log_dir *dir, int error, const char *what)
+{
+	sim.process->lacked_room |= error == ERR_NO_SPACE;
+	__real_log_dir_fail(dir, error, what);
+}
+
+/* Who starts on a full disk may give up one of two log dirs, as Kafka does, until somebody has made room and starts it again. */
+static void clear_disk(struct sim_machine *machine)
+{
+	fs_mem_clear_faults(machine->disk);
+	if (machine->process && machine->process->lacked_room)
+		sim_process_stop(machine);
+}
+
 /* ---- each fault ---- */
 
 static void pause(struct fault *fault)
@@ -315,10 +333,10 @@ static void on_end(struct sim_event *event)
 		sim.slow_link_us = 0;
 		break;
 	case FAULT_FULL_DISK:
-		fs_mem_clear_faults(sim_machine(fault->a)->disk);
+		clear_disk(sim_machine(fault->a));
 		break;
 	case FAULT_FAILED_DISK:
-		fs_mem_clear_faults(sim_machine(fault->a)->disk);
+		clear_disk(sim_machine(fault->a));
 		if (sim_settings.two_dirs)
 			sim_process_stop(sim_machine(fault->a));
 		break;
@@ -338,7 +356,7 @@ static void on_healing(struct sim_event *event)
 			sim.cut[i][j] = false;
 		machine->paused_until_us = machine->disk_slow_until_us = 0;
 		if (machine->disk)
-			fs_mem_clear_faults(machine->disk);
+			clear_disk(machine);
 		if ((i < SIM_FIRST_ZOOKEEPER && !machine->process) || !machine->powered) {
 			sim_cancel(&restarts[i]);
 			restart_in(machine, sim_between(&sim.chance, 10, 500) * SIM_MS);
