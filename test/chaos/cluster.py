@@ -155,6 +155,17 @@ class ZooKeeper(Node):
             return None
 
 
+    def takes_session(self):
+        """Whether a client is let in: the answer comes when the ensemble has committed its session."""
+        try:
+            with socket.create_connection((self.address, self.ports[0]), timeout=1) as s:
+                s.sendall(struct.pack('>iiqiqi16s', 44, 0, 0, 1000, 0, 16, bytes(16)))
+                answer = s.recv(64)
+            return len(answer) >= 20 and struct.unpack('>q', answer[12:20])[0] != 0
+        except OSError:
+            return False
+
+
 class Controller(Node):
     def __init__(self, cluster, number):
         super().__init__(cluster, 'controller%d' % number)

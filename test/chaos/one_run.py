@@ -17,6 +17,7 @@ from processes import BUILD, wait
 LOAD = os.path.join(BUILD, 'test', 'chaos', 'load')
 PLACES = ['clients', 'zk1', 'zk2', 'zk3', 'controller1', 'controller2', 'broker1', 'broker2', 'broker3', 'broker4', 'broker5']
 HEAL_SECONDS = 60
+ENSEMBLE_SECONDS = 20
 TICK = 0.05
 
 
@@ -80,7 +81,7 @@ class Run:
         self.cluster = Cluster(self.network, options.target, options.brokers, detours=bool(used & {'delay', 'stall-connections'}),
                                small_disks='full-disk' in used and not options.flat,
                                rows={'unclean.leader.election.enable': 'true'} if options.unclean else {})
-        self.load = None
+        self.load, self.ensemble_restarts = None, 0
 
     def say(self, text):
         print('%7.2f s  %s' % (time.monotonic() - self.began, text), flush=True)
@@ -149,9 +150,25 @@ class Run:
             self.strike(name, length, seed)
         self.wait_until(start + self.options.seconds)
 
+    def heal_ensemble(self):
+        """
+        An ensemble that lets nobody in although all its servers run has come to that by itself (ZooKeeper 3.8 may not commit any more after its
+        followers synchronized anew): its operator starts the servers again. The report tells it.
+        """
+        servers = self.cluster.zookeepers
+        try:
+            wait(lambda: any(server.takes_session() for server in servers), 'ZooKeeper takes a session', ENSEMBLE_SECONDS, 0.5)
+        except AssertionError:
+            self.say('the ensemble takes no session, though all its servers run: %s; they are started again' % [s.mode() for s in servers])
+            self.ensemble_restarts += 1
+            for server in servers:
+                server.kill()
+                server.start()
+
     def heal(self):
         self.mend_due()
         self.network.mend_all()
+        self.heal_ensemble()
         mender = nemeses.activities.Reassign(self.cluster, 0)
         began = time.monotonic()
 
@@ -244,7 +261,7 @@ class Run:
                 self.say('    ' + text)
         anomalies.update({what: len(texts) for what, texts in self.trouble.items()})
         return {'seed': self.seed, 'target': self.options.target, 'anomalies': anomalies, 'examples': dict(found.examples), 'trouble': self.trouble,
-                'figures': checker.figures(events), 'staleness': judge.staleness, 'notes': found.notes(),
+                'ensemble_restarts': self.ensemble_restarts, 'figures': checker.figures(events), 'staleness': judge.staleness, 'notes': found.notes(),
                 'producers_excused': self.excused(events), 'acked_during_faults': during, 'faults': table, 'bounds': bounds, 'folder': self.cluster.folder.path,
                 'seconds': time.monotonic() - self.began}
 
