@@ -129,7 +129,7 @@ static void set_defaults(struct log_dir_args *args)
 	if (args->mark_interval_ms == 0)
 		args->mark_interval_ms = 5000;
 	if (args->mark_bytes == 0)
-		args->mark_bytes = 256 << 20;
+		args->mark_bytes = 1 << 30;
 	if (args->checkpoint_ms == 0)
 		args->checkpoint_ms = 60000;
 	if (args->high_watermark_ms == 0)

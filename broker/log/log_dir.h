@@ -30,7 +30,7 @@ struct log_dir_args {
 	int32_t broker_id;
 	struct slice cluster_id;    /* null: not known yet; see log_dir_set_cluster_id */
 	int64_t mark_interval_ms;   /* durable marks on disk; 0 = 5,000 */
-	int64_t mark_bytes;         /* ... or after so many bytes were synced: the start after a crash reads and writes them; 0 = 256 MiB */
+	int64_t mark_bytes;         /* ... or after so many bytes were synced: the start after a crash reads and writes them; 0 = 1 GiB */
 	int64_t checkpoint_ms;      /* recovery point and log start; 0 = 60,000 (log.flush.offset.checkpoint.interval.ms) */
 	int64_t high_watermark_ms;  /* 0 = 5,000 (replica.high.watermark.checkpoint.interval.ms) */
 	int64_t sync_ms;            /* background sync; 0 = 1,000 */
