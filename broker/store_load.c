@@ -269,7 +269,7 @@ static void on_nothing_to_do(struct message *message)
 /* A disk that has failed may never come back (D10): nobody waits for it. */
 static bool takes_part(const struct store_dir *dir)
 {
-	return dir->started && !log_dir_failed(dir->dir);
+	return dir->started && dir->dir && !log_dir_failed(dir->dir);
 }
 
 static void on_part(struct disk_job *job);
