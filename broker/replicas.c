@@ -470,12 +470,20 @@ static void begin_states(struct replica_order *order)
 		order_work(order);
 }
 
+/* A log that is not found may lie in a dir that does not work: it would come back as another of the same name. */
+static int16_t is_erased(const struct replica_order *order)
+{
+	return store_is_whole(order->replicas->store) ? 0 : KAFKA_STORAGE_ERROR;
+}
+
 /* A log that no shard has: it is the hub's to delete, if it is of this topic. */
 static void stop_unclaimed(struct replica_order *order, struct replica_task *task)
 {
 	struct uuid have;
 	int r;
 
+	if (!task->log && task->erase)
+		task->error = is_erased(order);
 	if (!task->log || task->log->claimed || !task->erase)
 		return;
 	have = task->log->log ? log_topic_id(task->log->log) : UUID_ZERO;
