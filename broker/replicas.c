@@ -343,10 +343,18 @@ static void take_created(void *ctx)
 	order_work(order);
 }
 
-/* A log that is not found may lie in a dir that does not work: to begin it anew elsewhere would be to lose it. */
+/*
+ * A log that is not found may lie in a dir that does not work. To begin it anew elsewhere would be to lose it; and taken for erased it would
+ * come back beside another of its name.
+ */
+static int16_t lies_nowhere(const struct replica_order *order)
+{
+	return store_is_whole(order->replicas->store) ? 0 : KAFKA_STORAGE_ERROR;
+}
+
 static int16_t may_make(const struct replica_order *order, const struct replica_task *task)
 {
-	return task->is_new || store_is_whole(order->replicas->store) ? 0 : KAFKA_STORAGE_ERROR;
+	return task->is_new ? 0 : lies_nowhere(order);
 }
 
 static void find_logs(struct replica_order *order)
@@ -470,12 +478,6 @@ static void begin_states(struct replica_order *order)
 		order_work(order);
 }
 
-/* A log that is not found may lie in a dir that does not work: it would come back as another of the same name. */
-static int16_t is_erased(const struct replica_order *order)
-{
-	return store_is_whole(order->replicas->store) ? 0 : KAFKA_STORAGE_ERROR;
-}
-
 /* A log that no shard has: it is the hub's to delete, if it is of this topic. */
 static void stop_unclaimed(struct replica_order *order, struct replica_task *task)
 {
@@ -483,7 +485,7 @@ static void stop_unclaimed(struct replica_order *order, struct replica_task *tas
 	int r;
 
 	if (!task->log && task->erase)
-		task->error = is_erased(order);
+		task->error = lies_nowhere(order);
 	if (!task->log || task->log->claimed || !task->erase)
 		return;
 	have = task->log->log ? log_topic_id(task->log->log) : UUID_ZERO;

@@ -152,8 +152,8 @@ class Run:
 
     def heal_ensemble(self):
         """
-        An ensemble that lets nobody in although all its servers run has come to that by itself (ZooKeeper 3.8 may not commit any more after its
-        followers synchronized anew): its operator starts the servers again. The report tells it.
+        An ensemble that lets nobody in, although all its servers run, has come to that by itself: its operator starts the servers again. The
+        report tells it.
         """
         servers = self.cluster.zookeepers
         try:

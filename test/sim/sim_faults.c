@@ -184,7 +184,7 @@ void __wrap_log_dir_fail(struct log_dir *dir, int error, const char *what)
 	__real_log_dir_fail(dir, error, what);
 }
 
-/* Who starts on a full disk may give up one of two log dirs, as Kafka does, until somebody has made room and starts it again. */
+/* Who starts on a full disk may give up one of two log dirs until somebody has made room and starts it again. */
 static void clear_disk(struct sim_machine *machine)
 {
 	fs_mem_clear_faults(machine->disk);
