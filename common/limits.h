@@ -99,4 +99,15 @@
 /* Configuration keys that one resource may have; each change is compared with them. */
 #define LIMIT_CONFIG_KEYS 1000
 
+/*
+ * A consumer group (broker/coord/group_core.h): members, and pending ids, about 1 KB each beside their metadata; names of protocols and their
+ * types; protocols of a member; and the metadata of all, which its record of at most max.message.bytes has to hold for one protocol. Who would
+ * exceed them does not get in.
+ */
+#define LIMIT_GROUP_MEMBERS 4000
+#define LIMIT_GROUP_PENDING 1000
+#define LIMIT_GROUP_NAME_BYTES 255
+#define LIMIT_GROUP_PROTOCOLS 100
+#define LIMIT_GROUP_METADATA_BYTES (32 << 20)
+
 #endif
