@@ -12,6 +12,7 @@ static const struct net_api rows[] = {
 	{API_FETCH, 0, 17, NET_API_PIPELINED, fetch_handle},
 	{API_LIST_OFFSETS, 0, 9, 0, list_offsets_handle},
 	{API_METADATA, 0, 12, 0, metadata_handle},
+	{API_FIND_COORDINATOR, 0, 6, 0, find_coordinator_handle},
 	{API_API_VERSIONS, 0, 4, NET_API_BEFORE_AUTH, api_versions_handle},
 	{API_CREATE_TOPICS, 0, 7, 0, create_topics_handle},
 	{API_DELETE_TOPICS, 0, 6, 0, delete_topics_handle},

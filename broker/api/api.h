@@ -23,6 +23,7 @@ void describe_cluster_handle(struct request *request);
 void describe_configs_handle(struct request *request);
 void elect_leaders_handle(struct request *request);
 void fetch_handle(struct request *request);
+void find_coordinator_handle(struct request *request);
 void incremental_alter_configs_handle(struct request *request);
 void init_producer_id_handle(struct request *request);
 void list_offsets_handle(struct request *request);

@@ -1,6 +1,6 @@
 # Sources and unit tests of broker/api/ (see ../../Makefile.am for the lists).
 klamm_sources += broker/api/api.c broker/api/api.h broker/api/api_versions.c broker/api/delete_records.c broker/api/fetch.c \
-	broker/api/fetch_internal.h broker/api/fetch_wait.c broker/api/index_set.h broker/api/leader_hint.c \
+	broker/api/fetch_internal.h broker/api/fetch_wait.c broker/api/find_coordinator.c broker/api/index_set.h broker/api/leader_hint.c \
 	broker/api/leader_hint.h broker/api/list_offsets.c broker/api/offset_for_leader_epoch.c broker/api/produce.c \
 	broker/api/scatter.c broker/api/scatter.h
 klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alter_configs.c broker/api/config_change.c \
@@ -19,3 +19,6 @@ test_unit_broker_api_topics_test_LDADD = $(api_fixture_libs)
 unit_tests += test/unit/broker/api/configs_test
 test_unit_broker_api_configs_test_SOURCES = test/unit/broker/api/configs_test.c
 test_unit_broker_api_configs_test_LDADD = $(api_fixture_libs)
+unit_tests += test/unit/broker/api/groups_test
+test_unit_broker_api_groups_test_SOURCES = test/unit/broker/api/groups_test.c
+test_unit_broker_api_groups_test_LDADD = $(api_fixture_libs)

@@ -11,6 +11,7 @@
 #include "broker/api/index_set.h"
 #include "broker/api/leader_hint.h"
 #include "broker/api/scatter.h"
+#include "broker/meta/topic_name_core.h"
 #include "common/clock.h"
 #include "proto/kafka/produce.gen.h"
 #include "proto/kafka_error.h"
@@ -257,6 +258,12 @@ static void add_part(struct produce *produce, const struct view_topic *topic, co
 	scatter_add(&produce->scatter, &part->part);
 }
 
+/* What coordinators keep is theirs to write. Only Kafka's own admin client may, by the id that it gives itself. */
+static bool may_write(const struct request *request, struct slice topic)
+{
+	return !topic_name_is_internal(topic) || slice_is_text(request->header.client_id, "__admin_client");
+}
+
 static void add_topic(struct produce *produce, const struct produce_request_topic *asked, const struct produce_request *body,
 		      int16_t error, struct produce_response_topic *answer)
 {
@@ -264,6 +271,8 @@ static void add_topic(struct produce *produce, const struct produce_request_topi
 	const struct view_topic *topic = view_topic(produce->scatter.shard->view, asked->name);
 	struct index_set met = index_set_new(arena, topic ? topic->n_partitions : 0, asked->n_partition_data);
 
+	if (!error && topic && !may_write(produce->scatter.request, asked->name))
+		error = KAFKA_INVALID_TOPIC_EXCEPTION;
 	answer->name = asked->name;
 	answer->partition_responses = message_array(arena, &produce_response_partition_struct, (size_t)asked->n_partition_data);
 	for (int32_t p = 0; p < asked->n_partition_data; p++) {

@@ -15,9 +15,11 @@ bool coordinator_place_of(const struct view *view, struct slice group_id, struct
 	return true;
 }
 
+/* The first consumers made groups of that name, which are to be seen and deleted, too. */
 static bool takes_empty_id(enum coordinator_kind kind)
 {
-	return kind == COORDINATOR_COMMIT || kind == COORDINATOR_FETCH_OFFSETS;
+	return kind == COORDINATOR_COMMIT || kind == COORDINATOR_FETCH_OFFSETS || kind == COORDINATOR_DESCRIBE ||
+	       kind == COORDINATOR_DELETE_GROUP;
 }
 
 struct shard *coordinator_route(const struct shard *here, struct coordinator_call *call)

@@ -1,6 +1,7 @@
 /* A shard without a network; see api_fixture.h. */
 #include "test/lib/api_fixture.h"
 
+#include "broker/net/net.h"
 #include "common/clock.h"
 #include "common/properties.h"
 #include "test/lib/unit.h"
@@ -403,4 +404,14 @@ void request_detach(struct request *request, struct slice answer, void (*on_deta
 {
 	(void)answer, (void)on_detached, (void)ctx;
 	end(answer_of(request));
+}
+
+void detached_close(const struct detached *detached)
+{
+	(void)detached;
+}
+
+void net_deal(struct net *net, struct client *client)
+{
+	(void)net, (void)client;
 }
