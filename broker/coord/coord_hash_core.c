@@ -71,5 +71,9 @@ int32_t coord_hash(struct slice id)
 
 int32_t coord_hash_partition(struct slice id, int32_t n_partitions)
 {
-	return (coord_hash(id) & 0x7fffffff) % n_partitions;
+	int32_t hash = coord_hash(id);
+
+	if (hash == INT32_MIN)
+		return 0;
+	return (hash < 0 ? -hash : hash) % n_partitions;
 }

@@ -1,6 +1,7 @@
 /*
  * Which partition of an internal topic an id belongs to: that of a group in __consumer_offsets, of a transactional id in __transaction_state.
- * Pure. Kafka's rule: Java's String.hashCode without its sign bit, modulo the partitions of the topic that exists.
+ * Pure. Kafka's rule: the absolute value of Java's String.hashCode (0 for the lowest of all numbers, which has none), modulo the partitions of the
+ * topic that exists.
  */
 #ifndef KLAMM_BROKER_COORD_COORD_HASH_CORE_H
 #define KLAMM_BROKER_COORD_COORD_HASH_CORE_H

@@ -7,7 +7,7 @@
  *       answer <--------------------------- message ------- call->done(call), at once or later
  *
  * Rules
- * - A group lives where its partition of the offsets topic does: partition = (Java's String.hashCode of the group id & 0x7fffffff) % partitions
+ * - A group lives where its partition of the offsets topic does: partition = abs(Java's String.hashCode of the group id) % partitions
  *   of the topic that exists (kafka.md 5.7).
  * - A call, and all that it points to, belongs to the coordinator from coordinator_run until `done`, which is called exactly once, on the
  *   owner's thread: before coordinator_run returns, or later (a Join or Sync that waits for others; an append that waits for its replicas; at

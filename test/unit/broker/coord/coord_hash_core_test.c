@@ -83,14 +83,18 @@ START_TEST(groups_live_where_kafka_puts_them)
 }
 END_TEST
 
-START_TEST(a_negative_hash_loses_its_sign_bit)
+/* Kafka was asked to commit for this group, and wrote to partition 1 of 4. */
+START_TEST(a_negative_hash_counts_by_its_absolute_value)
 {
-	struct slice id = SLICE_LITERAL("polygenelubricants");
+	struct slice lowest = SLICE_LITERAL("polygenelubricants"), negative = SLICE_LITERAL("group-b224b8f3");
 
-	ck_assert_int_eq(coord_hash(id), INT32_MIN);
-	ck_assert_int_eq(coord_hash_partition(id, 50), 0);
+	ck_assert_int_eq(coord_hash(negative), -623793149);
+	ck_assert_int_eq(coord_hash_partition(negative, 4), 1);
+	ck_assert_int_eq(coord_hash_partition(negative, 50), 49);
+	ck_assert_int_eq(coord_hash(lowest), INT32_MIN);
+	ck_assert_int_eq(coord_hash_partition(lowest, 50), 0);
 }
 END_TEST
 
 UNIT_MAIN("broker/coord/coord_hash_core", ids_hash_as_java_hashes_them_valid_or_not, groups_live_where_kafka_puts_them,
-	  a_negative_hash_loses_its_sign_bit)
+	  a_negative_hash_counts_by_its_absolute_value)
