@@ -1,5 +1,5 @@
 # Sources and unit tests of broker/ (see ../Makefile.am for the lists).
-klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/isr_line.c \
+klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/channel.h broker/channel_hello.c broker/channel_internal.h broker/copies_core.c broker/copies_core.h broker/isr_line.c \
 	broker/forward_line.c broker/forward_line.h broker/isr_line.h broker/leftovers.c broker/leftovers.h broker/membership.c \
 	broker/membership.h broker/metrics_page.c broker/metrics_page.h broker/node.c broker/node.h broker/node_internal.h \
 	broker/node_metrics.c broker/node_start.c broker/node_stop.c \
@@ -27,6 +27,14 @@ test_unit_broker_leftovers_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/store_test
 test_unit_broker_store_test_SOURCES = test/unit/broker/store_test.c
 test_unit_broker_store_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/copies_core_test
+test_unit_broker_copies_core_test_SOURCES = test/unit/broker/copies_core_test.c
+test_unit_broker_copies_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/store_copies_test
+test_unit_broker_store_copies_test_SOURCES = test/unit/broker/store_copies_test.c $(log_fixture)
+test_unit_broker_store_copies_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/watchdog_core_test
 test_unit_broker_watchdog_core_test_SOURCES = test/unit/broker/watchdog_core_test.c

@@ -302,7 +302,7 @@ static void on_registered(void *ctx, int64_t broker_epoch)
 
 	if (node_serves(node))
 		post_session(node, zk_session_timeout_ms(node->membership.zk), broker_epoch);
-	if (store_set_broker_epoch(&node->store, membership_whole_since(&node->membership)))
+	if (store_set_broker_epoch(&node->store, node->membership.broker_epoch, membership_whole_since(&node->membership)))
 		store_check_failures(&node->store);
 	if (node->announced)
 		return;

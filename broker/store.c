@@ -2,6 +2,7 @@
 #include "broker/store.h"
 
 #include "broker/log/fd_cache.h"
+#include "broker/log/run_file.h"
 #include "broker/replica/partition.h"
 #include "common/clock.h"
 #include "common/memory.h"
@@ -165,7 +166,7 @@ int store_open(struct store *store, const struct broker_config *config, struct w
 {
 	int n_open = 0, r;
 
-	*store = (struct store){.config = config, .hub = hub, .n_dirs = config->n_log_dirs};
+	*store = (struct store){.config = config, .hub = hub, .n_dirs = config->n_log_dirs, .broker_epoch = -1};
 	store->fds = fd_cache_new(fs_real(), file_budget(config));
 	store->dirs = memory_zalloc((size_t)store->n_dirs, sizeof *store->dirs);
 	for (int i = 0; i < store->n_dirs; i++) {
@@ -212,12 +213,14 @@ struct slice store_cluster_id(const struct store *store)
 	return SLICE_NULL;
 }
 
-int store_set_broker_epoch(struct store *store, int64_t epoch)
+int store_set_broker_epoch(struct store *store, int64_t epoch, int64_t whole_since)
 {
 	int result = 0;
 
+	store->broker_epoch = epoch;
+
 	for (int i = 0; i < store->n_dirs; i++) {
-		int r = store->dirs[i].dir ? log_dir_set_broker_epoch(store->dirs[i].dir, epoch) : 0;
+		int r = store->dirs[i].dir ? log_dir_set_broker_epoch(store->dirs[i].dir, whole_since) : 0;
 
 		result = r ? r : result;
 	}
@@ -259,14 +262,32 @@ enum broker_start store_start(const struct store *store, int64_t *ret_previous, 
 	return worst;
 }
 
+static bool is_away(const struct store_dir *dir)
+{
+	return !dir->dir || log_dir_failed(dir->dir);
+}
+
+void store_note_use(struct store_dir *dir)
+{
+	struct run_use use = {.broker_epoch = dir->store->broker_epoch};
+
+	for (int i = 0; i < dir->store->n_dirs; i++)
+		use.n_away += is_away(&dir->store->dirs[i]);
+	log_dir_set_use(dir->dir, &use);
+}
+
 int store_settle(struct store *store)
 {
 	int result = 0;
 
 	for (int i = 0; i < store->n_dirs; i++) {
-		struct log_dir *dir = store->dirs[i].dir;
-		int r = dir && !log_dir_failed(dir) ? log_dir_settle(dir) : 0;
+		struct store_dir *dir = &store->dirs[i];
+		int r;
 
+		if (is_away(dir))
+			continue;
+		store_note_use(dir);
+		r = log_dir_settle(dir->dir);
 		result = r ? r : result;
 	}
 	return result;
@@ -283,7 +304,7 @@ static void log_free_entry(struct store *store, struct store_log *log)
 bool store_is_whole(const struct store *store)
 {
 	for (int i = 0; i < store->n_dirs; i++)
-		if (!store->dirs[i].dir || log_dir_failed(store->dirs[i].dir))
+		if (is_away(&store->dirs[i]))
 			return false;
 	return true;
 }

@@ -46,6 +46,9 @@ struct store_dir {
 	int n_loaded;
 	int load_result;
 	struct error load_error;
+	struct stray_copy *strays; /* of partitions whose folder in another dir is the replica */
+	int n_strays;
+	struct disk_job set_aside;
 };
 
 /* A log by name. */
@@ -68,6 +71,8 @@ struct store {
 	struct store_log *logs; /* uthash by key */
 	struct creation_batch *creations; /* under way */
 	int n_loading;
+	int n_setting_aside;
+	int64_t broker_epoch; /* this incarnation; -1: not registered yet */
 	struct shared_flag stopping; /* loading ends early */
 	void (*on_loaded)(void *ctx, int code, const struct error *err);
 	void (*on_dir_failed)(void *ctx, struct store_dir *dir);
@@ -88,7 +93,8 @@ struct slice store_cluster_id(const struct store *store);
 
 /*
  * Loads all partitions; on_loaded comes on the hub, with ERR_CLOSED after store_stop_loading. A dir that was not loaded to its end is not
- * called clean at the stop unless it was found so.
+ * called clean at the stop unless it was found so. Of a partition that lies in two dirs one folder is taken (copies_core.h) and the other set
+ * aside, under Kafka's name for stray ones; ERR_CONFIG when an operator has to say which.
  */
 void store_load(struct store *store, void (*on_loaded)(void *ctx, int code, const struct error *err), void *ctx);
 
@@ -98,8 +104,8 @@ void store_stop_loading(struct store *store);
 /* All entries of log.dirs work: a partition that is not found is not in one of them. */
 bool store_is_whole(const struct store *store);
 
-/* Writes the new incarnation to every dir, synced (D9). */
-int store_set_broker_epoch(struct store *store, int64_t epoch);
+/* A new incarnation: whole_since (membership_whole_since) is written to every dir, synced (D9). */
+int store_set_broker_epoch(struct store *store, int64_t epoch, int64_t whole_since);
 
 /*
  * What a registration has to say of the start (D9), when all is loaded: the worst that is owed for a dir. A dir that has failed is not in it: the
@@ -108,7 +114,7 @@ int store_set_broker_epoch(struct store *store, int64_t epoch);
  */
 enum broker_start store_start(const struct store *store, int64_t *ret_previous, bool *ret_durable);
 
-/* The controller has taken in what was said: from now on nothing is owed. */
+/* The controller has taken in what was said: from now on nothing is owed, and the dirs that work are in use by this incarnation. */
 int store_settle(struct store *store);
 
 /* NULL when there is none. */
@@ -134,6 +140,9 @@ struct store_creation {
  * not made ends with an error: a disk that hangs holds up what lies in its own dir, for as long as the watchdog lets it.
  */
 void store_create(struct store *store, struct store_creation *list, int n, void (*done)(void *ctx), void *ctx);
+
+/* Of the store: how the dir is in use now. */
+void store_note_use(struct store_dir *dir);
 
 /* Of the store: the dir has failed, its disk may never answer. */
 void store_fail_creations(struct store_dir *dir);

@@ -1,11 +1,15 @@
 /*
  * Making logs: at the start those that lie in the dirs, later those of new partitions; see store.h.
  *
- *     store_load     -> a job on each disk thread: scan, load each entry                      -> hub: all entries known -> on_loaded
+ *     store_load     -> a job on each disk thread: scan, load each entry                      -> hub: all entries known
+ *                    -> of partitions in two dirs one is set aside, by the disk thread of its dir -> hub: on_loaded
  *     store_create   -> a dir for each new partition; what was deleted in the others is made to last, by their disk threads -> hub
  *                    -> a job on each disk thread that got one                                -> hub: done
  */
+#include "broker/copies_core.h"
+#include "broker/log/dir_name.h"
 #include "broker/log/log_dir.h"
+#include "broker/log/run_file.h"
 #include "broker/replica/partition.h"
 #include "broker/store.h"
 #include "common/clock.h"
@@ -43,7 +47,7 @@ static int load_entry(struct store_dir *dir, int i, struct error *err)
 	struct store_log *entry;
 	int r;
 
-	if (found->is_future)
+	if (found->is_future || found->is_stray)
 		return 0;
 	entry = entry_new(dir, slice_of_text(found->topic), found->partition);
 	observer = partition_observer(&entry->producers);
@@ -94,22 +98,153 @@ static void entry_free(struct store_log *entry)
 	free(entry);
 }
 
+/* ---- loading: a partition that lies in two log dirs ---- */
+
+/* A folder that is not the replica. */
+struct stray_copy {
+	struct store_log *entry; /* not in the store */
+	const struct store_dir *kept_in;
+};
+
+/* The producers' table goes: the log may not write it down any more. */
+static void drop_entry(struct store_log *entry)
+{
+	if (entry->log)
+		log_set_observer(entry->log, NULL);
+	entry_free(entry);
+}
+
+/* When the dir of either does not work, nothing is renamed: the next start decides again. */
+static void set_one_aside(struct store_dir *dir, const struct stray_copy *stray)
+{
+	struct dir_name name = dir_name_parse(slice_of_text(stray->entry->key));
+	struct log *log = stray->entry->log;
+	char path[FS_PATH_MAX];
+	int r;
+
+	if (log_dir_failed(dir->dir) || log_dir_failed(stray->kept_in->dir))
+		return;
+	if (log)
+		log_set_observer(log, NULL);
+	r = log ? log_set_aside(log, path) : log_dir_set_aside_damaged(dir->dir, name.topic, name.partition, path);
+	if (r) {
+		log_dir_fail(dir->dir, r, "setting a partition aside");
+		return;
+	}
+	stray->entry->log = NULL;
+	trace_warn("store",
+		   "%s lies in two log dirs, since one of them was away for a while: the newer folder, %s/%s, is the replica. The older one is kept as "
+		   "%s, which nothing reads; it can be removed when all replicas of the partition are in sync",
+		   stray->entry->key, stray->kept_in->path, stray->entry->key, path);
+}
+
+/* Nothing is said to be in use while a name that was taken away may come back. */
+static void set_aside_run(struct disk_job *job)
+{
+	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, set_aside);
+
+	for (int i = 0; i < dir->n_strays; i++) {
+		set_one_aside(dir, &dir->strays[i]);
+		disk_goes_on(&dir->disk);
+	}
+	log_dir_keep_names(dir->dir);
+}
+
+static void drop_strays(struct store_dir *dir)
+{
+	for (int i = 0; i < dir->n_strays; i++)
+		drop_entry(dir->strays[i].entry);
+	free(dir->strays);
+	dir->strays = NULL;
+	dir->n_strays = 0;
+}
+
+static void loaded(struct store *store, int code, const struct error *err)
+{
+	for (int i = 0; i < store->n_dirs; i++)
+		drop_strays(&store->dirs[i]);
+	store_check_failures(store);
+	store->on_loaded(store->ctx, code, err);
+}
+
+static void set_aside_done(struct disk_job *job)
+{
+	struct store *store = CONTAINER_OF(job, struct store_dir, set_aside)->store;
+	struct error err = {0};
+
+	if (--store->n_setting_aside == 0)
+		loaded(store, 0, &err);
+}
+
+static void set_strays_aside(struct store *store)
+{
+	struct error err = {0};
+
+	for (int i = 0; i < store->n_dirs; i++)
+		store->n_setting_aside += store->dirs[i].n_strays > 0;
+	if (store->n_setting_aside == 0)
+		loaded(store, 0, &err);
+	for (int i = 0; i < store->n_dirs; i++) {
+		struct store_dir *dir = &store->dirs[i];
+
+		if (dir->n_strays == 0)
+			continue;
+		dir->set_aside = (struct disk_job){.run = set_aside_run, .done = set_aside_done, .reply_to = store->hub};
+		disk_post(&dir->disk, &dir->set_aside);
+	}
+}
+
+static struct copy copy_of(const struct store_log *entry)
+{
+	const struct log *log = entry->log;
+	struct run_use use = {.broker_epoch = -1};
+	struct copy copy = {.has_use = log_dir_last_use(entry->dir->dir, &use), .has_log = log != NULL, .last_epoch = -1};
+
+	copy.used_epoch = use.broker_epoch;
+	copy.used_away = use.n_away;
+	if (!log)
+		return copy;
+	copy.topic_id = log_topic_id(log);
+	copy.start_offset = log_start_offset(log);
+	copy.end_offset = log_end_offset(log);
+	copy.last_epoch = log_epoch_at(log, copy.end_offset - 1);
+	return copy;
+}
+
+static void make_stray(struct store_log *entry, const struct store_log *kept)
+{
+	struct store_dir *dir = entry->dir;
+
+	dir->strays = memory_grow(dir->strays, (size_t)(dir->n_strays + 1) * sizeof *dir->strays);
+	dir->strays[dir->n_strays++] = (struct stray_copy){entry, kept->dir};
+}
+
 static int take_entry(struct store_dir *dir, struct store_log *entry, struct error *err)
 {
 	struct store_log *other;
+	struct copy first, second = copy_of(entry);
+	enum copies_choice choice;
 
 	HASH_FIND(hh, dir->store->logs, entry->key, (unsigned)strlen(entry->key), other);
 	if (!other) {
 		entry_add(dir->store, entry);
 		return 0;
 	}
-	error_set(err, ERR_CONFIG, "partition %s lies in two log dirs, %s and %s: remove the one that is not wanted", entry->key,
-		  other->dir->path, dir->path);
-	/* The producers' table goes: the log may not write it down any more. */
-	if (entry->log)
-		log_set_observer(entry->log, NULL);
-	entry_free(entry);
-	return err->code;
+	first = copy_of(other);
+	choice = copies_choose(&first, &second);
+	if (choice == COPIES_SECOND) {
+		other->dir->n_logs--;
+		HASH_DEL(dir->store->logs, other);
+		make_stray(other, entry);
+		entry_add(dir->store, entry);
+	} else {
+		make_stray(entry, other);
+	}
+	if (choice != COPIES_UNKNOWN)
+		return 0;
+	return error_set(err, ERR_CONFIG,
+			 "partition %s lies in two log dirs, %s and %s, and nothing tells which was in use last: move the one that is not wanted away",
+			 entry->key, other->dir->path, dir->path);
 }
 
 static int take_loaded(struct store_dir *dir, struct error *err)
@@ -157,8 +292,10 @@ static void all_loaded(struct store *store)
 			err = cause;
 		result = result ? result : r;
 	}
-	store_check_failures(store);
-	store->on_loaded(store->ctx, result, &err);
+	if (result)
+		loaded(store, result, &err);
+	else
+		set_strays_aside(store);
 }
 
 static void load_done(struct disk_job *job)
@@ -312,6 +449,7 @@ static void post_making(struct creation_batch *batch, struct store_dir *dir)
 		n += batch->list[i].dir == dir;
 	if (n == 0 || !takes_part(dir))
 		return;
+	store_note_use(dir);
 	part = part_new(batch, dir, make_run);
 	part->items = memory_zalloc((size_t)n, sizeof *part->items);
 	for (int i = 0; i < batch->n; i++)
@@ -355,10 +493,8 @@ static void take_item(struct creation_part *part, struct creation_item *item)
 /* It was made, but the dir has failed since and nobody knows of it: it is its dir's to close. */
 static void drop_item(struct creation_item *item)
 {
-	if (!item->creation.log)
-		return;
-	log_set_observer(item->creation.log->log, NULL);
-	entry_free(item->creation.log);
+	if (item->creation.log)
+		drop_entry(item->creation.log);
 }
 
 static void on_part(struct disk_job *job)

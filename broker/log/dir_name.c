@@ -87,13 +87,13 @@ void dir_name_format(struct slice topic, int32_t partition, char ret_name[DIR_NA
 	snprintf(ret_name, DIR_NAME_MAX, "%.*s-%" PRId32, SLICE_ARGS(topic), partition);
 }
 
-void dir_name_format_delete(struct slice topic, int32_t partition, const struct uuid *uuid, char ret_name[DIR_NAME_MAX])
+void dir_name_format_gone(struct slice topic, int32_t partition, enum dir_kind kind, const struct uuid *uuid, char ret_name[DIR_NAME_MAX])
 {
 	char hex[HEX_DIGITS + 1], end[64];
 	size_t len, room;
 
 	uuid_format_hex(uuid, hex);
-	len = (size_t)snprintf(end, sizeof end, "-%" PRId32 ".%s-delete", partition, hex);
+	len = (size_t)snprintf(end, sizeof end, "-%" PRId32 ".%s%s", partition, hex, suffix_texts[kind]);
 	room = DIR_NAME_MAX - 1 - len;
 	if (topic.len > room)
 		topic.len = room;

@@ -26,8 +26,8 @@ struct dir_name dir_name_parse(struct slice name);
 
 void dir_name_format(struct slice topic, int32_t partition, char ret_name[DIR_NAME_MAX]);
 
-/* The name of a folder that is to be removed; the topic is cut where it would be too long. */
-void dir_name_format_delete(struct slice topic, int32_t partition, const struct uuid *uuid, char ret_name[DIR_NAME_MAX]);
+/* The name of a folder that is to be removed (DIR_DELETE) or was set aside (DIR_STRAY); the topic is cut where it would be too long. */
+void dir_name_format_gone(struct slice topic, int32_t partition, enum dir_kind kind, const struct uuid *uuid, char ret_name[DIR_NAME_MAX]);
 
 /* The kinds of file of a partition folder. */
 enum log_file_kind {

@@ -22,6 +22,7 @@
 #include "broker/log/log_config.h"
 #include "broker/log/producer_snapshot.h"
 #include "common/error.h"
+#include "common/fs.h"
 #include "common/slice.h"
 #include "common/uuid.h"
 
@@ -244,6 +245,12 @@ int log_delete_old_segments(struct log *log, int64_t now_ms);
 /* Renames the folder to `<topic>-<p>.<uuid>-delete`, takes the log from the dir's list and frees it; the dir removes the files after
  * the delay. */
 int log_delete(struct log *log);
+
+/*
+ * Renames the folder to `<topic>-<p>.<uuid>-stray`, which no start opens, takes the log from the dir's list and frees it; nothing is removed.
+ * ret_path: where it is now. log_dir_keep_names makes it last.
+ */
+int log_set_aside(struct log *log, char ret_path[FS_PATH_MAX]);
 
 /* ---- flush ---- */
 

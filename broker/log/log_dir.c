@@ -4,7 +4,6 @@
 #include "broker/log/clean_marker.h"
 #include "broker/log/dir_name.h"
 #include "broker/log/log_dir_internal.h"
-#include "broker/log/partition_metadata.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -294,7 +293,7 @@ static bool is_all_synced(const struct log_dir *dir)
 
 static int read_run(struct log_dir *dir)
 {
-	struct run_file last = {.broker_epoch = -1};
+	struct run_file last = {.broker_epoch = -1, .used = {.broker_epoch = -1}};
 	struct fs_space space = {0};
 	char path[FS_PATH_MAX];
 	bool has_run, same_machine;
@@ -319,6 +318,7 @@ static int read_run(struct log_dir *dir)
 		offsets_table_forget(&dir->table, OFFSET_MARK);
 	dir->last_broker_epoch = has_run ? last.broker_epoch : -1;
 	dir->run.broker_epoch = dir->last_broker_epoch;
+	dir->run.used = last.used;
 	dir->run.directory_id = has_run ? last.directory_id : dir->meta.directory_id;
 	if (uuid_is_zero(&dir->run.directory_id))
 		dir->run.directory_id = uuid_random();
@@ -404,14 +404,31 @@ int log_dir_settle(struct log_dir *dir)
 
 	pthread_mutex_lock(&dir->registry_lock);
 	dir->settled = true;
-	if (dir->run.owed != RUN_OWES_NOTHING) {
-		dir->run.owed = RUN_OWES_NOTHING;
+	if (dir->run.owed != RUN_OWES_NOTHING || dir->stale_marks) {
 		/* Who is struck out comes back when it has all by the durability of now. */
-		dir->run.durable = dir->args.durable;
+		dir->run.durable = dir->run.owed == RUN_OWES_NOTHING ? dir->run.durable : dir->args.durable;
+		dir->run.owed = RUN_OWES_NOTHING;
 		rc = log_dir_check(dir, log_dir_write_run(dir), "writing klamm.run");
 	}
 	pthread_mutex_unlock(&dir->registry_lock);
 	return rc;
+}
+
+bool log_dir_last_use(const struct log_dir *dir, struct run_use *ret_use)
+{
+	if (!dir->ours)
+		return false;
+	*ret_use = dir->run.used;
+	return true;
+}
+
+void log_dir_set_use(struct log_dir *dir, const struct run_use *use)
+{
+	pthread_mutex_lock(&dir->registry_lock);
+	if (dir->run.used.broker_epoch != use->broker_epoch || dir->run.used.n_away != use->n_away)
+		dir->stale_marks = true;
+	dir->run.used = *use;
+	pthread_mutex_unlock(&dir->registry_lock);
 }
 
 int log_dir_set_broker_epoch(struct log_dir *dir, int64_t epoch)
@@ -469,7 +486,8 @@ static int scan_entry(void *ctx, const char *name, bool is_dir)
 	}
 	dir->entries[dir->n_entries++] = (struct log_dir_entry){.topic = memory_printf("%.*s", SLICE_ARGS(parsed.topic)),
 								.partition = parsed.partition,
-								.is_future = parsed.kind != DIR_PARTITION};
+								.is_future = parsed.kind == DIR_FUTURE,
+								.is_stray = parsed.kind == DIR_STRAY};
 	return 0;
 }
 
@@ -549,46 +567,6 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
 	return rc;
 }
 
-static int check_owner(struct log_dir *dir, const char *folder, const struct uuid *topic_id)
-{
-	char path[FS_PATH_MAX];
-	struct uuid have = UUID_ZERO;
-	int rc;
-
-	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, PARTITION_METADATA_FILE) >= sizeof path)
-		return ERR_TOO_LARGE;
-	rc = partition_metadata_read(dir->fs, path, &have);
-	if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT || uuid_is_zero(&have))
-		return 0;
-	return rc < 0 ? rc : uuid_equal(&have, topic_id) ? 0 : ERR_VERSION;
-}
-
-int log_dir_erase_damaged(struct log_dir *dir, struct slice topic, int32_t partition, const struct uuid *topic_id)
-{
-	char name[DIR_NAME_MAX], folder[FS_PATH_MAX], gone[FS_PATH_MAX];
-	struct uuid uuid = uuid_random();
-	int rc;
-
-	if (log_dir_failed(dir))
-		return ERR_IO;
-	dir_name_format(topic, partition, name);
-	log_dir_file(dir, name, folder);
-	dir_name_format_delete(topic, partition, &uuid, name);
-	log_dir_file(dir, name, gone);
-	rc = check_owner(dir, folder, topic_id);
-	if (rc == 0)
-		rc = fs_rename(dir->fs, folder, gone);
-	if (rc < 0)
-		return log_dir_check(dir, rc, "deleting a damaged partition");
-	log_dir_remove_later(dir, gone, LEFTOVER_DELAY_MS);
-	log_dir_note_deleted(dir);
-	pthread_mutex_lock(&dir->registry_lock);
-	offsets_table_remove(&dir->table, topic, partition);
-	dir->n_damaged--;
-	pthread_mutex_unlock(&dir->registry_lock);
-	return 0;
-}
-
 /* Offsets of partitions that are not there any more. */
 static void forget_missing(struct log_dir *dir)
 {
@@ -596,8 +574,12 @@ static void forget_missing(struct log_dir *dir)
 
 	for (int i = 0; i < dir->n_entries; i++) {
 		struct slice topic = slice_of_text(dir->entries[i].topic);
-		struct offsets offsets = offsets_table_get(&dir->table, topic, dir->entries[i].partition);
+		struct offsets offsets;
 
+		/* What is known of its name would be taken for that of a new partition. */
+		if (dir->entries[i].is_stray)
+			continue;
+		offsets = offsets_table_get(&dir->table, topic, dir->entries[i].partition);
 		for (enum offset_kind kind = 0; kind < OFFSET_KINDS; kind++) {
 			if (offsets.of[kind] >= 0)
 				offsets_table_set(&kept, kind, topic, dir->entries[i].partition, offsets.of[kind]);

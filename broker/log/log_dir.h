@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct fd_cache;
+struct run_use;
 
 struct log_dir_args {
 	struct fs *fs;
@@ -85,11 +86,18 @@ int64_t log_dir_last_broker_epoch(const struct log_dir *dir);
 /* Written to klamm.run at once, synced. */
 int log_dir_set_broker_epoch(struct log_dir *dir, int64_t epoch);
 
+/* When the dir was last in use (run_file.h). False: nobody knows, klamm.run is not there or another program wrote to the dir since. */
+bool log_dir_last_use(const struct log_dir *dir, struct run_use *ret_use);
+
+/* It is in use: written before the next partition is made here, and by log_dir_settle. Any thread. */
+void log_dir_set_use(struct log_dir *dir, const struct run_use *use);
+
 /* A partition folder that the scan found. */
 struct log_dir_entry {
 	char *topic;
 	int32_t partition;
-	bool is_future; /* -future or -stray: kept, not opened */
+	bool is_future; /* -future: kept, not opened */
+	bool is_stray;  /* -stray: set aside, nobody's */
 };
 
 /* ERR_INVALID: a folder whose name is no partition's (Kafka refuses it, too); err names it. */
@@ -110,6 +118,11 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
  * ERR_NOT_FOUND without the folder, ERR_VERSION when it is another topic's. Any thread.
  */
 int log_dir_erase_damaged(struct log_dir *dir, struct slice topic, int32_t partition, const struct uuid *topic_id);
+
+/*
+ * Renames the folder of a partition that log_dir_load could not open to that of a stray one; see log_set_aside. Any thread.
+ */
+int log_dir_set_aside_damaged(struct log_dir *dir, struct slice topic, int32_t partition, char ret_path[FS_PATH_MAX]);
 
 /* After all entries are loaded: syncs what recovery wrote, so that all that was found is durable, and writes the first marks. */
 int log_dir_load_done(struct log_dir *dir);
@@ -141,7 +154,7 @@ int log_dir_sync(struct log_dir *dir);
  */
 int log_dir_keep_starts(struct log_dir *dir);
 
-/* A disk thread, also that of another dir: names of partitions that were deleted here are gone for good when this returns. */
+/* A disk thread, also that of another dir: names of partitions that were deleted or set aside here are gone for good when this returns. */
 void log_dir_keep_names(struct log_dir *dir);
 
 /* Bytes appended since the last sync. Any thread. */

@@ -63,7 +63,7 @@ struct log_dir {
 	 * the checkpoints count only for partitions with a mark.
 	 */
 	int32_t n_damaged; /* partitions that stay offline */
-	bool stale_marks;
+	bool stale_marks; /* klamm.run is also older than the use of the dir that run has */
 	bool stale_points;
 	int64_t n_deleted;
 

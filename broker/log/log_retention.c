@@ -156,19 +156,37 @@ int log_delete_old_segments(struct log *log, int64_t now_ms)
 	return rc < 0 ? rc : n_deleted;
 }
 
-int log_delete(struct log *log)
+/* Gives the folder a name under which no start opens it. */
+static int rename_folder(struct log *log, enum dir_kind kind, const char *what, char ret_path[FS_PATH_MAX])
 {
 	struct uuid uuid = uuid_random();
-	char name[DIR_NAME_MAX], path[FS_PATH_MAX];
-	int rc;
+	char name[DIR_NAME_MAX];
 
-	dir_name_format_delete(log_topic(log), log->partition, &uuid, name);
-	if ((size_t)snprintf(path, sizeof path, "%s/%s", log_dir_path(log->dir), name) >= sizeof path)
+	dir_name_format_gone(log_topic(log), log->partition, kind, &uuid, name);
+	if ((size_t)snprintf(ret_path, FS_PATH_MAX, "%s/%s", log_dir_path(log->dir), name) >= FS_PATH_MAX)
 		return ERR_TOO_LARGE;
-	rc = segment_home_rename(log->home, path);
+	return log_dir_check(log->dir, segment_home_rename(log->home, ret_path), what);
+}
+
+int log_delete(struct log *log)
+{
+	char path[FS_PATH_MAX];
+	int rc = rename_folder(log, DIR_DELETE, "deleting a partition", path);
+
 	if (rc < 0)
-		return log_dir_check(log->dir, rc, "deleting a partition");
+		return rc;
 	log_dir_remove_later(log->dir, path, log->config.file_delete_delay_ms);
+	log_dir_note_deleted(log->dir);
+	log_free(log);
+	return 0;
+}
+
+int log_set_aside(struct log *log, char ret_path[FS_PATH_MAX])
+{
+	int rc = rename_folder(log, DIR_STRAY, "setting a partition aside", ret_path);
+
+	if (rc < 0)
+		return rc;
 	log_dir_note_deleted(log->dir);
 	log_free(log);
 	return 0;

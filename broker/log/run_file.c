@@ -96,6 +96,23 @@ static bool take_durability(struct slice *rest, bool *ret_durable)
 	return *ret_durable || slice_is_text(value, durability_names[0]);
 }
 
+static bool take_used(struct slice *rest, struct run_use *ret_used)
+{
+	struct slice before = *rest, line, epoch;
+	int64_t n;
+
+	*ret_used = (struct run_use){.broker_epoch = -1};
+	if (!take_value(rest, "used", &line)) {
+		*rest = before;
+		return true;
+	}
+	if (!text_take_word(&line, &epoch) || !text_number(epoch, -1, INT64_MAX, &ret_used->broker_epoch) ||
+	    !text_number(line, 0, INT32_MAX, &n))
+		return false;
+	ret_used->n_away = (int32_t)n;
+	return true;
+}
+
 static bool take_head(struct slice *rest, struct run_file *ret_run)
 {
 	struct slice value;
@@ -113,7 +130,7 @@ static bool take_head(struct slice *rest, struct run_file *ret_run)
 	if (!take_value(rest, "directory", &value) || !uuid_parse(value, &ret_run->directory_id))
 		return false;
 	if (!take_number(rest, "broker_epoch", -1, &ret_run->broker_epoch) || !take_state(rest, &ret_run->state) ||
-	    !take_owed(rest, &ret_run->owed) || !take_durability(rest, &ret_run->durable))
+	    !take_owed(rest, &ret_run->owed) || !take_durability(rest, &ret_run->durable) || !take_used(rest, &ret_run->used))
 		return false;
 	return take_seal(rest, &ret_run->seal);
 }
@@ -172,7 +189,8 @@ int run_file_write(struct fs *fs, const char *path, const struct run_file *run, 
 	uuid_format(&run->directory_id, id);
 	text_add(&out, RUN_FILE " 1\nboot %s\nfs %" PRId64 "\ndirectory %s\n", run->boot_id, (int64_t)run->fs_id, id);
 	text_add(&out, "broker_epoch %" PRId64 "\nstate %s\nowed %s\n", run->broker_epoch, state_names[run->state], owed_names[run->owed]);
-	text_add(&out, "durability %s\n", durability_names[run->durable]);
+	text_add(&out, "durability %s\nused %" PRId64 " %" PRId32 "\n", durability_names[run->durable], run->used.broker_epoch,
+		 run->used.n_away);
 	text_add(&out, "seal %" PRId64 " %" PRId64 " %" PRId64 "\n", (int64_t)run->seal.inode, run->seal.mtime_ms, run->seal.size);
 	text_add(&out, "marks %" PRId32 "\n%.*s", n_marks, (int)marks->len, marks->at ? marks->at : "");
 	text_add(&out, "crc %08" PRIx32 "\n", crc32c(out.at, out.len));

@@ -7,6 +7,8 @@
  *     owed nothing | unclean | new             what the controller has not taken in yet (D9); not in files of older versions
  *     durability page-cache | fsync-isr        the broker's default since all was synced last, or was struck out by the controller (page-cache:
  *                                              not all the time); not in files of older versions
+ *     used <broker epoch> <n>                  the last incarnation that had the dir in use, and how many log dirs it had to do without by then;
+ *                                              not in files of older versions
  *     seal <inode> <mtime ms> <size>           the replication checkpoint as we left it (clean only)
  *     marks <n>
  *     <topic> <partition> <offset>             all below is on the platter, batches and index entries (n lines)
@@ -46,6 +48,15 @@ enum run_state { RUN_RUNNING, RUN_CLEAN };
  */
 enum run_owed { RUN_OWES_NOTHING, RUN_OWES_UNCLEAN, RUN_OWES_NEW };
 
+/*
+ * When the dir was last in use. A partition that lies in two log dirs has been made in one of them while the other was away: the greater use tells
+ * which (broker/copies_core.h).
+ */
+struct run_use {
+	int64_t broker_epoch; /* -1 unknown: no version that writes it down has had the dir in use */
+	int32_t n_away;
+};
+
 struct run_file {
 	char boot_id[RUN_BOOT_ID_LEN + 1]; /* "" unknown */
 	uint64_t fs_id;
@@ -54,6 +65,7 @@ struct run_file {
 	enum run_state state;
 	enum run_owed owed;
 	bool durable; /* fsync-isr */
+	struct run_use used;
 	struct run_seal seal;
 };
 

@@ -340,3 +340,81 @@ def test_kafkas_tool_plans_moves_and_clears_throttles_under_load(four, folder):
     load.check()
     for p in range(3):
         replicas_equal(four, name, p)
+
+
+def move(cluster, name, wanted):
+    with cluster.controller_connection() as c:
+        answer = c.call('AlterPartitionReassignments', 0, timeout_ms=20000, topics=[
+            {'name': name, 'partitions': [{'partition_index': 0, 'replicas': wanted}]}])
+        assert answer.responses[0].partitions[0].error_code == 0, answer
+        wait(lambda: not c.call('ListPartitionReassignments', 0, timeout_ms=20000, topics=None).topics, 'the move is done', 30)
+
+
+class Dir:
+    """A log dir that can be taken away from a broker that is down."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def take_away(self):
+        os.rename(self.path, self.path + '.away')
+        open(self.path, 'w').close()
+
+    def bring_back(self):
+        os.unlink(self.path)
+        os.rename(self.path + '.away', self.path)
+
+    def folders(self, name):
+        return sorted(d for d in os.listdir(self.path) if d.startswith(name))
+
+
+@klamm_only
+def test_a_replica_lies_in_two_log_dirs_since_it_came_back_while_one_was_away(make_cluster):
+    cluster = make_cluster(brokers=3, config=LAG, start=False)
+    broker = cluster.broker(3)
+    broker.rows['log.dirs'] = '%s-a,%s-b' % (broker.folder, broker.folder)
+    cluster.start()
+    name = create(cluster, [[1, 2, 3]])
+    writer = Writer(cluster, name)
+    writer.write(10)
+    in_sync(cluster, name, [1, 2, 3])
+    old = Dir(os.path.dirname(broker.partition_folder(name)))
+    new = Dir(next(d for d in broker.rows['log.dirs'].split(',') if d != old.path))
+    # It moves away from a broker that is down, and back while the dir that holds it is away.
+    assert broker.stop() == 0
+    move(cluster, name, [1, 2])
+    old.take_away()
+    writer.write(10)
+    broker.start()
+    cluster.ready()
+    move(cluster, name, [1, 2, 3])
+    in_sync(cluster, name, [1, 2, 3])
+    writer.write(10)
+    assert broker.stop() == 0
+    old.bring_back()
+    assert old.folders(name) == new.folders(name) == [name + '-0']
+    broker.start()
+    cluster.ready()
+    in_sync(cluster, name, [1, 2, 3])
+    folder, = old.folders(name)
+    assert re.fullmatch(name + r'-0\.[0-9a-f]{32}-stray', folder) and new.folders(name) == [name + '-0']
+    assert 'lies in two log dirs' in broker.log_text() and os.path.join(old.path, folder) in broker.log_text()
+    assert [f for f in os.listdir(os.path.join(old.path, folder)) if f.endswith('.log')], 'nothing is deleted'
+    writer.write(10)
+    replicas_equal(cluster, name)
+    # What was set aside is no replica, not even when the other dir is away.
+    assert broker.stop() == 0
+    new.take_away()
+    broker.start()
+    cluster.ready()
+    in_sync(cluster, name, [1, 2])
+    writer.write(10)
+    assert old.folders(name) == [folder]
+    assert broker.stop() == 0
+    new.bring_back()
+    broker.start()
+    cluster.ready()
+    in_sync(cluster, name, [1, 2, 3])
+    writer.write(10)
+    writer.check()
+    replicas_equal(cluster, name)

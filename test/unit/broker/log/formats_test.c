@@ -62,7 +62,7 @@ START_TEST(the_name_of_a_deleted_folder_fits_and_is_recognised)
 
 	memset(topic, 'x', 249);
 	topic[249] = 0;
-	dir_name_format_delete(slice_of_text(topic), 2147483647, &uuid, name);
+	dir_name_format_gone(slice_of_text(topic), 2147483647, DIR_DELETE, &uuid, name);
 	ck_assert_uint_eq(strlen(name), 255);
 	parsed = dir_name_parse(slice_of_text(name));
 	ck_assert_int_eq(parsed.kind, DIR_DELETE);
@@ -179,7 +179,7 @@ START_TEST(klamm_run_comes_back_and_any_damage_is_noticed)
 	struct fs_mem *mem = fs_mem_new(1);
 	struct fs *fs = fs_mem_fs(mem);
 	struct run_file run = {.boot_id = "b", .fs_id = 7, .broker_epoch = 44, .state = RUN_CLEAN,
-			       .owed = RUN_OWES_UNCLEAN, .durable = true, .seal = {1, 2, 3}}, read;
+			       .owed = RUN_OWES_UNCLEAN, .durable = true, .used = {45, 2}, .seal = {1, 2, 3}}, read;
 	struct text_out marks = {0};
 	int64_t sum = 0;
 	char *text;
@@ -196,6 +196,8 @@ START_TEST(klamm_run_comes_back_and_any_damage_is_noticed)
 	ck_assert_int_eq(read.state, RUN_CLEAN);
 	ck_assert_int_eq(read.owed, RUN_OWES_UNCLEAN);
 	ck_assert(read.durable);
+	ck_assert_int_eq(read.used.broker_epoch, 45);
+	ck_assert_int_eq(read.used.n_away, 2);
 	ck_assert_int_eq(read.seal.mtime_ms, 2);
 	ck_assert_int_eq(fs_read_file(fs, "/r", 10000, &text, &len), 0);
 	for (size_t i = 0; i < len; i++) {

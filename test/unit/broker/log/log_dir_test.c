@@ -1,6 +1,9 @@
 /* A log dir: lock, identity, damage, names that come back, many partitions. */
 #include "test/unit/broker/log/log_fixture.h"
 
+#include "broker/log/dir_name.h"
+#include "broker/log/run_file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -771,7 +774,79 @@ START_TEST(a_damaged_partition_stays_offline_after_a_clean_stop)
 }
 END_TEST
 
-UNIT_MAIN("broker/log/log_dir", a_dir_that_was_not_loaded_is_left_as_it_was_found,
+static int count_strays(void *ctx, const char *name, bool is_dir)
+{
+	int *n = ctx;
+
+	*n += is_dir && dir_name_parse(slice_of_text(name)).kind == DIR_STRAY;
+	return 0;
+}
+
+START_TEST(what_is_set_aside_stays_and_leaves_nothing_to_a_new_partition_of_its_name)
+{
+	struct fixture fixture;
+	struct fs_stat status;
+	char path[FS_PATH_MAX];
+	int n = 0;
+
+	fixture_init(&fixture, 1);
+	fill(&fixture);
+	ck_assert_int_eq(log_set_aside(fixture.log, path), 0);
+	fixture.log = NULL;
+	log_dir_keep_names(fixture.dir);
+	fixture_power_cut(&fixture);
+	/* A mark of the old one would be above the end of this. */
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(log_end_offset(fixture.log), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 0, 1, 1000, 50), 0);
+	fixture_crash(&fixture);
+	ck_assert_msg(fixture_open(&fixture) == 0, "%s", fixture.err.text);
+	ck_assert_int_eq(log_end_offset(fixture.log), 1);
+	ck_assert_int_eq(fs_list(fixture.fs, FIXTURE_PATH, count_strays, &n), 0);
+	ck_assert_int_eq(n, 1);
+	strcat(path, "/00000000000000000000.log");
+	ck_assert_int_eq(fs_stat(fixture.fs, path, &status), 0);
+	ck_assert_int_gt(status.size, 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(the_last_use_is_known_unless_another_program_came_between)
+{
+	struct run_use use = {.broker_epoch = 12, .n_away = 1}, read;
+	struct fixture fixture;
+
+	fixture_init(&fixture, 1);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert(!log_dir_last_use(fixture.dir, &read));
+	log_dir_set_use(fixture.dir, &use);
+	ck_assert_int_eq(log_dir_settle(fixture.dir), 0);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert(log_dir_last_use(fixture.dir, &read));
+	ck_assert_int_eq(read.broker_epoch, 12);
+	ck_assert_int_eq(read.n_away, 1);
+	/* What is made says so before it is there. */
+	use.n_away = 2;
+	log_dir_set_use(fixture.dir, &use);
+	ck_assert_int_eq(log_delete(fixture.log), 0);
+	fixture.log = NULL;
+	ck_assert_int_eq(log_create(fixture.dir, SLICE_LITERAL("t"), 0, &UUID_ZERO, &fixture.config, &fixture.observer, &fixture.log,
+				    &fixture.err), 0);
+	fixture_power_cut(&fixture);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert(log_dir_last_use(fixture.dir, &read));
+	ck_assert_int_eq(read.n_away, 2);
+	ck_assert_int_eq(fixture_close(&fixture), 0);
+	ck_assert_int_eq(fs_replace_file(fixture.fs, FIXTURE_PATH "/replication-offset-checkpoint", "0\n0\n", 4, FS_SYNC), 0);
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert(!log_dir_last_use(fixture.dir, &read));
+	fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("broker/log/log_dir", what_is_set_aside_stays_and_leaves_nothing_to_a_new_partition_of_its_name,
+	  the_last_use_is_known_unless_another_program_came_between, a_dir_that_was_not_loaded_is_left_as_it_was_found,
 	  a_damaged_partition_stays_offline_after_a_clean_stop, a_locked_dir_is_refused_and_free_after_the_end, the_dir_of_another_broker_or_cluster_is_refused_by_name,
 	  a_foreign_folder_ends_the_scan_by_name, stops_are_told_apart, what_the_controller_has_not_taken_in_is_owed_over_restarts,
 	  an_unclean_stop_is_durable_only_if_every_run_was_that_may_have_lost_something, a_torn_tail_is_cut_and_damage_below_the_mark_is_not,
