@@ -127,11 +127,11 @@ struct group_member {
 	struct group_member *next_answered; /* list of actions */
 	struct group_member *next_freed;    /* list of actions */
 	struct group_member *prev, *next;   /* utlist, of members or of pending ids */
+	int64_t answered_call;              /* the call whose answers these are */
 	uint32_t id_hash;
 	bool is_new;                   /* no generation was told to it yet */
 	bool sync_awaited;             /* it was told a generation and has not asked for its assignment */
 	bool skip_told;                /* its parked join is of version 9 or above */
-	bool listed;                   /* stands in actions->answered */
 	int64_t deadline_ms;           /* of its session (a new member: of its join; a pending id: of that) */
 	int64_t store_id;              /* store that its parked join waits for, GROUP_STORE_NONE else */
 	struct group_member *replaced; /* whom it replaces as a static member as soon as that store has succeeded */
@@ -162,7 +162,8 @@ struct group_core {
 	/* Stores. */
 	int64_t last_store_id;
 	int64_t sync_store_id; /* of the assignments of this generation, GROUP_STORE_NONE: not under way */
-	int64_t due_ms;        /* no deadline is earlier */
+	int64_t n_calls;
+	int64_t due_ms; /* no deadline is earlier */
 };
 
 /*
@@ -235,8 +236,9 @@ struct group_join {
 };
 
 /*
- * A JoinGroup; the session timeout is judged already. Its answer stands in the actions of this call or of a later one. A join
- * that is parked and superseded by another of the same member ends with REBALANCE_IN_PROGRESS.
+ * A JoinGroup; the session timeout is judged already, and the reason is for the shell's trace. Its answer stands in the actions
+ * of this call or of a later one. A join that is parked and superseded by another of the same member ends with
+ * REBALANCE_IN_PROGRESS. A static member that joins again by its id alone is a dynamic one from then on.
  */
 void group_core_join(struct group_core *group, const struct group_now *now, const struct group_join *join,
 		     struct group_actions *ret_actions);
@@ -290,8 +292,8 @@ int16_t group_core_commit(struct group_core *group, const struct group_now *now,
 /* ---- The log and time ---- */
 
 /*
- * The outcome of a store: 0 or a Kafka error (group_core_store_error). One that the group has gone beyond changes nothing, and
- * so does one that is told twice.
+ * The outcome of a store: 0 or what group_core_store_error makes of the append's error. Numbers of stores count from
+ * group_core_init. One that the group has gone beyond changes nothing, and so does one that is told twice.
  */
 void group_core_stored(struct group_core *group, const struct group_now *now, int64_t store_id, int16_t error,
 		       struct group_actions *ret_actions);
@@ -321,10 +323,7 @@ struct slice group_core_metadata(const struct group_core *group, const struct gr
 /* Null when absent. The bytes are the group's. */
 struct slice group_core_name(const struct group_name *name);
 
-/*
- * DescribeGroups tells protocol, metadata and assignments only of a group that is stable (KAFKA: of others empty ones), and the
- * record of a store tells them of any: members in their order, with group_core_metadata and assignment.
- */
+/* DescribeGroups tells protocol, metadata and assignments only of a stable group; of others empty ones. */
 static inline bool group_core_tells_assignments(const struct group_core *group)
 {
 	return group->state == GROUP_STABLE;
