@@ -12,3 +12,19 @@ group_fixture = test/unit/broker/coord/group_fixture.h
 unit_tests += test/unit/broker/coord/group_join_core_test
 test_unit_broker_coord_group_join_core_test_SOURCES = test/unit/broker/coord/group_join_core_test.c $(group_fixture)
 test_unit_broker_coord_group_join_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_rebalance_core_test
+test_unit_broker_coord_group_rebalance_core_test_SOURCES = test/unit/broker/coord/group_rebalance_core_test.c $(group_fixture)
+test_unit_broker_coord_group_rebalance_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_sync_core_test
+test_unit_broker_coord_group_sync_core_test_SOURCES = test/unit/broker/coord/group_sync_core_test.c $(group_fixture)
+test_unit_broker_coord_group_sync_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_leave_core_test
+test_unit_broker_coord_group_leave_core_test_SOURCES = test/unit/broker/coord/group_leave_core_test.c $(group_fixture)
+test_unit_broker_coord_group_leave_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_core_test
+test_unit_broker_coord_group_core_test_SOURCES = test/unit/broker/coord/group_core_test.c $(group_fixture)
+test_unit_broker_coord_group_core_test_LDADD = $(unit_libs)
