@@ -2,6 +2,7 @@
 #include "broker/node_internal.h"
 
 #include "broker/api/api.h"
+#include "broker/coord/coordinator.h"
 #include "broker/net/hello.h"
 #include "broker/net/lookup.h"
 #include "broker/replica/links.h"
@@ -156,6 +157,7 @@ static int shards_setup(struct node *node, struct error *err)
 			return error_set(err, r, "worker %d cannot be made: %s", i, error_text(r));
 		node->shards[i]->hub = &node->hub;
 		node->shards[i]->admin = node->admin;
+		coordinator_open(node->shards[i]);
 		node->n_shards_ready++;
 	}
 	return 0;
@@ -174,8 +176,10 @@ static void shards_teardown(struct node *node)
 		worker_drain(&node->shards[i]->worker);
 	worker_drain(&node->hub);
 	for (int i = 0; i < node->n_shards; i++) {
-		if (i < node->n_shards_ready)
+		if (i < node->n_shards_ready) {
+			coordinator_free(node->shards[i]->coordinator);
 			shard_fini(node->shards[i]);
+		}
 		free(node->shards[i]);
 	}
 	free(node->shards);

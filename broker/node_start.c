@@ -10,6 +10,7 @@
  */
 #include "broker/node_internal.h"
 
+#include "broker/coord/coordinator.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -359,6 +360,7 @@ static void on_view_post(struct message *message)
 	struct view_post *post = CONTAINER_OF(message, struct view_post, message);
 
 	shard_set_view(post->shard, post->view, post->config);
+	coordinator_on_view(post->shard->coordinator);
 	free(post);
 }
 

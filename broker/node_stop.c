@@ -11,6 +11,7 @@
  */
 #include "broker/node_internal.h"
 
+#include "broker/coord/coordinator.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/trace.h"
@@ -53,6 +54,7 @@ static void close_worker(struct message *message)
 {
 	struct node_closing *closing = CONTAINER_OF(message, struct node_closing, message);
 
+	coordinator_stop(closing->shard->coordinator);
 	shard_close_all(closing->shard);
 	net_close(closing->net, on_empty, closing);
 }

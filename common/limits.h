@@ -110,4 +110,12 @@
 #define LIMIT_GROUP_PROTOCOLS 32
 #define LIMIT_GROUP_METADATA_BYTES (32 << 20)
 
+/*
+ * What clients may add to the coordinator of one worker; what a log holds already is loaded all the same. Groups, about 1.5 KB each beside members and
+ * offsets: 150 MB. Offsets of one group. And the bytes of all offsets, about 80 each and their metadata: three million without metadata.
+ */
+#define LIMIT_SHARD_GROUPS 100000
+#define LIMIT_GROUP_OFFSETS 200000
+#define LIMIT_SHARD_OFFSET_BYTES (INT64_C(256) << 20)
+
 #endif

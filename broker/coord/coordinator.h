@@ -10,8 +10,8 @@
  * - A group lives where its partition of the offsets topic does: partition = abs(Java's String.hashCode of the group id) % partitions
  *   of the topic that exists (kafka.md 5.7).
  * - A call, and all that it points to, belongs to the coordinator from coordinator_run until `done`, which is called exactly once, on the
- *   owner's thread: before coordinator_run returns, or later (a Join or Sync that waits for others; an append that waits for its replicas; at
- *   the latest when the partition is led no more).
+ *   owner's thread, after coordinator_run has returned: at the end of the loop's turn, or later (a Join or Sync that waits for others; an append
+ *   that waits for its replicas; at the latest when the partition is led no more).
  * - In-data is borrowed until done. What goes out is copied into call->arena, which nobody else may touch meanwhile: a request that asks
  *   several owners at once gives every call an arena of its own.
  * - Errors of the whole call are in call->error, those that Kafka tells for an item with the item. `error` is 0 or a Kafka error code.
@@ -63,8 +63,6 @@ enum coordinator_kind {
 	COORDINATOR_KINDS
 };
 
-struct group;
-
 /* Embedded first in what a handler asks. */
 struct coordinator_call {
 	/* In. */
@@ -77,9 +75,7 @@ struct coordinator_call {
 	/* Out. */
 	int16_t error;
 	/* The coordinator's, until done. */
-	struct coordinator *coordinator;
-	struct group *group;
-	struct coordinator_call *prev, *next; /* utlist: of those that wait */
+	struct coordinator_call *prev, *next; /* utlist: of those whose done is called at the end of the loop's turn */
 };
 
 /*
@@ -89,7 +85,7 @@ struct coordinator_call {
  */
 struct shard *coordinator_route(const struct shard *here, struct coordinator_call *call);
 
-/* On the owner's thread. coordinator NULL: a shard that coordinates nothing (a test); NOT_COORDINATOR, or an empty list. */
+/* On the owner's thread. */
 void coordinator_run(struct coordinator *coordinator, struct coordinator_call *call);
 
 struct coordinator_join {
@@ -214,6 +210,11 @@ struct coordinator_list {
 
 /* Before the worker starts; becomes shard->coordinator, and hears of the leaderships of its partitions from then on. */
 void coordinator_open(struct shard *shard);
+
+/*
+ * On its worker, after shard_set_view: offsets of topics that the shard's view has no more go. NULL is allowed.
+ */
+void coordinator_on_view(struct coordinator *coordinator);
 
 /* On its worker, before the partitions close: all calls end with NOT_COORDINATOR, later ones, too. NULL is allowed. */
 void coordinator_stop(struct coordinator *coordinator);

@@ -5,7 +5,7 @@ klamm_sources += broker/replica/fetch_session.c broker/replica/fetch_session.h \
 	broker/replica/link.c broker/replica/link.h broker/replica/link_frame.c broker/replica/link_internal.h broker/replica/links.c \
 	broker/replica/links.h broker/replica/throttle.c broker/replica/throttle.h broker/replica/partition_follow.c broker/replica/partition.c broker/replica/partition.h \
 	broker/replica/partition_append.c broker/replica/partition_check.c broker/replica/partition_internal.h \
-	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/partition_delete.c broker/replica/partition_isr.c \
+	broker/replica/forward_port.h broker/replica/isr_port.h broker/replica/lead_port.h broker/replica/partition_delete.c broker/replica/partition_isr.c \
 	broker/replica/partition_read.c \
 	broker/replica/producer_core.c broker/replica/producer_core.h broker/replica/producer_table.c \
 	broker/replica/producer_table.h broker/replica/read_replica_core.c \

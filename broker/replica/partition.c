@@ -385,6 +385,29 @@ static void make_room(struct partition *partition, const struct replica_state *s
 	replica_core_give_room(&partition->core, partition->members, n_max);
 }
 
+/* Before what waits for this leadership ends: nobody begins anything more that would have to end with it. */
+static void tell_ended(struct partition *partition)
+{
+	const struct lead_port *port = partition->shard->lead;
+
+	if (!partition->leads)
+		return;
+	partition->leads = false;
+	if (port)
+		port->ended(port->ctx, partition);
+}
+
+static void tell_begun(struct partition *partition)
+{
+	const struct lead_port *port = partition->shard->lead;
+
+	if (partition->leads || partition->core.role != REPLICA_LEADER)
+		return;
+	partition->leads = true;
+	if (port)
+		port->begun(port->ctx, partition);
+}
+
 int16_t partition_become(struct partition *partition, const struct replica_state *state)
 {
 	struct replica_now now = partition_now(partition);
@@ -402,6 +425,8 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 		return KAFKA_INVALID_REQUEST;
 	if (change == REPLICA_UNCHANGED)
 		return 0;
+	if (partition->core.role != REPLICA_LEADER || (change == REPLICA_NEW_EPOCH && !leads_on))
+		tell_ended(partition);
 	/* A new leader's epoch begins at the log end, with or without data (KIP-101, D4). */
 	if (partition->core.role == REPLICA_LEADER && change == REPLICA_NEW_EPOCH) {
 		log_begin_epoch(partition->log, partition->core.leader_epoch);
@@ -418,12 +443,14 @@ int16_t partition_become(struct partition *partition, const struct replica_state
 	partition_carry_out(partition, &now, &actions);
 	partition_lead_on_state(partition);
 	partition_fire_watches(partition);
+	tell_begun(partition);
 	return 0;
 }
 
 void partition_resign(struct partition *partition)
 {
 	replica_core_resign(&partition->core);
+	tell_ended(partition);
 	partition_follow_end(partition);
 	partition_lead_settle(partition);
 	partition_end_parked(partition, KAFKA_NOT_LEADER_OR_FOLLOWER);
@@ -441,6 +468,7 @@ void partition_fail(struct partition *partition)
 		return;
 	partition->state = PARTITION_FAILED;
 	replica_core_resign(&partition->core);
+	tell_ended(partition);
 	partition_follow_end(partition);
 	partition_lead_settle(partition);
 	partition_check_give_up(partition);

@@ -67,6 +67,7 @@ struct partition {
 	struct partition_watch *watches;
 	struct partition_deletion *deletions; /* that wait for followers */
 	struct feed_stream *streams; /* of followers: open handles (partition_lead.h) */
+	bool leads;               /* as shard->lead has been told */
 	int64_t led_since_ms;     /* since when no other broker can have led */
 	int64_t followed_ms;      /* when a follower's handle was opened last */
 	bool lead_throttled;      /* by its topic's configuration: who catches up gets it at a rate */

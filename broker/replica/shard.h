@@ -19,6 +19,7 @@
 #include "broker/replica/fetch_session.h"
 #include "broker/replica/forward_port.h"
 #include "broker/replica/isr_port.h"
+#include "broker/replica/lead_port.h"
 #include "broker/rt/loop.h"
 #include "broker/rt/worker.h"
 #include "common/memory.h"
@@ -28,6 +29,7 @@
 
 struct partition;
 struct admin;
+struct coordinator;
 struct links;
 struct net;
 
@@ -50,6 +52,8 @@ struct shard {
 	int64_t session_ms;                  /* its time-out */
 	const struct isr_port *isr;          /* NULL: no way to a controller */
 	const struct forward_port *forward;  /* likewise */
+	const struct lead_port *lead;        /* NULL: nobody asks who leads */
+	struct coordinator *coordinator;     /* of groups (broker/coord); NULL: this shard coordinates nothing */
 	struct net *net;                     /* of this worker; NULL: connections of the cluster count nothing (a test) */
 	struct admin *admin;                 /* the hub's: only messages to hub may use it (broker/meta/admin.h) */
 	const struct broker_config *config;  /* with the dynamic configuration of this view; never NULL */

@@ -1,4 +1,4 @@
-/* One partition of topic t on a shard of its own, on a real folder; its broker is 1, and leads alone in epoch 0 after setup. */
+/* One partition, of topic t unless a test says another name, on a shard of its own, on a real folder; its broker is 1, and leads alone in epoch 0 after setup. */
 #ifndef KLAMM_TEST_UNIT_BROKER_REPLICA_PARTITION_FIXTURE_H
 #define KLAMM_TEST_UNIT_BROKER_REPLICA_PARTITION_FIXTURE_H
 
@@ -27,6 +27,9 @@ static struct fs *partition_fs; /* a test's own file system; NULL: a folder on t
 static struct producer_table producers;
 static struct partition *partition;
 static const char *more_properties = ""; /* lines of server.properties that a test adds before setup */
+static const char *topic_name = "t";
+static void (*shard_made)(void);  /* a test's own: called when there is a shard and no partition yet */
+static void (*shard_goes)(void);  /* likewise: when everything on it is closed */
 static int n_done;
 
 static void load_config(const char *path)
@@ -78,15 +81,17 @@ static void setup(void)
 	n_done = 0;
 	load_config(args.path);
 	ck_assert_int_eq(shard_init(&shard, 0, 1, shards, config), 0);
+	if (shard_made)
+		shard_made();
 	args.fds = fds = fd_cache_new(fs, 100);
 	ck_assert_msg(log_dir_open(&args, &dir, &err) == 0, "%s", err.text);
 	ck_assert_int_eq(log_dir_scan(dir, &err), 0);
 	ck_assert_int_eq(log_dir_load_done(dir), 0);
 	producer_table_init(&producers);
 	observer = partition_observer(&producers);
-	ck_assert_int_eq(log_create(dir, SLICE_LITERAL("t"), 0, &topic_id, &log_config, &observer, &log, &err), 0);
+	ck_assert_int_eq(log_create(dir, slice_of_text(topic_name), 0, &topic_id, &log_config, &observer, &log, &err), 0);
 	ck_assert_int_eq(disk_start(&disk, "disk", 1000), 0);
-	partition = partition_open(&shard, &key, SLICE_LITERAL("t"), log, &disk, &producers);
+	partition = partition_open(&shard, &key, slice_of_text(topic_name), log, &disk, &producers);
 	configure(NULL, NULL);
 	become(1, 0);
 }
@@ -99,6 +104,8 @@ static void teardown(void)
 	ck_assert_int_eq(log_dir_close(dir) != 0, dir_fails);
 	producer_table_fini(&producers);
 	fd_cache_free(fds);
+	if (shard_goes)
+		shard_goes();
 	shard_fini(&shard);
 	broker_config_release(config);
 }

@@ -1,0 +1,54 @@
+/* The coordinator on a real log: what it is asked, and what it says when it is not the coordinator. */
+#include "test/unit/broker/coord/coordinator_fixture.h"
+
+static const char *const no_delay = "group.initial.rebalance.delay.ms=0\n";
+
+START_TEST(a_commit_is_told_by_a_fetch)
+{
+	struct offset_fetch_response_group_partition told;
+
+	coordinator_setup();
+	await_serving();
+	ck_assert_int_eq(fetch("g", "t", 0), -1);
+	ck_assert_int_eq(commit("g", "t", 0, 7), 0);
+	told = fetch_with("g", "t", 0, true);
+	ck_assert_int_eq(told.committed_offset, 7);
+	ck_assert_int_eq(told.committed_leader_epoch, 3);
+	ck_assert(slice_is_text(told.metadata, "meta"));
+	ck_assert_int_eq(fetch("g", "t", 1), -1);
+	ck_assert_int_eq(commit("g", "t", 0, 3), 0);
+	ck_assert_int_eq(fetch("g", "t", 0), 3);
+	coordinator_teardown();
+}
+END_TEST
+
+START_TEST(a_member_joins_syncs_beats_and_commits)
+{
+	struct coordinator_join join;
+	struct commit_call call;
+
+	more_properties = no_delay;
+	coordinator_setup();
+	await_serving();
+	make_stable("g", NULL, &join);
+	ck_assert_int_eq(join.generation, 1);
+	ck_assert_int_eq(join.n_members, 1);
+	ck_assert(slice_equal(join.leader, join.ret_member_id));
+	ck_assert(slice_is_text(join.protocol_name, "range"));
+	ck_assert_int_eq(heartbeat("g", 1, join.ret_member_id), 0);
+	ck_assert_int_eq(heartbeat("g", 2, join.ret_member_id), KAFKA_ILLEGAL_GENERATION);
+	ck_assert_int_eq(heartbeat("g", 1, SLICE_LITERAL("x")), KAFKA_UNKNOWN_MEMBER_ID);
+	ck_assert(slice_is_text(describe_state("g"), "Stable"));
+	ck_assert_int_eq(commit("g", "t", 0, 7), KAFKA_UNKNOWN_MEMBER_ID);
+	commit_of(&call, "t", 0, 9, "");
+	call.commit.generation = 1;
+	call.commit.member_id = join.ret_member_id;
+	ask_and_wait(&call.commit.call, COORDINATOR_COMMIT, "g");
+	ck_assert_int_eq(call.commit.call.error, 0);
+	ck_assert_int_eq(fetch("g", "t", 0), 9);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
+UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits)
