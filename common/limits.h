@@ -71,8 +71,8 @@
 #define LIMIT_REQUEST_PARTITIONS 200000
 
 /*
- * Topics and partitions that one Produce, Fetch, ListOffsets, OffsetForLeaderEpoch or DeleteRecords may name, repeated ones counted: 100,000
- * partitions even if each stands under a topic of its own. A partition is about 1 KB
+ * Topics and partitions (groups, members) that one Produce, Fetch, ListOffsets, OffsetForLeaderEpoch, DeleteRecords or request about
+ * groups may name, repeated ones counted: 100,000 partitions even if each stands under a topic of its own. A partition is about 1 KB
  * while it is under way, 200 MB for the largest. Whoever names more is cut off.
  */
 #define LIMIT_REQUEST_PARTS 200000
@@ -85,6 +85,9 @@
 
 /* Partitions that all fetch sessions of a broker remember, about 250 bytes each: 125 MB. Beyond it clients fetch without a session. */
 #define LIMIT_FETCH_SESSION_PARTS 500000
+
+/* Topics and partitions whose offsets in ZooKeeper one request may name: each is a write or a read there, among LIMIT_ZK_CALLS. */
+#define LIMIT_ZOOKEEPER_OFFSETS 10000
 
 /* Offsets that one ListOffsets of version 0 may be answered with, all partitions together: 1 MB. */
 #define LIMIT_OLD_OFFSETS 131072

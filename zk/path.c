@@ -23,6 +23,11 @@ const char *zk_path_topic(struct arena *arena, struct slice topic)
 	return arena_printf(arena, "%s/%.*s", ZK_PATH_TOPICS, SLICE_ARGS(topic));
 }
 
+const char *zk_path_consumer_offset(struct arena *arena, struct slice group_id, struct slice topic, int32_t partition)
+{
+	return arena_printf(arena, "%s/%.*s/offsets/%.*s/%d", ZK_PATH_CONSUMERS, SLICE_ARGS(group_id), SLICE_ARGS(topic), partition);
+}
+
 const char *zk_path_partitions(struct arena *arena, struct slice topic)
 {
 	return arena_printf(arena, "%s/%.*s/partitions", ZK_PATH_TOPICS, SLICE_ARGS(topic));

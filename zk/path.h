@@ -69,6 +69,9 @@ const char *zk_path_config_topic(struct arena *arena, struct slice topic);
 /* broker_id -1: the default of all brokers. */
 const char *zk_path_config_broker(struct arena *arena, int32_t broker_id);
 
+/* "/consumers/g/offsets/t/0": what OffsetCommit and OffsetFetch of version 0 write and read. The group id is taken as it is. */
+const char *zk_path_consumer_offset(struct arena *arena, struct slice group_id, struct slice topic, int32_t partition);
+
 /*
  * A quota or credential entity: which levels are set. A set level with a null name is `<default>`. Names are plain, not
  * sanitized.

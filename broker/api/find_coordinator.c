@@ -2,10 +2,9 @@
  * FindCoordinator: who leads the partition that the records of a group, or of a transactional id, lie in (kafka.md 6.1).
  *
  *     find_coordinator_handle   the topic is there   -> partition by the hash of the key -> its leader at the listener of the request
- *                               it is not there yet  -> made as Kafka makes it, by whoever asks first -> on_created -> the same
+ *                               it is not there yet  -> made as Kafka makes it, by whoever asks first -> on_created
  *
- * The answer waits a moment for a topic that is being made, so that the first group of a cluster does not come in vain; in the end, and
- * without a leader, it is COORDINATOR_NOT_AVAILABLE, on which clients ask again.
+ * Without a leader, and to whoever has had the topic made, the answer is COORDINATOR_NOT_AVAILABLE: clients ask again in a moment.
  *
  * Transactions are not served yet: a producer finds its coordinator, as with Kafka, and is refused there once and for all (InitProducerId).
  * Without one it would ask until its own time is up, and never say why.
@@ -24,6 +23,7 @@
 #define VERSION_WITH_BATCH 4
 #define VERSION_WITH_SHARE_GROUPS 6
 
+/* How long an answer waits until the topic is written. */
 #define CREATE_MS_MAX 2000
 
 enum key_type { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE_GROUP = 2 };
@@ -135,6 +135,7 @@ static void on_created(struct admin_op *op)
 	if (item->error && item->error != KAFKA_TOPIC_ALREADY_EXISTS && item->error != KAFKA_REQUEST_TIMED_OUT)
 		trace_limited(TRACE_WARN, "api", "%s cannot be made: %s", find->topic,
 			      item->message ? item->message : kafka_error_text(item->error));
+	find->error = KAFKA_COORDINATOR_NOT_AVAILABLE;
 	answer(find);
 }
 
@@ -158,6 +159,7 @@ static bool create_missing(struct find_coordinator *find)
 	find->create.list = arena_zalloc(context.arena, 1, sizeof *find->create.list);
 	find->create.list[0] = (struct admin_create_topic){.name = name, .assignment = plan.assignment, .configs = plan.configs};
 	find->create.n = 1;
+	find->create.no_wait = true;
 	find->create.op.done = on_created;
 	find->create.op.wait_until_ms = find->create.op.deadline_ms = clock_ms() + CREATE_MS_MAX;
 	admin_create_topics(find->shard->admin, &find->create);

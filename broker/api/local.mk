@@ -8,6 +8,9 @@ klamm_sources += broker/api/admin_call.c broker/api/admin_call.h broker/api/alte
 	broker/api/describe_cluster.c broker/api/describe_configs.c broker/api/incremental_alter_configs.c \
 	broker/api/init_producer_id.c broker/api/metadata.c broker/api/operations.h broker/api/alter_partition_reassignments.c \
 	broker/api/elect_leaders.c broker/api/forward.c broker/api/forward.h broker/api/list_partition_reassignments.c
+klamm_sources += broker/api/consumer_offsets.c broker/api/consumer_offsets.h broker/api/delete_groups.c broker/api/describe_groups.c broker/api/group_call.c broker/api/group_call.h \
+	broker/api/heartbeat.c broker/api/join_group.c broker/api/leave_group.c broker/api/list_groups.c broker/api/offset_commit.c \
+	broker/api/offset_delete.c broker/api/offset_fetch.c broker/api/sync_group.c
 
 unit_tests += test/unit/broker/api/metadata_test
 test_unit_broker_api_metadata_test_SOURCES = test/unit/broker/api/metadata_test.c
@@ -22,3 +25,6 @@ test_unit_broker_api_configs_test_LDADD = $(api_fixture_libs)
 unit_tests += test/unit/broker/api/groups_test
 test_unit_broker_api_groups_test_SOURCES = test/unit/broker/api/groups_test.c
 test_unit_broker_api_groups_test_LDADD = $(api_fixture_libs)
+unit_tests += test/unit/broker/api/groups_zookeeper_test
+test_unit_broker_api_groups_zookeeper_test_SOURCES = test/unit/broker/api/groups_zookeeper_test.c
+test_unit_broker_api_groups_zookeeper_test_LDADD = $(api_fixture_libs)

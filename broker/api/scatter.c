@@ -8,7 +8,7 @@ bool scatter_may_begin(struct request *request, int64_t n_named)
 {
 	if (n_named <= LIMIT_REQUEST_PARTS)
 		return true;
-	trace_limited(TRACE_WARN, "api", "%s: a request names %lld topics and partitions, %d are allowed: the connection is closed",
+	trace_limited(TRACE_WARN, "api", "%s: a request names %lld topics, partitions or groups, %d are allowed: the connection is closed",
 		      request->client->address_text, (long long)n_named, LIMIT_REQUEST_PARTS);
 	request_close(request, "a request names too many partitions");
 	return false;

@@ -186,4 +186,23 @@ struct admin_producer_id {
 
 void admin_producer_id(struct admin *admin, struct admin_producer_id *op);
 
+struct admin_consumer_offset {
+	struct admin_item item;
+	struct slice group_id;
+	struct slice topic; /* a topic's name */
+	int32_t partition;
+	int64_t offset; /* put: what to write; get: the result, without an error */
+};
+
+/* Offsets of the first consumers, which lie in ZooKeeper. */
+struct admin_consumer_offsets {
+	struct admin_op op;
+	struct admin_consumer_offset *list;
+	int n;
+};
+
+/* INVALID_GROUP_ID for a group that cannot be one node. get: UNKNOWN_TOPIC_OR_PARTITION where nothing was committed. */
+void admin_put_consumer_offsets(struct admin *admin, struct admin_consumer_offsets *op);
+void admin_get_consumer_offsets(struct admin *admin, struct admin_consumer_offsets *op);
+
 #endif

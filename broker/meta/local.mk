@@ -1,5 +1,5 @@
 # Sources and unit tests of broker/meta/ (see ../Makefile.am for the lists).
-klamm_sources += broker/meta/admin.c broker/meta/admin.h broker/meta/admin_config.c broker/meta/admin_create.c \
+klamm_sources += broker/meta/admin.c broker/meta/admin.h broker/meta/admin_config.c broker/meta/admin_consumer_offsets.c broker/meta/admin_create.c \
 	broker/meta/admin_delete.c broker/meta/admin_internal.h broker/meta/admin_partitions.c broker/meta/admin_wait.c \
 	broker/meta/internal_topics_core.c broker/meta/internal_topics_core.h broker/meta/producer_ids.c broker/meta/producer_ids.h
 klamm_sources += broker/meta/alter_configs_core.c broker/meta/alter_configs_core.h broker/meta/assign_core.c \

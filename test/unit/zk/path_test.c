@@ -20,6 +20,7 @@ START_TEST(paths_are_kafkas)
 	ck_assert_str_eq(zk_path_partitions(&arena, T("t")), "/brokers/topics/t/partitions");
 	ck_assert_str_eq(zk_path_partition(&arena, T("t"), 3), "/brokers/topics/t/partitions/3");
 	ck_assert_str_eq(zk_path_partition_state(&arena, T("t"), 3), "/brokers/topics/t/partitions/3/state");
+	ck_assert_str_eq(zk_path_consumer_offset(&arena, T("g"), T("t"), 3), "/consumers/g/offsets/t/3");
 	ck_assert_str_eq(zk_path_delete_topic(&arena, T("t")), "/admin/delete_topics/t");
 	ck_assert_str_eq(zk_path_config_topic(&arena, T("t")), "/config/topics/t");
 	ck_assert_str_eq(zk_path_config_broker(&arena, 1), "/config/brokers/1");

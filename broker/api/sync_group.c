@@ -1,0 +1,60 @@
+/*
+ * SyncGroup: the second step of a rebalance. The leader hands in who reads what, and each member is answered with its own share; those who come
+ * before the leader wait for it.
+ */
+#include "broker/api/api.h"
+#include "broker/api/group_call.h"
+#include "proto/kafka/sync_group.gen.h"
+#include "proto/kafka_error.h"
+
+#define VERSION_WITH_PROTOCOL 5 /* KIP-559: must be said then, and is compared */
+
+struct sync_group {
+	struct group_call call;
+	struct group_part part;
+};
+
+static void on_synced(struct group_call *call)
+{
+	const struct coordinator_sync *sync = &CONTAINER_OF(call, struct sync_group, call)->part.sync;
+	struct sync_group_response response = sync_group_response_default;
+
+	response.error_code = sync->call.error;
+	response.protocol_type = sync->ret_protocol_type;
+	response.protocol_name = sync->ret_protocol_name;
+	response.assignment = sync->assignment;
+	group_call_answer(call, &response);
+}
+
+static void refuse(struct request *request, int16_t error)
+{
+	struct sync_group_response response = sync_group_response_default;
+
+	response.error_code = error;
+	request_answer(request, &response);
+}
+
+void sync_group_handle(struct request *request)
+{
+	const struct sync_group_request *body = request->body;
+	struct sync_group *syncing = arena_zalloc(&request->arena, 1, sizeof *syncing);
+
+	if (request->header.api_version >= VERSION_WITH_PROTOCOL &&
+	    (slice_is_null(body->protocol_type) || slice_is_null(body->protocol_name))) {
+		refuse(request, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
+		return;
+	}
+	syncing->part.sync = (struct coordinator_sync){
+		.call = {.kind = COORDINATOR_SYNC, .group_id = body->group_id},
+		.generation = body->generation_id,
+		.member_id = body->member_id,
+		.group_instance_id = body->group_instance_id,
+		.protocol_type = body->protocol_type,
+		.protocol_name = body->protocol_name,
+		.assignments = body->assignments,
+		.n_assignments = body->n_assignments,
+		.assignment = SLICE_LITERAL(""),
+	};
+	request_count_arena(request);
+	group_call_one(&syncing->call, request, &syncing->part, on_synced);
+}
