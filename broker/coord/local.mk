@@ -30,3 +30,7 @@ coordinator_fixture = test/unit/broker/coord/coordinator_fixture.h $(partition_f
 unit_tests += test/unit/broker/coord/coordinator_test
 test_unit_broker_coord_coordinator_test_SOURCES = test/unit/broker/coord/coordinator_test.c $(coordinator_fixture)
 test_unit_broker_coord_coordinator_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/coordinator_load_test
+test_unit_broker_coord_coordinator_load_test_SOURCES = test/unit/broker/coord/coordinator_load_test.c $(coordinator_fixture)
+test_unit_broker_coord_coordinator_load_test_LDADD = $(unit_libs)
