@@ -69,6 +69,7 @@ static void free_all(struct group_core *group, int16_t error, struct group_actio
 		group_pending_drop(group, group->pending, actions);
 	group_block_free(group->block, actions);
 	group->block = NULL;
+	group->sync_store_id = GROUP_STORE_NONE;
 }
 
 static bool refuse_loaded(struct group_core *group, struct group_member *rest, struct group_actions *actions)

@@ -18,6 +18,22 @@ unit_tests += test/unit/broker/coord/group_join_core_test
 test_unit_broker_coord_group_join_core_test_SOURCES = test/unit/broker/coord/group_join_core_test.c $(group_fixture)
 test_unit_broker_coord_group_join_core_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/broker/coord/group_rebalance_core_test
+test_unit_broker_coord_group_rebalance_core_test_SOURCES = test/unit/broker/coord/group_rebalance_core_test.c $(group_fixture)
+test_unit_broker_coord_group_rebalance_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_sync_core_test
+test_unit_broker_coord_group_sync_core_test_SOURCES = test/unit/broker/coord/group_sync_core_test.c $(group_fixture)
+test_unit_broker_coord_group_sync_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_leave_core_test
+test_unit_broker_coord_group_leave_core_test_SOURCES = test/unit/broker/coord/group_leave_core_test.c $(group_fixture)
+test_unit_broker_coord_group_leave_core_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/coord/group_core_test
+test_unit_broker_coord_group_core_test_SOURCES = test/unit/broker/coord/group_core_test.c $(group_fixture)
+test_unit_broker_coord_group_core_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/broker/coord/group_record_test
 test_unit_broker_coord_group_record_test_SOURCES = test/unit/broker/coord/group_record_test.c
 test_unit_broker_coord_group_record_test_LDADD = $(unit_libs)
