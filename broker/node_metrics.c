@@ -42,6 +42,24 @@ static void write_zookeeper(const struct node *node, struct metrics *metrics)
 		    node->channel.peer != NULL);
 }
 
+static void write_reserves(const struct node *node, struct metrics *metrics)
+{
+	metrics_family(metrics, "klamm_log_dir_reserve_bytes", METRIC_GAUGE,
+		       "Room that a log directory keeps for a start on a full disk (klamm.reserve).");
+	for (int i = 0; i < node->store.n_dirs; i++) {
+		const struct store_dir *dir = &node->store.dirs[i];
+
+		metrics_value_of(metrics, "dir", slice_of_text(dir->path), dir->dir ? log_dir_reserve_bytes(dir->dir) : 0);
+	}
+	metrics_family(metrics, "klamm_log_dir_reserves_given_up_total", METRIC_COUNTER,
+		       "Times that this start of the broker has given up the reserve of a log directory, whose disk was full.");
+	for (int i = 0; i < node->store.n_dirs; i++) {
+		const struct store_dir *dir = &node->store.dirs[i];
+
+		metrics_value_of(metrics, "dir", slice_of_text(dir->path), dir->dir ? log_dir_n_reserves_given_up(dir->dir) : 0);
+	}
+}
+
 static void write_disks(const struct node *node, struct metrics *metrics)
 {
 	int64_t busy_ms_max = 0, n_failed = 0, now_ms = clock_ms();
@@ -57,6 +75,7 @@ static void write_disks(const struct node *node, struct metrics *metrics)
 	metrics_one(metrics, "klamm_disk_busy_ms_max", METRIC_GAUGE,
 		    "Milliseconds for which the longest disk call of a log directory has been under way; one that hangs for a minute fails it.",
 		    busy_ms_max);
+	write_reserves(node, metrics);
 }
 
 static void write_hub(void *ctx, struct metrics *metrics)

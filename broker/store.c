@@ -5,6 +5,7 @@
 #include "broker/log/run_file.h"
 #include "broker/replica/partition.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "common/mutant.h"
 #include "common/trace.h"
@@ -126,6 +127,7 @@ static int dir_open(struct store_dir *dir, struct error *err)
 		.sync_ms = config->klamm_flush_interval_ms,
 		.sync_bytes = config->klamm_flush_bytes,
 		.durable = config->topic_defaults.durability == TOPIC_FSYNC_ISR,
+		.reserve_bytes = LIMIT_LOG_DIR_RESERVE_BYTES,
 	};
 	int r = open_when_free(&args, &dir->dir, err);
 

@@ -87,6 +87,9 @@ static void load_run(struct disk_job *job)
 	struct store_dir *dir = CONTAINER_OF(job, struct store_dir, load);
 
 	dir->load_result = load_all(dir, &dir->load_error);
+	if (dir->load_result == ERR_NO_SPACE)
+		error_set(&dir->load_error, ERR_NO_SPACE,
+			  "loading %s, which has no room for that, also without its reserve: make room there and start the broker again", dir->path);
 }
 
 /* ---- loading, on the hub ---- */
@@ -114,19 +117,27 @@ static void drop_entry(struct store_log *entry)
 	entry_free(entry);
 }
 
+static int rename_stray(const struct store_log *entry, char ret_path[FS_PATH_MAX])
+{
+	struct dir_name name = dir_name_parse(slice_of_text(entry->key));
+
+	return entry->log ? log_set_aside(entry->log, ret_path) :
+			    log_dir_set_aside_damaged(entry->dir->dir, name.topic, name.partition, ret_path);
+}
+
 /* When the dir of either does not work, nothing is renamed: the next start decides again. */
 static void set_one_aside(struct store_dir *dir, const struct stray_copy *stray)
 {
-	struct dir_name name = dir_name_parse(slice_of_text(stray->entry->key));
-	struct log *log = stray->entry->log;
 	char path[FS_PATH_MAX];
 	int r;
 
 	if (log_dir_failed(dir->dir) || log_dir_failed(stray->kept_in->dir))
 		return;
-	if (log)
-		log_set_observer(log, NULL);
-	r = log ? log_set_aside(log, path) : log_dir_set_aside_damaged(dir->dir, name.topic, name.partition, path);
+	if (stray->entry->log)
+		log_set_observer(stray->entry->log, NULL);
+	r = rename_stray(stray->entry, path);
+	if (log_dir_give_up_reserve(dir->dir, r, "setting a partition aside"))
+		r = rename_stray(stray->entry, path);
 	if (r) {
 		log_dir_fail(dir->dir, r, "setting a partition aside");
 		return;

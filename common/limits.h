@@ -99,6 +99,12 @@
 /* Scrapes that wait for figures at a time; they all get the same ones. */
 #define LIMIT_METRICS_SCRAPES 4
 
+/*
+ * Room that a log dir keeps for a start on a full disk, at most: klamm.run or a checkpoint of 100,000 partitions (4 MB) beside the one that it
+ * replaces, and 8 KB of indexes, epochs and a snapshot for each of the 1,500 logs that were written to last.
+ */
+#define LIMIT_LOG_DIR_RESERVE_BYTES (16 << 20)
+
 /* Configuration keys that one resource may have; each change is compared with them. */
 #define LIMIT_CONFIG_KEYS 1000
 

@@ -5,7 +5,7 @@ klamm_sources += broker/log/batch_scan.c broker/log/batch_scan.h broker/log/batc
 	broker/log/epoch_cache_core.c broker/log/epoch_cache_core.h broker/log/fd_cache.c broker/log/fd_cache.h \
 	broker/log/index_file.c broker/log/index_file.h broker/log/log.c broker/log/log.h broker/log/log_append.c \
 	broker/log/log_config.h broker/log/log_dir.c broker/log/log_dir.h broker/log/log_dir_checkpoint.c broker/log/log_dir_damaged.c \
-	broker/log/log_dir_internal.h broker/log/log_dir_sync.c broker/log/log_internal.h broker/log/log_load.c \
+	broker/log/log_dir_internal.h broker/log/log_dir_reserve.c broker/log/log_dir_sync.c broker/log/log_internal.h broker/log/log_load.c \
 	broker/log/log_read.c broker/log/log_recover.c broker/log/log_replay.c broker/log/log_retention.c \
 	broker/log/log_time.c broker/log/log_txn.c broker/log/log_truncate.c broker/log/meta_properties.c broker/log/meta_properties.h \
 	broker/log/offset_index.c broker/log/offset_index.h broker/log/offsets_table.c broker/log/offsets_table.h \
@@ -39,6 +39,10 @@ test_unit_broker_log_formats_test_LDADD = $(unit_libs)
 unit_tests += test/unit/broker/log/golden_log_test
 test_unit_broker_log_golden_log_test_SOURCES = test/unit/broker/log/golden_log_test.c $(log_fixture)
 test_unit_broker_log_golden_log_test_LDADD = $(unit_libs)
+
+unit_tests += test/unit/broker/log/log_reserve_test
+test_unit_broker_log_log_reserve_test_SOURCES = test/unit/broker/log/log_reserve_test.c $(log_fixture)
+test_unit_broker_log_log_reserve_test_LDADD = $(unit_libs)
 
 unit_tests += test/unit/broker/log/log_dir_test
 test_unit_broker_log_log_dir_test_SOURCES = test/unit/broker/log/log_dir_test.c $(log_fixture)

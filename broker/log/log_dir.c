@@ -170,8 +170,11 @@ static int take_lock(struct log_dir *dir, struct error *err)
 		rc = fs_open_dir(dir->fs, dir->path, &dir->dir_fd);
 	if (rc < 0)
 		return error_set(err, rc, "log dir %s cannot be opened: %s", dir->path, error_text(rc));
+	log_dir_find_reserve(dir);
 	log_dir_file(dir, LOCK_FILE, path);
 	rc = fs_open(dir->fs, path, FS_WRITE | FS_CREATE, &dir->lock_fd);
+	if (log_dir_give_up_reserve(dir, rc, "locking the log dir"))
+		rc = fs_open(dir->fs, path, FS_WRITE | FS_CREATE, &dir->lock_fd);
 	if (rc == 0)
 		rc = fs_lock(dir->fs, dir->lock_fd);
 	if (rc == ERR_BUSY)
@@ -349,10 +352,15 @@ int log_dir_open(const struct log_dir_args *args, struct log_dir **ret_dir, stru
 		rc = log_dir_read_checkpoints(dir);
 	if (rc == 0)
 		rc = begin_run(dir);
+	if (log_dir_give_up_reserve(dir, rc, "opening the log dir"))
+		rc = begin_run(dir);
 	if (rc == 0 && !slice_is_null(args->cluster_id))
 		rc = log_dir_set_cluster_id(dir, args->cluster_id, err);
 	if (rc < 0) {
-		if (err && err->code != rc)
+		if (rc == ERR_NO_SPACE)
+			error_set(err, rc, "log dir %s: %s, also without its reserve: make room there and start the broker again", dir->path,
+				  error_text(rc));
+		else if (err && err->code != rc)
 			error_set(err, rc, "log dir %s: %s", dir->path, error_text(rc));
 		log_dir_free(dir);
 		return rc;
@@ -562,6 +570,10 @@ int log_dir_load(struct log_dir *dir, int i, const struct log_config *config, co
 	if (log_dir_failed(dir))
 		return error_set(err, ERR_IO, "log dir %s has failed", dir->path);
 	rc = log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
+	if (log_dir_give_up_reserve(dir, rc, "loading partitions")) {
+		info = load_info(dir, slice_of_text(entry->topic), entry->partition);
+		rc = log_open(dir, slice_of_text(entry->topic), entry->partition, &info, config, observer, ret_log, err);
+	}
 	if (rc == ERR_CORRUPT)
 		note_damaged(dir, entry);
 	return rc;
@@ -609,13 +621,10 @@ static int forget_failure(struct log_dir *dir)
 	return log_dir_check(dir, fs_unlink(dir->fs, path), "removing " RUN_FAILED_FILE);
 }
 
-int log_dir_load_done(struct log_dir *dir)
+static int write_what_was_found(struct log_dir *dir)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&dir->registry_lock);
-	forget_missing(dir);
-	pthread_mutex_unlock(&dir->registry_lock);
 	if (!dir->clean)
 		rc = log_dir_sync(dir);
 	/* A mark says that the checkpoints are the partition's own: they come first. */
@@ -628,10 +637,25 @@ int log_dir_load_done(struct log_dir *dir)
 	pthread_mutex_lock(&dir->registry_lock);
 	rc = log_dir_write_run(dir);
 	pthread_mutex_unlock(&dir->registry_lock);
+	return rc;
+}
+
+int log_dir_load_done(struct log_dir *dir)
+{
+	int rc;
+
+	pthread_mutex_lock(&dir->registry_lock);
+	forget_missing(dir);
+	pthread_mutex_unlock(&dir->registry_lock);
+	rc = write_what_was_found(dir);
+	if (log_dir_give_up_reserve(dir, rc, "writing down what was found"))
+		rc = write_what_was_found(dir);
 	free_entries(dir);
 	if (rc == 0)
 		rc = forget_failure(dir);
 	dir->loaded = rc == 0;
+	if (rc == 0)
+		log_dir_fill_reserve(dir);
 	return rc;
 }
 

@@ -37,6 +37,7 @@ struct log_dir_args {
 	int64_t sync_ms;            /* background sync; 0 = 1,000 */
 	int64_t sync_bytes;         /* ... or after so many bytes; 0 = 64 MiB */
 	bool durable;               /* klamm.durability of topics that do not say is fsync-isr */
+	int64_t reserve_bytes;      /* room that is kept for a start on a full disk, at most; 0 = none */
 };
 
 /* What the last stop was (D9). */
@@ -132,6 +133,16 @@ bool log_dir_failed(const struct log_dir *dir);
 
 /* Marks the dir failed (the probe of the caller, or a call that hung). Any thread. */
 void log_dir_fail(struct log_dir *dir, int error, const char *what);
+
+/*
+ * During the start, after a call that ended with `error`: when that is ERR_NO_SPACE and there is a reserve, it is given up, and true says that the call
+ * may be tried again. What log_dir_open, log_dir_load and log_dir_load_done do they try again themselves.
+ */
+bool log_dir_give_up_reserve(struct log_dir *dir, int error, const char *what);
+
+/* What the reserve has now, and how often it was given up since the dir was opened. Any thread. */
+int64_t log_dir_reserve_bytes(const struct log_dir *dir);
+int64_t log_dir_n_reserves_given_up(const struct log_dir *dir);
 
 /* Torn tails that recovery cut since the dir was opened. Any thread. */
 int64_t log_dir_n_torn(const struct log_dir *dir);

@@ -45,6 +45,9 @@ struct log_dir {
 	struct shared_flag failed;
 	struct shared_i64 unsynced_bytes;
 	struct shared_i64 n_torn;
+	struct shared_i64 reserve_bytes;        /* that its reserve has now */
+	struct shared_i64 n_reserves_given_up;
+	int64_t reserve_wanted;
 	struct shared_flag watermark_moved;
 	struct shared_flag start_moved;
 	struct shared_flag names_moved; /* since the last sync of all began */
@@ -76,7 +79,7 @@ struct log_dir {
 	struct removal *removals;
 
 	/* The disk thread's. */
-	struct due sync_due, mark_due, checkpoint_due, watermark_due;
+	struct due sync_due, mark_due, checkpoint_due, watermark_due, reserve_due;
 	bool marks_moved;
 	bool points_moved; /* recovery points, since their checkpoint was written */
 	int64_t unmarked_bytes; /* synced since the marks were written */
@@ -96,6 +99,17 @@ int log_dir_read_checkpoints(struct log_dir *dir);
 int log_dir_write_run(struct log_dir *dir);
 int log_dir_write_points(struct log_dir *dir);
 int log_dir_write_watermarks(struct log_dir *dir);
+
+/* ---- log_dir_reserve.c ---- */
+
+/* Finds out how much is wanted and how much is there. */
+void log_dir_find_reserve(struct log_dir *dir);
+
+/* Takes what is missing, as far as there is room. Never an error: what lacks is looked after by the tick. */
+void log_dir_fill_reserve(struct log_dir *dir);
+
+/* Disk thread. Sets reserve_due while the reserve is not whole. */
+void log_dir_tick_reserve(struct log_dir *dir, int64_t now_ms);
 
 /* ---- log_dir_sync.c ---- */
 

@@ -593,7 +593,9 @@ int log_dir_tick(struct log_dir *dir, int64_t now_ms, int64_t *ret_wait_ms)
 	/* Without room a checkpoint waits for better times; the dir has not failed. */
 	if (rc < 0 && log_dir_failed(dir))
 		return rc;
-	next = earlier(&dir->sync_due, earlier(&dir->mark_due, earlier(&dir->checkpoint_due, earlier(&dir->watermark_due, next))));
+	log_dir_tick_reserve(dir, now_ms);
+	next = earlier(&dir->sync_due, earlier(&dir->mark_due, earlier(&dir->checkpoint_due, next)));
+	next = earlier(&dir->watermark_due, earlier(&dir->reserve_due, next));
 	*ret_wait_ms = next == INT64_MAX ? -1 : next > now_ms ? next - now_ms : 0;
 	return 0;
 }

@@ -172,8 +172,10 @@ void sim_init(uint64_t seed)
 		machine->clock_offset_us = sim_below(&sim.script, 100000) * SIM_S;
 		machine->clock_ppm = sim_between(&sim.script, -20000, 20000);
 		machine->wall_offset_ms = sim_between(&sim.script, -2000, 2000);
-		if (sim_is_broker(machine))
-			machine->disk = fs_mem_new(sim_random(&sim.script));
+		if (!sim_is_broker(machine))
+			continue;
+		machine->disk = fs_mem_new(sim_random(&sim.script));
+		fs_mem_set_capacity(machine->disk, SIM_DISK_BYTES);
 	}
 }
 

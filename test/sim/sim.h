@@ -26,6 +26,9 @@
 #define SIM_CLIENTS 1
 #define SIM_MACHINES (SIM_BROKERS + SIM_CONTROLLERS + SIM_ZOOKEEPERS + SIM_CLIENTS)
 
+/* More than is ever written in a seed. A log dir keeps a part of it in reserve. */
+#define SIM_DISK_BYTES (64 << 20)
+
 /* Machines by their kind; broker ids are machine + 1. */
 #define SIM_FIRST_CONTROLLER SIM_BROKERS
 #define SIM_FIRST_ZOOKEEPER (SIM_FIRST_CONTROLLER + SIM_CONTROLLERS)

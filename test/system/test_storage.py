@@ -1,4 +1,5 @@
 """Disks that are full, read-only or gone; files that are damaged: each has its defined outcome (reliability.md D10, D11)."""
+import errno
 import glob
 import os
 import shlex
@@ -7,9 +8,10 @@ import subprocess
 import pytest
 
 from batch import build, parse, records, values
-from processes import TARGET, wait
+from processes import TARGET, free_port, wait
 from test_idempotence import Producer, new_id
 from test_lifecycle import fill
+from test_metrics import Figures, get
 from wire import error_name
 
 pytestmark = pytest.mark.klamm_only
@@ -62,6 +64,41 @@ def test_full_disk_at_the_start(make_cluster):
     broker.start()
     status = broker.wait_exit(30)
     assert status > 0 and broker.folder in broker.log_text() and 'space' in broker.log_text().lower(), broker.log_text()
+
+
+def test_a_broker_that_crashes_on_a_full_disk_comes_back_and_goes_on_when_there_is_room(make_cluster):
+    port = free_port()
+    cluster = make_cluster(start=False, config={'klamm.metrics.listener': '127.0.0.1:%d' % port})
+    broker = cluster.brokers[0]
+    on_small_disk(broker, broker.folder, '16m')
+    cluster.start()
+    name = cluster.create_topic()
+    filler, reserve = (os.path.join(broker.folder, file) for file in ('filler', 'klamm.reserve'))
+
+    def figure(metric):
+        value = Figures(get(port)[2])[metric]
+        return value[broker.folder] if isinstance(value, dict) else value
+    fill(cluster, name, 20)
+    before = cluster.read_all(name)
+    assert os.path.getsize(inside(broker, reserve)) == figure('klamm_log_dir_reserve_bytes') == 16 * 2 ** 20 / 256
+    with open(inside(broker, filler), 'wb', buffering=0) as f:
+        while True:
+            try:
+                f.write(bytes(4096))
+            except OSError as e:
+                assert e.errno == errno.ENOSPC
+                break
+    broker.kill_child()
+    cluster.ready()
+    cluster.wait_served(name)
+    assert cluster.read_all(name) == before
+    assert 'the reserve of the log dir is given up: dir=' + broker.folder in broker.log_text()
+    assert figure('klamm_log_dir_reserves_given_up_total') == 1 and figure('kafka_log_logmanager_offlinelogdirectorycount') == 0
+    with cluster.connect() as c:
+        refused = wait(lambda: c.produce(name, build([b'x' * 50000])).error_code, 'the disk is full for producers')
+        assert error_name(refused) == 'KAFKA_STORAGE_ERROR'
+        os.unlink(inside(broker, filler))
+        wait(lambda: c.produce(name, build([b'after'])).error_code == 0, 'writing goes on without a restart')
 
 
 def test_read_only_dir(make_cluster):

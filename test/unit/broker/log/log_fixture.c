@@ -121,6 +121,7 @@ int fixture_open(struct fixture *fixture)
 				    .path = fixture->path,
 				    .broker_id = 1,
 				    .durable = fixture->durable,
+				    .reserve_bytes = fixture->reserve_bytes,
 				    .cluster_id = SLICE_LITERAL("MBzKdwGSSMGfR5T0GO2hZQ")};
 	int rc;
 

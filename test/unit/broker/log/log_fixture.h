@@ -34,6 +34,7 @@ struct fixture {
 	struct error err;
 	const char *path;
 	bool durable; /* of the next open: klamm.durability=fsync-isr by default */
+	int64_t reserve_bytes; /* of the next open */
 	int64_t now_ms;
 };
 
