@@ -206,6 +206,9 @@ void group_delete(struct group_home *home, struct coordinator_call *call);
 /* Tombstones for a group without members and all of its offsets; call may be NULL: nobody asks. */
 void group_erase(struct group *group, struct coordinator_call *call);
 
+/* A group that has nothing any more goes; the last call with it. */
+void group_tidy(struct group *group);
+
 /* ---- tombstones of offsets (tombstones.c) ---- */
 
 /* A batch of them: so many, or about so many bytes. */

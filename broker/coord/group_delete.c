@@ -97,6 +97,16 @@ void group_erase(struct group *group, struct coordinator_call *call)
 	write_send(write, (int16_t)coordinator->shard->config->offsets_commit_required_acks);
 }
 
+void group_tidy(struct group *group)
+{
+	struct group_actions actions;
+
+	if (group->deleting || group->offsets.n || group->n_writes || group->n_txn_offsets || !group_core_is_unused(&group->core))
+		return;
+	if (group_core_delete(&group->core, &actions) == 0)
+		group_erase(group, NULL);
+}
+
 void group_delete(struct group_home *home, struct coordinator_call *call)
 {
 	struct group *group = group_find(home, call->group_id);

@@ -359,13 +359,13 @@ static void delete_ended(struct coord_write *write, int16_t error)
 
 	for (int32_t i = 0; i < items->n && !error; i++)
 		group_remove_offset(write->group, items->list[i].topic, items->list[i].partition, write->append.base_offset + i);
-	if (!write->call)
-		return;
-	if (error)
+	if (write->call && error)
 		coordinator_refuse(write->home->coordinator, write->call, commit_error(error));
-	else
+	else if (write->call)
 		coordinator_finish(write->home->coordinator, write->call);
 	write->call = NULL;
+	if (!error)
+		group_tidy(write->group);
 }
 
 static void delete_timed_out(struct coord_write *write)

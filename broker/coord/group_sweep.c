@@ -73,14 +73,8 @@ static bool expire_offsets(struct group *group, int64_t now_ms)
 
 static void sweep_group(struct group *group, int64_t now_ms)
 {
-	struct group_actions actions;
-
-	if (group->deleting || expire_offsets(group, now_ms))
-		return;
-	if (group->offsets.n || group->n_writes || group->n_txn_offsets || !group_core_is_unused(&group->core))
-		return;
-	if (group_core_delete(&group->core, &actions) == 0)
-		group_erase(group, NULL);
+	if (!group->deleting && !expire_offsets(group, now_ms))
+		group_tidy(group);
 }
 
 static void forget_topics(struct group *group)

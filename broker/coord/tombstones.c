@@ -21,6 +21,7 @@ static void ended(struct coord_write *write, int16_t error)
 	for (int32_t i = 0; i < keys->n; i++)
 		group_remove_offset(write->group, keys->list[i].topic, keys->list[i].partition, write->append.base_offset + i);
 	write->home->coordinator->n_expired += keys->n;
+	group_tidy(write->group);
 }
 
 void tombstones_init(struct tombstones *tombstones, struct group *group, int16_t acks)
