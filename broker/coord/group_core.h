@@ -20,7 +20,7 @@
  *
  * Words: a request is *parked* while it waits for others; its opaque pointer is the shell's. A member is *new* until its first
  * generation has been told. A *pending id* was told to a client (MEMBER_ID_REQUIRED) that has not joined with it yet. A *store*
- * is an append of the group's record; its outcome may come late, or never.
+ * is an append of the group's record; its outcome may come late, but it comes, since a generation waits for it.
  *
  * Rules kept here, each with a test of its name: G1, L6, D13, and each sentence of kafka.md 6.2 about members.
  *

@@ -34,6 +34,11 @@ unit_tests += test/unit/broker/coord/group_core_test
 test_unit_broker_coord_group_core_test_SOURCES = test/unit/broker/coord/group_core_test.c $(group_fixture)
 test_unit_broker_coord_group_core_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/broker/coord/group_random_test
+test_unit_broker_coord_group_random_test_SOURCES = test/unit/broker/coord/group_random_test.c $(group_fixture) \
+	test/unit/broker/coord/group_clients.h test/unit/broker/coord/group_world.h
+test_unit_broker_coord_group_random_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/broker/coord/group_record_test
 test_unit_broker_coord_group_record_test_SOURCES = test/unit/broker/coord/group_record_test.c
 test_unit_broker_coord_group_record_test_LDADD = $(unit_libs)
