@@ -4,8 +4,8 @@
  *
  * Every call returns 0 (or a count) or a negative code of common/error.h. Paths are absolute or relative to the process. A file
  * handle is a descriptor where the table is fs_real() (so that sendfile can use it) and only a number elsewhere. Any thread may
- * call; two threads do not write one handle at once. No call retries a failed sync: an error of fs_datasync, fs_sync_dir,
- * fs_sync_all or fs_close is final for what was written (D10).
+ * call; two threads do not write one handle at once. No call retries a failed sync: an error of fs_datasync, fs_write_out,
+ * fs_sync_dir, fs_sync_all or fs_close is final for what was written (D10).
  */
 #ifndef KLAMM_COMMON_FS_H
 #define KLAMM_COMMON_FS_H
@@ -48,11 +48,12 @@ struct fs {
 	int64_t (*pread)(struct fs *fs, int fd, void *data, size_t len, int64_t pos);
 	int64_t (*pwrite)(struct fs *fs, int fd, const void *data, size_t len, int64_t pos);
 	int (*datasync)(struct fs *fs, int fd);
+	int (*write_out)(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait);
 	int (*truncate)(struct fs *fs, int fd, int64_t size);
 	int (*allocate)(struct fs *fs, int fd, int64_t size);
 	int (*reserve)(struct fs *fs, int fd, int64_t pos, int64_t len);
 	int (*fd_stat)(struct fs *fs, int fd, struct fs_stat *ret_stat);
-	int (*will_need)(struct fs *fs, int fd, int64_t pos, int64_t len);
+	int (*load)(struct fs *fs, int fd, int64_t pos, int64_t len);
 	int (*lock)(struct fs *fs, int fd);
 	int (*sync_dir)(struct fs *fs, const char *path);
 	int (*sync_all)(struct fs *fs, int fd);
@@ -98,6 +99,15 @@ static inline int fs_datasync(struct fs *fs, int fd)
 	return fs->datasync(fs, fd);
 }
 
+/*
+ * Begins to write out what is dirty in a range, or (wait) waits until that is written. Nothing is promised of it, but a datasync that follows has
+ * less to do. What fails here fails for good, as there: a later sync may not tell of it. Where the file system cannot, nothing happens.
+ */
+static inline int fs_write_out(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait)
+{
+	return fs->write_out(fs, fd, pos, len, wait);
+}
+
 static inline int fs_truncate(struct fs *fs, int fd, int64_t size)
 {
 	return fs->truncate(fs, fd, size);
@@ -123,10 +133,10 @@ static inline int fs_fd_stat(struct fs *fs, int fd, struct fs_stat *ret_stat)
 	return fs->fd_stat(fs, fd, ret_stat);
 }
 
-/* Begins to read a range into the page cache; a hint. */
-static inline int fs_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
+/* Reads a range into the page cache and waits for it: who then reads or sends it finds it there. What fails is told by that read. */
+static inline int fs_load(struct fs *fs, int fd, int64_t pos, int64_t len)
 {
-	return fs->will_need(fs, fd, pos, len);
+	return fs->load(fs, fd, pos, len);
 }
 
 /*

@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int result(int rc)
@@ -81,6 +83,16 @@ static int real_datasync(struct fs *fs, int fd)
 	return result(fdatasync(fd));
 }
 
+static int real_write_out(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait)
+{
+	unsigned how = wait ? SYNC_FILE_RANGE_WAIT_BEFORE : SYNC_FILE_RANGE_WRITE;
+
+	(void)fs;
+	if (sync_file_range(fd, pos, len, how) == 0 || errno == ENOSYS || errno == ESPIPE || errno == EINVAL)
+		return 0;
+	return error_from_errno(errno);
+}
+
 static int real_truncate(struct fs *fs, int fd, int64_t size)
 {
 	int rc;
@@ -133,10 +145,46 @@ static int real_fd_stat(struct fs *fs, int fd, struct fs_stat *ret_stat)
 	return 0;
 }
 
-static int real_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
+/* Linux 6.5; headers may be older. */
+#define CACHESTAT_NUMBER 451
+
+struct cachestat_range {
+	uint64_t pos, len;
+};
+
+struct cachestat_answer {
+	uint64_t n_cached, n_dirty, n_under_way, n_evicted, n_evicted_recently;
+};
+
+/* Whether all of it is in the page cache; false where the kernel does not tell. */
+static bool is_loaded(int fd, int64_t pos, int64_t len)
 {
+	struct cachestat_range range = {(uint64_t)pos, (uint64_t)len};
+	struct cachestat_answer answer;
+	int64_t page = sysconf(_SC_PAGESIZE), n_pages = (pos + len - 1) / page - pos / page + 1;
+
+	return syscall(CACHESTAT_NUMBER, fd, &range, &answer, 0) == 0 && (int64_t)answer.n_cached >= n_pages;
+}
+
+/* Sent to nobody: the kernel waits for each page, as it does when the range is sent to somebody, and copies none. */
+static int real_load(struct fs *fs, int fd, int64_t pos, int64_t len)
+{
+	off_t at = pos;
+	ssize_t n = 1;
+	int nobody;
+
 	(void)fs;
-	return error_from_errno(posix_fadvise(fd, pos, len, POSIX_FADV_WILLNEED));
+	if (len <= 0 || is_loaded(fd, pos, len))
+		return 0;
+	nobody = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (nobody < 0)
+		return error_from_errno(errno);
+	posix_fadvise(fd, pos, len, POSIX_FADV_WILLNEED);
+	while (at < pos + len && n > 0)
+		n = sendfile(nobody, fd, &at, (size_t)(pos + len - at));
+	n = result((int)(n < 0 ? -1 : 0));
+	close(nobody);
+	return (int)n;
 }
 
 static int real_lock(struct fs *fs, int fd)
@@ -265,11 +313,12 @@ struct fs *fs_real(void)
 		.pread = real_pread,
 		.pwrite = real_pwrite,
 		.datasync = real_datasync,
+		.write_out = real_write_out,
 		.truncate = real_truncate,
 		.allocate = real_allocate,
 		.reserve = real_reserve,
 		.fd_stat = real_fd_stat,
-		.will_need = real_will_need,
+		.load = real_load,
 		.lock = real_lock,
 		.sync_dir = real_sync_dir,
 		.sync_all = real_sync_all,

@@ -178,8 +178,8 @@ void log_slice_unpin(const struct log_slice *slice);
 /* Copies [skip, skip+len) of the slice; ERR_TRUNCATED when the file was cut meanwhile. */
 int log_slice_read(const struct log_slice *slice, int64_t skip, void *data, size_t len);
 
-/* Hints to read the range ahead (disk thread). */
-void log_slice_read_ahead(const struct log_slice *slice);
+/* Reads all but the first `skip` bytes into the page cache, however long that takes (disk threads): pinned, it can be sent without a wait. */
+void log_slice_load(const struct log_slice *slice, int64_t skip);
 
 /* An empty slice is allowed. */
 void log_slice_release(struct log_slice *slice);

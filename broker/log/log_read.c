@@ -143,13 +143,13 @@ int log_slice_read(const struct log_slice *slice, int64_t skip, void *data, size
 	return rc;
 }
 
-void log_slice_read_ahead(const struct log_slice *slice)
+void log_slice_load(const struct log_slice *slice, int64_t skip)
 {
 	int fd;
 
 	if (log_slice_pin(slice, &fd) < 0)
 		return;
-	fs_will_need(segment_fs(slice->segment), fd, slice->pos, slice->len);
+	fs_load(segment_fs(slice->segment), fd, slice->pos + skip, slice->len - skip);
 	log_slice_unpin(slice);
 }
 

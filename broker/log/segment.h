@@ -50,6 +50,7 @@ struct segment {
 	struct segment_home *home;
 	int64_t base_offset;
 	int64_t size;             /* bytes of whole batches */
+	int64_t written_out;      /* the log file was given to the device up to here; the disk thread's */
 	int64_t reserved;         /* blocks of the log file are taken up to here; INT64_MAX: they are not to be had in advance */
 	int64_t max_timestamp;    /* -1 none, or unknown until segment_wake */
 	int64_t max_timestamp_offset;

@@ -62,7 +62,8 @@ struct feed_stream {
 	struct feed_piece pieces[FEED_PIECES]; /* a ring: first_piece, n_pieces */
 	int first_piece;
 	int n_pieces;
-	int64_t ahead_bytes; /* of what is sent next the disk thread has been asked to read so much */
+	int64_t loaded_bytes;    /* so much of what is sent next is in memory, of one that catches up */
+	struct feed_load *load;  /* more is being read; NULL: not */
 	enum feed_queue queue;
 	bool advances;                                      /* is in the feed's list of those */
 	struct feed_stream *prev, *next;                    /* of the partition */

@@ -22,6 +22,14 @@ struct feed_goodbye {
 	int16_t error;
 };
 
+/* A part of a log that the reading thread of its disk brings into memory. */
+struct feed_load {
+	struct disk_job job;
+	struct log_slice slice;
+	int64_t skip;               /* of the slice; is there already */
+	struct feed_stream *stream; /* NULL: is gone */
+};
+
 /* One connection. */
 struct feed {
 	struct feeds *feeds;

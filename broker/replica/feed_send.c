@@ -14,8 +14,11 @@
  *
  * What catches up may also be throttled by the operator (leader.replication.throttled.*): then it is out of its queue for a while.
  *
- * What catches up may be cold: the disk thread is asked to read it some time before it is sent, since a sendfile that waits for a disk holds up the
- * whole worker.
+ * What catches up may be cold, and a sendfile that waits for a disk holds up the whole worker: one cold page is enough, and beside a disk that
+ * is busy writing it comes after tens of milliseconds. So only what the reading thread of the disk has brought into memory is sent; a stream
+ * without that is in no queue until it is there.
+ *
+ *     loaded: [ sent next ...... AHEAD_BYTES )    less than half of it left --> struct feed_load --> feed_stream_wake
  *
  * A small piece is copied into its frame, so that those of many partitions leave in one call; a large one goes by sendfile.
  */
@@ -44,7 +47,7 @@
 /* One ack moves it by this part of the difference: a moment in which the follower did not get a processor is no trend. */
 #define WINDOW_SLOWNESS 4
 
-/* So far ahead of what is sent the disk thread reads, and anew when less than half of it is left. */
+/* So far ahead of what is sent is read, and anew when less than half of it is left. */
 #define AHEAD_BYTES (8 << 20)
 
 /* A payload up to here is copied. */
@@ -55,6 +58,60 @@
 
 /* Marks in one ADVANCE. */
 #define ADVANCE_MARKS_MAX 500
+
+/* ---- what is cold ---- */
+
+static void run_load(struct disk_job *job)
+{
+	struct feed_load *load = CONTAINER_OF(job, struct feed_load, job);
+
+	log_slice_load(&load->slice, load->skip);
+	log_slice_release(&load->slice);
+}
+
+static void load_done(struct disk_job *job)
+{
+	struct feed_load *load = CONTAINER_OF(job, struct feed_load, job);
+	struct feed_stream *stream = load->stream;
+
+	if (stream) {
+		stream->loaded_bytes += load->slice.len - load->skip;
+		stream->load = NULL;
+		feed_stream_wake(stream);
+	}
+	free(load);
+}
+
+static void start_load(struct feed_stream *stream, const struct log_slice *slice)
+{
+	struct partition *partition = stream->partition;
+	struct feed_load *load = NEW(struct feed_load);
+
+	load->job = (struct disk_job){.run = run_load, .done = load_done, .reply_to = &partition->shard->worker};
+	load->slice = *slice;
+	load->skip = stream->loaded_bytes;
+	load->stream = stream;
+	stream->load = load;
+	disk_post_read(partition->disk, &load->job);
+}
+
+/* Sees to it that what is sent next is in memory in time. False when nothing of it is: the stream is woken when that has changed. */
+static bool load_ahead(struct feed_stream *stream)
+{
+	struct log_read_args args = {.offset = stream->sent_offset, .max_offset = INT64_MAX, .max_bytes = AHEAD_BYTES, .min_one_batch = true};
+	struct log_slice slice = {0};
+
+	if (stream->load || stream->loaded_bytes > AHEAD_BYTES / 2)
+		return stream->loaded_bytes > 0;
+	/* What cannot be read is told when it is to be sent. */
+	if (log_read(stream->partition->log, &args, &slice) || !slice.segment)
+		return true;
+	if (slice.len > stream->loaded_bytes)
+		start_load(stream, &slice);
+	else
+		log_slice_release(&slice);
+	return stream->loaded_bytes > 0;
+}
 
 /* ---- queues ---- */
 
@@ -87,10 +144,10 @@ static void enqueue(struct feed_stream *stream)
 	dequeue(stream);
 	if (queue == FEED_QUEUE_LIVE) {
 		DL_APPEND2(feed->live, stream, queue_prev, queue_next);
-	} else if (stream->n_pieces < FEED_PIECES) {
+	} else if (stream->n_pieces < FEED_PIECES && load_ahead(stream)) {
 		DL_APPEND2(feed->catch_up, stream, queue_prev, queue_next);
 	} else {
-		/* The next ack wakes it. */
+		/* The next ack wakes it, or what is being loaded. */
 		return;
 	}
 	stream->queue = queue;
@@ -170,6 +227,8 @@ void feed_stream_unqueue(struct feed_stream *stream)
 {
 	dequeue(stream);
 	leave_advances(stream);
+	if (stream->load)
+		stream->load->stream = NULL;
 	while (stream->n_pieces > 0)
 		drop_piece(stream);
 	if (stream->feed->catch_up)
@@ -258,8 +317,11 @@ static int send_append(struct feed_stream *stream, struct log_slice *slice)
 	return slice->len <= COPY_BYTES_MAX ? send_copy(peer, header, slice) : send_file(peer, header, slice);
 }
 
-/* Sends the next piece: its bytes, or -1 when the stream is closed now. */
-static int64_t send_piece(struct feed_stream *stream, int64_t bytes_max)
+/*
+ * Sends the next piece: its bytes, 0 when it is not in memory as a whole yet (of one that catches up: load_done wakes it), or -1 when the stream is
+ * closed now.
+ */
+static int64_t send_piece(struct feed_stream *stream, int64_t bytes_max, bool catches_up)
 {
 	struct feed *feed = stream->feed;
 	struct log *log = stream->partition->log;
@@ -277,6 +339,10 @@ static int64_t send_piece(struct feed_stream *stream, int64_t bytes_max)
 	if (r || !slice.segment)
 		return give_up(stream, r);
 	bytes = slice.len;
+	if (catches_up && stream->load && bytes > stream->loaded_bytes) {
+		log_slice_release(&slice);
+		return 0;
+	}
 	r = log_slice_end(log, &slice, &end_offset);
 	if (r) {
 		log_slice_release(&slice);
@@ -289,6 +355,7 @@ static int64_t send_piece(struct feed_stream *stream, int64_t bytes_max)
 	feed->full = r != 0;
 	feed->feeds->counters.bytes_sent += bytes;
 	stream->sent_offset = end_offset;
+	stream->loaded_bytes = bytes < stream->loaded_bytes ? stream->loaded_bytes - bytes : 0;
 	return bytes;
 }
 
@@ -299,45 +366,9 @@ static void pump_live(struct feed *feed)
 
 		dequeue(stream);
 		/* It goes to the end of its queue when it has more. */
-		if (send_piece(stream, PIECE_BYTES_MAX) >= 0)
+		if (send_piece(stream, PIECE_BYTES_MAX, false) >= 0)
 			feed_stream_wake(stream);
 	}
-}
-
-struct read_ahead {
-	struct disk_job job;
-	struct log_slice slice;
-};
-
-/* On the disk thread; nobody waits for it. */
-static void run_read_ahead(struct disk_job *job)
-{
-	struct read_ahead *ahead = CONTAINER_OF(job, struct read_ahead, job);
-
-	log_slice_read_ahead(&ahead->slice);
-	log_slice_release(&ahead->slice);
-	free(ahead);
-}
-
-static void read_ahead(struct feed_stream *stream)
-{
-	struct partition *partition = stream->partition;
-	struct log_read_args args = {.offset = stream->sent_offset, .max_offset = INT64_MAX, .max_bytes = AHEAD_BYTES};
-	struct log_slice slice = {0};
-	struct read_ahead *ahead;
-
-	if (stream->ahead_bytes > AHEAD_BYTES / 2 || log_read(partition->log, &args, &slice) || !slice.segment)
-		return;
-	/* The little that there is will be sent at once. */
-	if (slice.len <= PIECE_BYTES_MAX) {
-		log_slice_release(&slice);
-		return;
-	}
-	stream->ahead_bytes = AHEAD_BYTES;
-	ahead = NEW(struct read_ahead);
-	ahead->job.run = run_read_ahead;
-	ahead->slice = slice;
-	disk_post_later(partition->disk, &ahead->job);
 }
 
 /* Counts bytes of a throttled partition (0: only asks). True when no more of it may be sent for now: a timer wakes it. */
@@ -371,6 +402,13 @@ static bool may_catch_up(const struct feed *feed)
 	return feed->catch_up && (feed->catch_up_unacked == 0 || (!feed->full && feed->catch_up_unacked < feed->catch_up_window));
 }
 
+static int64_t piece_bytes(const struct feed_stream *stream)
+{
+	int64_t bytes = clamp(stream->feed->catch_up_window / 2, PIECE_BYTES_MIN, PIECE_BYTES_MAX);
+
+	return stream->loaded_bytes > 0 && stream->loaded_bytes < bytes ? stream->loaded_bytes : bytes;
+}
+
 static void pump_catch_up(struct feed *feed)
 {
 	while (may_catch_up(feed)) {
@@ -380,11 +418,9 @@ static void pump_catch_up(struct feed *feed)
 		dequeue(stream);
 		if (is_throttled(feed, stream->partition, 0))
 			continue;
-		read_ahead(stream);
-		bytes = send_piece(stream, clamp(feed->catch_up_window / 2, PIECE_BYTES_MIN, PIECE_BYTES_MAX));
-		if (bytes < 0)
+		bytes = send_piece(stream, piece_bytes(stream), true);
+		if (bytes <= 0)
 			continue;
-		stream->ahead_bytes -= bytes;
 		note_piece(stream, bytes);
 		is_throttled(feed, stream->partition, bytes);
 		feed_stream_wake(stream);

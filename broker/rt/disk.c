@@ -1,4 +1,4 @@
-/* The disk thread; see disk.h. */
+/* Disk threads; see disk.h. */
 #include "broker/rt/disk.h"
 
 #include "common/clock.h"
@@ -21,51 +21,39 @@ static void on_done(struct message *message)
 	job->done(job);
 }
 
-/* The next job under the lock, NULL when none waits. */
-static struct disk_job *take_job(struct message **first, struct message ***tail)
+/* Waits for the next job; NULL when the thread is to end and none waits. */
+static struct disk_job *next_job(struct disk_queue *queue)
 {
-	struct message *message = *first;
+	struct message *message;
 
-	if (!message)
-		return NULL;
-	*first = message->next;
-	if (!*first)
-		*tail = first;
-	return job_of(message);
+	pthread_mutex_lock(&queue->lock);
+	while (!queue->first && !queue->stopping)
+		pthread_cond_wait(&queue->wake, &queue->lock);
+	message = queue->first;
+	if (message)
+		queue->first = message->next;
+	if (!queue->first)
+		queue->tail = &queue->first;
+	pthread_mutex_unlock(&queue->lock);
+	return message ? job_of(message) : NULL;
 }
 
-static struct disk_job *next_job(struct disk *disk)
+static void run_job(struct disk_queue *queue, struct disk_job *job)
 {
-	struct disk_job *job;
-
-	pthread_mutex_lock(&disk->lock);
-	for (;;) {
-		job = take_job(&disk->first, &disk->tail);
-		if (!job)
-			job = take_job(&disk->later_first, &disk->later_tail);
-		if (job || disk->stopping)
-			break;
-		pthread_cond_wait(&disk->wake, &disk->lock);
-	}
-	pthread_mutex_unlock(&disk->lock);
-	return job;
-}
-
-static void run_job(struct disk *disk, struct disk_job *job)
-{
+	struct disk *disk = queue->disk;
 	int64_t began = clock_ms(), took;
 	void (*done)(struct disk_job *) = job->done;
 
 	shared_i64_add(&disk->n_waiting, -1);
-	shared_i64_set(&disk->busy_since, began);
+	shared_i64_set(&queue->busy_since, began);
 	job->run(job);
-	shared_i64_set(&disk->busy_since, 0);
+	shared_i64_set(&queue->busy_since, 0);
 	took = clock_ms() - began;
 	if (took > shared_i64_get(&disk->job_ms_max))
 		shared_i64_set(&disk->job_ms_max, took);
 	if (took > disk->slow_ms) {
 		shared_i64_add(&disk->n_slow, 1);
-		trace_limited(TRACE_WARN, "disk", "%s: a disk job took %lld ms", disk->name, (long long)took);
+		trace_limited(TRACE_WARN, "disk", "%s: a disk job took %lld ms", queue->name, (long long)took);
 	}
 	/* A job without done was its own end: run may have freed it. */
 	if (!done)
@@ -74,77 +62,103 @@ static void run_job(struct disk *disk, struct disk_job *job)
 	worker_post(job->reply_to, &job->message);
 }
 
-static void *disk_main(void *arg)
+static void *queue_main(void *arg)
 {
-	struct disk *disk = arg;
+	struct disk_queue *queue = arg;
 	struct disk_job *job;
 
-	pthread_setname_np(pthread_self(), disk->name);
-	while ((job = next_job(disk)))
-		run_job(disk, job);
+	pthread_setname_np(pthread_self(), queue->name);
+	while ((job = next_job(queue)))
+		run_job(queue, job);
 	return NULL;
 }
 
-int disk_start(struct disk *disk, const char *name, int64_t slow_ms)
+static int queue_start(struct disk_queue *queue, struct disk *disk, const char *name, const char *what)
 {
 	sigset_t all, before;
 	int rc;
 
-	*disk = (struct disk){.slow_ms = slow_ms};
-	snprintf(disk->name, sizeof disk->name, "%s", name);
-	disk->tail = &disk->first;
-	disk->later_tail = &disk->later_first;
-	CHECK(pthread_mutex_init(&disk->lock, NULL) == 0);
-	CHECK(pthread_cond_init(&disk->wake, NULL) == 0);
+	queue->disk = disk;
+	queue->tail = &queue->first;
+	snprintf(queue->name, sizeof queue->name, "%s%s", name, what);
+	CHECK(pthread_mutex_init(&queue->lock, NULL) == 0);
+	CHECK(pthread_cond_init(&queue->wake, NULL) == 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&disk->thread, NULL, disk_main, disk);
+	rc = pthread_create(&queue->thread, NULL, queue_main, queue);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc == 0 ? 0 : ERR_LIMIT;
 }
 
-static void post(struct disk *disk, struct disk_job *job, struct message ***tail)
+static void queue_stop(struct disk_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->stopping = true;
+	pthread_cond_signal(&queue->wake);
+	pthread_mutex_unlock(&queue->lock);
+	pthread_join(queue->thread, NULL);
+	pthread_cond_destroy(&queue->wake);
+	pthread_mutex_destroy(&queue->lock);
+}
+
+int disk_start(struct disk *disk, const char *name, int64_t slow_ms)
+{
+	int r;
+
+	*disk = (struct disk){.slow_ms = slow_ms};
+	r = queue_start(&disk->jobs, disk, name, "");
+	if (r)
+		return r;
+	r = queue_start(&disk->reads, disk, name, "-read");
+	if (r)
+		queue_stop(&disk->jobs);
+	return r;
+}
+
+static void post(struct disk_queue *queue, struct disk_job *job)
 {
 	CHECK(!job->done == !job->reply_to);
 	job->message.next = NULL;
-	shared_i64_add(&disk->n_waiting, 1);
-	pthread_mutex_lock(&disk->lock);
-	CHECK(!disk->stopping);
-	**tail = &job->message;
-	*tail = &job->message.next;
-	pthread_cond_signal(&disk->wake);
-	pthread_mutex_unlock(&disk->lock);
+	shared_i64_add(&queue->disk->n_waiting, 1);
+	pthread_mutex_lock(&queue->lock);
+	CHECK(!queue->stopping);
+	*queue->tail = &job->message;
+	queue->tail = &job->message.next;
+	pthread_cond_signal(&queue->wake);
+	pthread_mutex_unlock(&queue->lock);
 }
 
 void disk_post(struct disk *disk, struct disk_job *job)
 {
-	post(disk, job, &disk->tail);
+	post(&disk->jobs, job);
 }
 
-void disk_post_later(struct disk *disk, struct disk_job *job)
+void disk_post_read(struct disk *disk, struct disk_job *job)
 {
-	post(disk, job, &disk->later_tail);
+	post(&disk->reads, job);
 }
 
 void disk_goes_on(struct disk *disk)
 {
-	shared_i64_set(&disk->busy_since, clock_ms());
+	shared_i64_set(&disk->jobs.busy_since, clock_ms());
 }
 
-int64_t disk_busy_ms(const struct disk *disk, int64_t now_ms)
+static int64_t busy_ms(const struct disk_queue *queue, int64_t now_ms)
 {
-	int64_t since = shared_i64_get(&disk->busy_since);
+	int64_t since = shared_i64_get(&queue->busy_since);
 
 	return since == 0 || now_ms < since ? 0 : now_ms - since;
 }
 
+int64_t disk_busy_ms(const struct disk *disk, int64_t now_ms)
+{
+	int64_t jobs_ms = busy_ms(&disk->jobs, now_ms), reads_ms = busy_ms(&disk->reads, now_ms);
+
+	return jobs_ms > reads_ms ? jobs_ms : reads_ms;
+}
+
 void disk_stop(struct disk *disk)
 {
-	pthread_mutex_lock(&disk->lock);
-	disk->stopping = true;
-	pthread_cond_signal(&disk->wake);
-	pthread_mutex_unlock(&disk->lock);
-	pthread_join(disk->thread, NULL);
-	pthread_cond_destroy(&disk->wake);
-	pthread_mutex_destroy(&disk->lock);
+	queue_stop(&disk->jobs);
+	queue_stop(&disk->reads);
 }

@@ -237,7 +237,7 @@ class Bench:
             def follow():
                 if os.path.exists(copy):
                     os.unlink(copy)
-                return rate(self.bare_pair(port, ('receive', port, copy), ('feed', port, path, 1 << 20))[0])
+                return rate(self.bare_pair(port, ('receive', port, copy), ('feed', port, path, 1 << 20, 0))[0])
             figures['copy'] = self.repeat('bare sendfile, receive, check, write', follow, n_bytes)
             os.unlink(copy)
         if os.path.exists(path):

@@ -734,6 +734,21 @@ static int mem_datasync(struct fs *fs, int fd)
 	return tell(&handle->node->error, &handle->told);
 }
 
+/* What is written out is not on the platter for sure. */
+static int mem_write_out(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait)
+{
+	struct fs_mem *mem = self(fs);
+	struct handle *handle = handle_of(mem, fd);
+	int rc = enter_whole(mem, FS_MEM_DATASYNC, handle->path);
+
+	(void)pos;
+	(void)len;
+	(void)wait;
+	if (rc < 0 && !mem->stopped)
+		lose_dirty(handle->node);
+	return rc;
+}
+
 static int mem_truncate(struct fs *fs, int fd, int64_t size)
 {
 	struct fs_mem *mem = self(fs);
@@ -784,7 +799,7 @@ static int mem_fd_stat(struct fs *fs, int fd, struct fs_stat *ret_stat)
 	return rc;
 }
 
-static int mem_will_need(struct fs *fs, int fd, int64_t pos, int64_t len)
+static int mem_load(struct fs *fs, int fd, int64_t pos, int64_t len)
 {
 	(void)fs;
 	(void)fd;
@@ -1026,11 +1041,12 @@ struct fs_mem *fs_mem_new(uint64_t seed)
 		.pread = mem_pread,
 		.pwrite = mem_pwrite,
 		.datasync = mem_datasync,
+		.write_out = mem_write_out,
 		.truncate = mem_truncate,
 		.allocate = mem_allocate,
 		.reserve = mem_reserve,
 		.fd_stat = mem_fd_stat,
-		.will_need = mem_will_need,
+		.load = mem_load,
 		.lock = mem_lock,
 		.sync_dir = mem_sync_dir,
 		.sync_all = mem_sync_all,

@@ -1,5 +1,6 @@
 /*
- * broker/rt on virtual time: loops, workers, disk threads, signals (broker/rt/{loop,worker,disk,signals}.h are implemented here).
+ * broker/rt on virtual time: loops, workers, disk threads, signals (broker/rt/{loop,worker,disk,signals}.h are implemented
+ * here).
  *
  *     a descriptor is ready, a timer is due --> the loop is woken: a turn some microseconds later
  *     turn: timers that are due, descriptors that are ready, then deferred work        a thread has one turn at a time
@@ -39,7 +40,7 @@ struct sim_loop {
 	struct sim_process *process;
 	struct worker *worker; /* whose it is */
 	struct sim_event turn;
-	bool runs; /* its thread is there */
+	bool runs;       /* its thread is there */
 	int64_t free_us; /* the thread is at work until then */
 	struct sim_timer *due, **due_tail;
 	struct sim_timer *armed;
@@ -567,7 +568,7 @@ void worker_post(struct worker *worker, struct message *message)
 
 struct sim_disk {
 	struct sim_event event;
-	struct disk *disk;
+	struct disk_queue *queue;
 	struct sim_process *process;
 };
 
@@ -583,33 +584,31 @@ static void on_done(struct message *message)
 	job->done(job);
 }
 
-static struct sim_disk *sim_disk_of(const struct disk *disk)
+static struct sim_disk *sim_disk_of(const struct disk_queue *queue)
 {
-	return (struct sim_disk *)disk->thread;
+	return (struct sim_disk *)queue->thread;
 }
 
-static struct disk_job *take_job(struct message **first, struct message ***tail)
+static struct disk_job *take_job(struct disk_queue *queue)
 {
-	struct message *message = *first;
+	struct message *message = queue->first;
 
 	if (!message)
 		return NULL;
-	*first = message->next;
-	if (!*first)
-		*tail = first;
+	queue->first = message->next;
+	if (!queue->first)
+		queue->tail = &queue->first;
 	return job_of(message);
 }
 
-static bool run_next_job(struct disk *disk)
+static bool run_next_job(struct disk_queue *queue)
 {
-	struct disk_job *job = take_job(&disk->first, &disk->tail);
+	struct disk_job *job = take_job(queue);
 	void (*done)(struct disk_job *);
 
 	if (!job)
-		job = take_job(&disk->later_first, &disk->later_tail);
-	if (!job)
 		return false;
-	shared_i64_add(&disk->n_waiting, -1);
+	shared_i64_add(&queue->disk->n_waiting, -1);
 	done = job->done;
 	job->run(job);
 	/* A job without done was its own end: run may have freed it. */
@@ -625,7 +624,7 @@ static void schedule_disk(struct sim_disk *self)
 	const struct sim_machine *machine = self->process->machine;
 	int64_t service_us = sim_between(&sim.chance, 20, 300);
 
-	if (!self->disk->first && !self->disk->later_first)
+	if (!self->queue->first)
 		return;
 	if (sim.now_us < machine->disk_slow_until_us)
 		service_us += sim_between(&sim.chance, 1, 2000) * SIM_MS;
@@ -639,7 +638,7 @@ static void on_disk(struct sim_event *event)
 	struct sim_process *before;
 	struct worker *worker = current;
 
-	if (!self->process->alive || !self->disk)
+	if (!self->process->alive || !self->queue)
 		return;
 	if (is_paused(self->process->machine)) {
 		sim_at(event, self->process->machine->paused_until_us + 1);
@@ -647,45 +646,51 @@ static void on_disk(struct sim_event *event)
 	}
 	before = sim_enter(self->process);
 	current = NULL;
-	run_next_job(self->disk);
+	run_next_job(self->queue);
 	current = worker;
 	sim_leave(before);
 	schedule_disk(self);
 }
 
-int disk_start(struct disk *disk, const char *name, int64_t slow_ms)
+static void queue_start(struct disk_queue *queue, struct disk *disk, const char *name)
 {
 	struct sim_disk *self = NEW(struct sim_disk);
 
-	*disk = (struct disk){.slow_ms = slow_ms};
-	snprintf(disk->name, sizeof disk->name, "%s", name);
-	disk->tail = &disk->first;
-	disk->later_tail = &disk->later_first;
-	self->disk = disk;
+	queue->disk = disk;
+	queue->tail = &queue->first;
+	snprintf(queue->name, sizeof queue->name, "%s", name);
+	self->queue = queue;
 	self->process = sim.process;
 	self->event.run = on_disk;
-	disk->thread = (pthread_t)self;
+	queue->thread = (pthread_t)self;
+}
+
+int disk_start(struct disk *disk, const char *name, int64_t slow_ms)
+{
+	*disk = (struct disk){.slow_ms = slow_ms};
+	queue_start(&disk->jobs, disk, name);
+	queue_start(&disk->reads, disk, name);
 	return 0;
 }
 
-static void post(struct disk *disk, struct disk_job *job, struct message ***tail)
+static void post(struct disk_queue *queue, struct disk_job *job)
 {
-	CHECK(!job->done == !job->reply_to && !disk->stopping);
+	CHECK(!job->done == !job->reply_to && !queue->stopping);
 	job->message.next = NULL;
-	shared_i64_add(&disk->n_waiting, 1);
-	**tail = &job->message;
-	*tail = &job->message.next;
-	schedule_disk(sim_disk_of(disk));
+	shared_i64_add(&queue->disk->n_waiting, 1);
+	*queue->tail = &job->message;
+	queue->tail = &job->message.next;
+	schedule_disk(sim_disk_of(queue));
 }
 
 void disk_post(struct disk *disk, struct disk_job *job)
 {
-	post(disk, job, &disk->tail);
+	post(&disk->jobs, job);
 }
 
-void disk_post_later(struct disk *disk, struct disk_job *job)
+void disk_post_read(struct disk *disk, struct disk_job *job)
 {
-	post(disk, job, &disk->later_tail);
+	post(&disk->reads, job);
 }
 
 void disk_goes_on(struct disk *disk)
@@ -700,15 +705,21 @@ int64_t disk_busy_ms(const struct disk *disk, int64_t now_ms)
 	return 0;
 }
 
-void disk_stop(struct disk *disk)
+static void queue_stop(struct disk_queue *queue)
 {
-	struct sim_disk *self = sim_disk_of(disk);
+	struct sim_disk *self = sim_disk_of(queue);
 
-	disk->stopping = true;
-	while (run_next_job(disk))
+	queue->stopping = true;
+	while (run_next_job(queue))
 		;
 	sim_cancel(&self->event);
 	free(self);
+}
+
+void disk_stop(struct disk *disk)
+{
+	queue_stop(&disk->jobs);
+	queue_stop(&disk->reads);
 }
 
 /* ---- signals ---- */

@@ -48,7 +48,8 @@ static void check_calls(struct fs *fs, const char *root)
 	ck_assert_int_eq(status.size, 4);
 	ck_assert_int_eq(fs_datasync(fs, fd), 0);
 	ck_assert_int_eq(fs_sync_all(fs, fd), 0);
-	ck_assert_int_eq(fs_will_need(fs, fd, 0, 4), 0);
+	ck_assert_int_eq(fs_load(fs, fd, 0, 4), 0);
+	ck_assert_int_eq(fs_load(fs, fd, 2, 100), 0);
 	ck_assert_int_eq(fs_close(fs, fd), 0);
 	ck_assert_int_eq(fs_replace_file(fs, c, "new", 3, FS_SYNC), 0);
 	ck_assert_int_eq(fs_replace_file(fs, c, "newer", 5, FS_SYNC_NOT), 0);

@@ -125,6 +125,82 @@ START_TEST(d10_an_error_of_one_file_in_the_background_fails_the_dir)
 }
 END_TEST
 
+static int (*write_out_in_truth)(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait);
+static int (*datasync_in_truth)(struct fs *fs, int fd);
+static int64_t n_begun, n_awaited, n_under_way_max, n_at_sync;
+
+static int write_out_counted(struct fs *fs, int fd, int64_t pos, int64_t len, bool wait)
+{
+	if (wait)
+		n_awaited += len;
+	else
+		n_begun += len;
+	if (n_begun - n_awaited > n_under_way_max)
+		n_under_way_max = n_begun - n_awaited;
+	return write_out_in_truth(fs, fd, pos, len, wait);
+}
+
+static int datasync_counted(struct fs *fs, int fd)
+{
+	n_at_sync = n_begun;
+	return datasync_in_truth(fs, fd);
+}
+
+static void append_megabytes(struct fixture *fixture, int n)
+{
+	for (int i = 0; i < n; i++)
+		ck_assert_int_eq(fixture_append(fixture, 1, 1, 1000, 1000000), 0);
+}
+
+START_TEST(much_is_written_out_in_steps_before_it_is_synced)
+{
+	struct fixture fixture;
+	int64_t now_ms = 0;
+
+	fixture_init(&fixture, 1);
+	fixture.config.segment_bytes = 100 << 20;
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 50), 0);
+	sync_in_background(&fixture, &now_ms);
+	write_out_in_truth = fixture.fs->write_out;
+	datasync_in_truth = fixture.fs->datasync;
+	fixture.fs->write_out = write_out_counted;
+	fixture.fs->datasync = datasync_counted;
+	append_megabytes(&fixture, 30);
+	sync_in_background(&fixture, &now_ms);
+	ck_assert_int_eq(log_durable_end(fixture.log), log_end_offset(fixture.log));
+	ck_assert_int_ge(n_at_sync, 25 << 20);
+	ck_assert_int_le(n_under_way_max, 8 << 20);
+	/* Nothing is begun twice, and little not at all. */
+	append_megabytes(&fixture, 2);
+	sync_in_background(&fixture, &now_ms);
+	ck_assert_int_le(n_begun, 32 << 20);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(d10_what_cannot_be_written_out_fails_the_dir)
+{
+	const struct fs_mem_fault fault = {.calls = FS_MEM_DATASYNC, .skip = 3, .error = ERR_IO, .times = 1};
+	struct fixture fixture;
+	int64_t now_ms = 0, wait, durable_end;
+
+	fixture_init(&fixture, 1);
+	fixture.config.segment_bytes = 100 << 20;
+	ck_assert_int_eq(fixture_open(&fixture), 0);
+	ck_assert_int_eq(fixture_append(&fixture, 1, 1, 1000, 50), 0);
+	sync_in_background(&fixture, &now_ms);
+	durable_end = log_durable_end(fixture.log);
+	append_megabytes(&fixture, 30);
+	fs_mem_add_fault(fixture.mem, &fault);
+	(void)log_dir_tick(fixture.dir, now_ms += 10000, &wait);
+	(void)log_dir_tick(fixture.dir, now_ms += 10000, &wait);
+	ck_assert(log_dir_failed(fixture.dir));
+	ck_assert_int_eq(log_durable_end(fixture.log), durable_end);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(a_group_commit_covers_all_that_are_prepared)
 {
 	struct fixture fixture;
@@ -161,4 +237,5 @@ END_TEST
 
 UNIT_MAIN("broker/log/log_sync", the_background_sync_leaves_the_rest_of_the_file_system_alone,
 	  a_file_that_is_made_while_a_sync_runs_is_not_taken_for_synced, the_topic_id_outlives_a_power_cut_during_recovery,
-	  d10_an_error_of_one_file_in_the_background_fails_the_dir, a_group_commit_covers_all_that_are_prepared)
+	  d10_an_error_of_one_file_in_the_background_fails_the_dir, much_is_written_out_in_steps_before_it_is_synced,
+	  d10_what_cannot_be_written_out_fails_the_dir, a_group_commit_covers_all_that_are_prepared)

@@ -201,9 +201,82 @@ START_TEST(a_throttle_that_is_lifted_holds_nobody_any_more)
 }
 END_TEST
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_at_gate(struct disk_job *job)
+{
+	(void)job;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+}
+
+/* Partition 0 has a megabyte that broker 2 lacks, and the disk does not read before the gate opens. */
+static void setup_slow_reads(struct disk_job *waiting)
+{
+	setup();
+	pthread_mutex_lock(&gate);
+	*waiting = (struct disk_job){.run = wait_at_gate};
+	disk_post_read(&disk, waiting);
+	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
+	lead(1, 5);
+	for (int i = 0; i < 4; i++)
+		append(0, 250000, 1);
+	two.acks = true;
+	connect_follower(&two);
+	send_follow(&two, 0, 5);
+	send_follow(&two, 1, 5);
+	turn_until_int(&two.n_answers, 2);
+}
+
+START_TEST(live_data_does_not_wait_for_what_must_be_read_from_the_disk)
+{
+	struct disk_job waiting;
+
+	setup_slow_reads(&waiting);
+	append(1, 100, -1);
+	turn_until_int(&n_done, 5);
+	turn_some();
+	ck_assert_int_eq(two.ends[0], 0);
+	pthread_mutex_unlock(&gate);
+	turn_until_i64(&two.ends[0], 4);
+	turn_until_i64(&member(0, 2)->log_end_offset, 4);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_stream_may_end_while_its_data_is_read)
+{
+	struct disk_job waiting;
+
+	setup_slow_reads(&waiting);
+	ck_assert_ptr_nonnull(partitions[0]->streams->load);
+	follower_close(&two);
+	while (shard.feeds.list)
+		turn_some();
+	pthread_mutex_unlock(&gate);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_log_is_sent_whole_however_often_it_is_read_ahead)
+{
+	setup();
+	become(0, 1, 5, 5, (const int32_t[]){1}, 1);
+	for (int i = 0; i < 60; i++)
+		append(0, 250000, 1);
+	two.acks = true;
+	connect_follower(&two);
+	send_follow(&two, 0, 5);
+	turn_until_i64(&two.ends[0], 60);
+	turn_until_i64(&member(0, 2)->log_end_offset, 60);
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/feed_send", acks_of_all_wait_until_the_follower_has_it,
 	  appends_carry_the_high_watermark_so_that_no_advance_is_sent, a_large_batch_goes_from_the_file,
 	  one_that_catches_up_leaves_room_for_those_in_sync, live_data_that_fills_the_connection_leaves_room_for_one_piece,
 	  a_follower_that_the_log_start_overtakes_is_told_to_ask_again,
 	  a_throttled_partition_catches_up_at_its_rate_and_live_data_does_not_wait,
-	  a_throttle_that_is_lifted_holds_nobody_any_more)
+	  a_throttle_that_is_lifted_holds_nobody_any_more, live_data_does_not_wait_for_what_must_be_read_from_the_disk,
+	  a_stream_may_end_while_its_data_is_read, a_log_is_sent_whole_however_often_it_is_read_ahead)
