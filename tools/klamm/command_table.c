@@ -11,6 +11,8 @@ const struct command command_table[] = {
 	 produce_options, produce_main},
 	{"consume", "kafka-console-consumer", "--topic NAME [--from-beginning] [OPTIONS]",
 	 "Print records, without a consumer group.", consume_options, consume_main},
+	{"groups", "kafka-consumer-groups", "--list|--describe|--delete|--reset-offsets|--delete-offsets [OPTIONS]",
+	 "Consumer groups: their members, offsets and lag; set and delete offsets.", groups_options, groups_main},
 	{"get-offsets", "kafka-get-offsets", "[--topic NAME] [--time WHEN] [OPTIONS]",
 	 "First, last or timed offsets of partitions.", get_offsets_options, get_offsets_main},
 	{"delete-records", "kafka-delete-records", "--offset-json-file FILE [OPTIONS]", "Delete records below given offsets.",

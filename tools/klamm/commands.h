@@ -18,6 +18,7 @@ COMMAND_DECLARE(dump_log);
 COMMAND_DECLARE(dump_znodes);
 COMMAND_DECLARE(elect);
 COMMAND_DECLARE(get_offsets);
+COMMAND_DECLARE(groups);
 COMMAND_DECLARE(produce);
 COMMAND_DECLARE(reassign);
 COMMAND_DECLARE(topics);
