@@ -148,7 +148,7 @@ static inline bool decode_value(struct decoder *d, const struct message_field *f
 		*(struct uuid *)at = wire_get_uuid(in);
 		break;
 	case FIELD_STRING:
-		return decode_slice(d, field, d->flexible ? wire_get_len_compact(in) : wire_get_len16(in), at);
+		return decode_slice(d, field, wire_get_len_string(in, d->flexible), at);
 	case FIELD_BYTES:
 		return decode_slice(d, field, d->flexible ? wire_get_len_compact(in) : wire_get_len32(in), at);
 	case FIELD_RECORDS:

@@ -81,6 +81,17 @@ int32_t wire_get_len_compact(struct wire_reader *in)
 	return checked_len(in, (int32_t)(value - 1));
 }
 
+/* A compact length could say more, but no string of Kafka's is longer: no older version, and no record, could carry it. */
+int32_t wire_get_len_string(struct wire_reader *in, bool flexible)
+{
+	int32_t len = flexible ? wire_get_len_compact(in) : wire_get_len16(in);
+
+	if (len <= INT16_MAX)
+		return len;
+	wire_fail(in, ERR_INVALID);
+	return 0;
+}
+
 static struct slice take_slice(struct wire_reader *in, int32_t len)
 {
 	const uint8_t *at;
@@ -93,7 +104,7 @@ static struct slice take_slice(struct wire_reader *in, int32_t len)
 
 struct slice wire_get_string(struct wire_reader *in, bool flexible)
 {
-	return take_slice(in, flexible ? wire_get_len_compact(in) : wire_get_len16(in));
+	return take_slice(in, wire_get_len_string(in, flexible));
 }
 
 struct slice wire_get_bytes(struct wire_reader *in, bool flexible)

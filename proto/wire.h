@@ -152,8 +152,9 @@ static inline int64_t wire_get_varlong(struct wire_reader *in)
 int32_t wire_get_len16(struct wire_reader *in);
 int32_t wire_get_len32(struct wire_reader *in);
 int32_t wire_get_len_compact(struct wire_reader *in);
+int32_t wire_get_len_string(struct wire_reader *in, bool flexible);
 
-/* Strings and bytes with their length; null where the wire says null. */
+/* Strings (at most 32767 bytes, also where a longer length could be written) and bytes with their length; null where the wire says null. */
 struct slice wire_get_string(struct wire_reader *in, bool flexible);
 struct slice wire_get_bytes(struct wire_reader *in, bool flexible);
 

@@ -136,6 +136,17 @@ void group_call_answer(struct group_call *call, const void *response)
 	free(answers);
 }
 
+void group_call_own(struct request *request, struct slice *text)
+{
+	*text = arena_copy(&request->arena, *text);
+}
+
+void group_call_give_back(struct request *request)
+{
+	request_release_frame(request);
+	request_count_arena(request);
+}
+
 void group_call_one(struct group_call *call, struct request *request, struct group_part *part, void (*done)(struct group_call *call))
 {
 	group_call_init(call, request, 1, done);

@@ -13,6 +13,8 @@
  *   parts are back. A request that cannot be routed has its error in the part and is back at once.
  * - What is answered lies in the request's arena when there is one part, else in one arena for each owner, until group_call_answer. So a
  *   request with one part leaves its own arena alone while that is out.
+ * - What may wait for minutes (Join, Sync) gives its frame back first (group_call_own): the frame's share of the budget is not for that, and
+ *   least of all the one frame that may overdraw it.
  * - A connection that closes meanwhile takes nothing along: the part comes back when the coordinator is done with it (at the latest when
  *   the rebalance time-out is over), and the answer is then dropped.
  */
@@ -78,6 +80,13 @@ void group_call_run(struct group_call *call);
 
 /* Answers the request, which ends with it; call and parts are gone then. */
 void group_call_answer(struct group_call *call, const void *response);
+
+/*
+ * Before a part goes out that may wait for long, when all its texts and bytes have been copied into the request's arena by this: the frame is given
+ * back, and the arena counted instead.
+ */
+void group_call_own(struct request *request, struct slice *text);
+void group_call_give_back(struct request *request);
 
 /* The common case: one part to the owner of one group. */
 void group_call_one(struct group_call *call, struct request *request, struct group_part *part, void (*done)(struct group_call *call));

@@ -1,10 +1,12 @@
 /*
  * JoinGroup: the first step of a rebalance. The answer comes when the group's coordinator has all members, or gives up on those that do not
- * come: minutes, at worst (kafka.md 6.2). Meanwhile the request keeps its frame, in which the member's names and metadata lie.
+ * come: minutes, at worst (kafka.md 6.2).
  */
 #include "broker/api/api.h"
 #include "broker/api/group_call.h"
+#include "common/memory.h"
 #include "proto/kafka/join_group.gen.h"
+#include "proto/kafka_error.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -13,6 +15,9 @@
 #define VERSION_WITH_KNOWN_ID 4       /* KIP-394 */
 #define VERSION_WITH_NULL_PROTOCOL 7
 #define VERSION_WITH_SKIP_ASSIGNMENT 9 /* KIP-814 */
+
+/* A member's id is one of these names, a hyphen and a UUID, and has to be a string of 16 bits in the group's record. */
+#define NAME_BYTES_MAX (INT16_MAX - 37)
 
 struct join_group {
 	struct group_call call;
@@ -58,12 +63,41 @@ static int32_t rebalance_timeout_of(const struct request *request, const struct 
 	return body->rebalance_timeout_ms;
 }
 
+static void refuse(struct request *request, const struct join_group_request *body, int16_t error)
+{
+	struct join_group_response response = join_group_response_default;
+
+	response.error_code = error;
+	response.protocol_name = request->header.api_version < VERSION_WITH_NULL_PROTOCOL ? SLICE_LITERAL("") : SLICE_NULL;
+	response.member_id = body->member_id;
+	request_answer(request, &response);
+}
+
+static void own(struct request *request, struct join_group_request *body)
+{
+	struct slice *texts[] = {&body->group_id, &body->member_id, &body->group_instance_id, &body->protocol_type, &body->reason,
+				 &request->header.client_id};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		group_call_own(request, texts[i]);
+	for (int32_t i = 0; i < body->n_protocols; i++) {
+		group_call_own(request, &body->protocols[i].name);
+		group_call_own(request, &body->protocols[i].metadata);
+	}
+	group_call_give_back(request);
+}
+
 void join_group_handle(struct request *request)
 {
-	const struct join_group_request *body = request->body;
+	struct join_group_request *body = request->body;
 	struct join_group *joining = arena_zalloc(&request->arena, 1, sizeof *joining);
 	struct coordinator_join *join = &joining->part.join;
 
+	if (request->header.client_id.len > NAME_BYTES_MAX || body->group_instance_id.len > NAME_BYTES_MAX) {
+		refuse(request, body, KAFKA_INVALID_REQUEST);
+		return;
+	}
+	own(request, body);
 	*join = (struct coordinator_join){
 		.call = {.kind = COORDINATOR_JOIN, .group_id = body->group_id},
 		.member_id = body->member_id,
@@ -82,6 +116,5 @@ void join_group_handle(struct request *request)
 		.leader = SLICE_LITERAL(""),
 		.ret_member_id = body->member_id,
 	};
-	request_count_arena(request);
 	group_call_one(&joining->call, request, &joining->part, on_joined);
 }

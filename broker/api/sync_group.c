@@ -4,6 +4,7 @@
  */
 #include "broker/api/api.h"
 #include "broker/api/group_call.h"
+#include "common/memory.h"
 #include "proto/kafka/sync_group.gen.h"
 #include "proto/kafka_error.h"
 
@@ -34,9 +35,22 @@ static void refuse(struct request *request, int16_t error)
 	request_answer(request, &response);
 }
 
+static void own(struct request *request, struct sync_group_request *body)
+{
+	struct slice *texts[] = {&body->group_id, &body->member_id, &body->group_instance_id, &body->protocol_type, &body->protocol_name};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		group_call_own(request, texts[i]);
+	for (int32_t i = 0; i < body->n_assignments; i++) {
+		group_call_own(request, &body->assignments[i].member_id);
+		group_call_own(request, &body->assignments[i].assignment);
+	}
+	group_call_give_back(request);
+}
+
 void sync_group_handle(struct request *request)
 {
-	const struct sync_group_request *body = request->body;
+	struct sync_group_request *body = request->body;
 	struct sync_group *syncing = arena_zalloc(&request->arena, 1, sizeof *syncing);
 
 	if (request->header.api_version >= VERSION_WITH_PROTOCOL &&
@@ -44,6 +58,7 @@ void sync_group_handle(struct request *request)
 		refuse(request, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
 		return;
 	}
+	own(request, body);
 	syncing->part.sync = (struct coordinator_sync){
 		.call = {.kind = COORDINATOR_SYNC, .group_id = body->group_id},
 		.generation = body->generation_id,
@@ -55,6 +70,5 @@ void sync_group_handle(struct request *request)
 		.n_assignments = body->n_assignments,
 		.assignment = SLICE_LITERAL(""),
 	};
-	request_count_arena(request);
 	group_call_one(&syncing->call, request, &syncing->part, on_synced);
 }

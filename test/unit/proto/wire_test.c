@@ -162,6 +162,12 @@ START_TEST(lengths_below_minus_one_and_beyond_the_bytes_are_faults)
 	in = READER(3, 'a');
 	wire_get_string(&in, true);
 	ck_assert_int_eq(in.error, ERR_TRUNCATED);
+	in = READER(0x81, 0x80, 2, 'a');
+	wire_get_string(&in, true);
+	ck_assert_int_eq(in.error, ERR_INVALID);
+	in = READER(0x80, 0x80, 2, 'a');
+	wire_get_string(&in, true);
+	ck_assert_int_eq(in.error, ERR_TRUNCATED);
 	in = READER(1);
 	ck_assert(slice_is_text(wire_get_string(&in, true), ""));
 	in = reader_of(NULL, 0);
