@@ -263,7 +263,7 @@ void group_stored(struct group *group, int64_t store_id, int16_t error)
 	struct group_now now = coordinator_now();
 	struct group_actions actions;
 
-	group_core_stored(&group->core, &now, store_id, error, &actions);
+	group_core_stored(&group->core, &now, store_id, group_core_store_error(error), &actions);
 	carry_out(group, &actions);
 }
 

@@ -51,4 +51,28 @@ START_TEST(a_member_joins_syncs_beats_and_commits)
 }
 END_TEST
 
-UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits)
+/* Its members hear of an append that failed what Kafka's do, and the group begins again. */
+START_TEST(an_assignment_that_the_log_does_not_take_is_an_error_of_the_server)
+{
+	struct coordinator_join join;
+	struct coordinator_sync sync;
+	uint8_t *large = calloc(1, 2 << 20);
+
+	more_properties = no_delay;
+	coordinator_setup();
+	await_serving();
+	ask_join(&join, "g", SLICE_LITERAL(""), NULL);
+	TURN_UNTIL(is_done(&join.call));
+	ask_sync(&sync, "g", &join, &(struct sync_group_request_assignment){join.ret_member_id, slice_of(large, 2 << 20)}, 1);
+	TURN_UNTIL(is_done(&sync.call));
+	ck_assert_int_eq(sync.call.error, KAFKA_UNKNOWN_SERVER_ERROR);
+	ck_assert(slice_is_text(describe_state("g"), "PreparingRebalance"));
+	ck_assert_int_eq(heartbeat("g", 1, join.ret_member_id), KAFKA_REBALANCE_IN_PROGRESS);
+	coordinator_teardown();
+	more_properties = "";
+	free(large);
+}
+END_TEST
+
+UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits,
+	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server)
