@@ -173,23 +173,30 @@ static void add_gone(struct coordinator *coordinator, struct slice name)
 	DL_APPEND(coordinator->gone_next, gone);
 }
 
-void coordinator_on_view(struct coordinator *coordinator)
+static void find_gone(struct coordinator *coordinator, const struct view *before, const struct view *after)
 {
-	struct view *view;
 	struct view_diff diff;
 	struct arena arena;
 
-	if (!coordinator || coordinator->stopped)
-		return;
-	view = view_retain(coordinator->shard->view);
 	arena_init(&arena);
-	view_diff(coordinator->view, view, &arena, &diff);
-	for (int32_t i = 0; i < diff.n_topics && coordinator->homes; i++)
+	view_diff(before, after, &arena, &diff);
+	for (int32_t i = 0; i < diff.n_topics; i++)
 		if (!diff.topics[i].after)
 			add_gone(coordinator, diff.topics[i].before->name);
 	arena_fini(&arena);
-	view_release(coordinator->view);
-	coordinator->view = view;
+}
+
+void coordinator_on_view(struct coordinator *coordinator)
+{
+	struct view *before;
+
+	if (!coordinator || coordinator->stopped)
+		return;
+	before = coordinator->view;
+	coordinator->view = view_retain(coordinator->shard->view);
+	if (coordinator->n_offsets)
+		find_gone(coordinator, before, coordinator->view);
+	view_release(before);
 	if (coordinator->gone_next && !coordinator->sweeping)
 		timer_set(&coordinator->sweep, clock_ms());
 }

@@ -92,3 +92,13 @@ test_fuzz_unpack_fuzz_SOURCES = test/fuzz/unpack_fuzz.c
 test_fuzz_unpack_fuzz_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_unpack_fuzz_LDADD = $(unit_libs)
 endif
+
+unit_tests += test/fuzz/groups_replay
+test_fuzz_groups_replay_SOURCES = test/fuzz/groups_fuzz.c $(fuzz_replay_sources)
+test_fuzz_groups_replay_LDADD = $(unit_libs)
+if FUZZ
+noinst_PROGRAMS += test/fuzz/groups_fuzz
+test_fuzz_groups_fuzz_SOURCES = test/fuzz/groups_fuzz.c
+test_fuzz_groups_fuzz_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_groups_fuzz_LDADD = $(unit_libs)
+endif

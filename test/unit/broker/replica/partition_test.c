@@ -628,6 +628,89 @@ START_TEST(the_frame_of_a_batch_that_is_checked_stays_as_long)
 }
 END_TEST
 
+/* ---- who is told of leaderships (lead_port.h) ---- */
+
+static int n_begun, n_ended;
+static int n_done_at_end; /* appends that were over when the end was told */
+
+static void on_begun(void *ctx, struct partition *begun)
+{
+	ck_assert_ptr_null(ctx);
+	ck_assert_ptr_eq(begun, partition);
+	ck_assert_int_eq(begun->core.role, REPLICA_LEADER);
+	n_begun++;
+}
+
+static void on_ended(void *ctx, struct partition *ended)
+{
+	ck_assert_ptr_null(ctx);
+	ck_assert_ptr_eq(ended, partition);
+	n_done_at_end = n_done;
+	n_ended++;
+}
+
+static const struct lead_port lead_port = {NULL, on_begun, on_ended};
+
+static void ck_told(int begun, int ended)
+{
+	ck_assert_int_eq(n_begun, begun);
+	ck_assert_int_eq(n_ended, ended);
+}
+
+START_TEST(leaderships_are_told_when_they_begin_and_end_and_each_once)
+{
+	setup();
+	n_begun = n_ended = 0;
+	shard.lead = &lead_port;
+	partition_resign(partition);
+	partition_resign(partition);
+	ck_told(0, 1);
+	/* Confirmed in its own epoch; led on in the next one; epochs are missing, so that another may have led between. */
+	become(1, 0);
+	become(1, 0);
+	become(1, 1);
+	ck_told(1, 1);
+	become(1, 5);
+	ck_told(2, 2);
+	become(2, 6);
+	become(2, 7);
+	ck_told(2, 3);
+	become(1, 8);
+	partition_fail(partition);
+	partition_fail(partition);
+	ck_told(3, 4);
+	shard.lead = NULL;
+	teardown();
+}
+END_TEST
+
+START_TEST(the_end_of_a_leadership_is_told_before_what_waits_for_it_ends)
+{
+	const int32_t replicas[] = {1, 2};
+	struct replica_state state = {
+		.leader = 1, .leader_epoch = 1, .replicas = replicas, .n_replicas = 2, .isr = replicas, .n_isr = 2};
+
+	setup();
+	shard.lead = &lead_port;
+	for (int32_t epoch = 1; epoch < 5; epoch += 2) {
+		state.leader_epoch = epoch;
+		ck_assert_int_eq(partition_become(partition, &state), 0);
+		n_done = n_ended = 0;
+		append(-1, -1, 1, -1);
+		ck_assert_int_eq(n_done, 0);
+		if (epoch == 1)
+			partition_resign(partition);
+		else
+			become(2, epoch + 1);
+		ck_assert_int_eq(n_ended, 1);
+		ck_assert_int_eq(n_done_at_end, 0);
+		ck_assert_int_eq(n_done, 1);
+	}
+	shard.lead = NULL;
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_retry_is_answered_with_its_first_offset_and_not_appended,
 	  only_a_leader_appends_and_a_stale_controller_changes_nothing, a_gap_that_a_refusal_of_ours_made_is_told_as_that_refusal, in_fsync_mode_an_ack_waits_for_the_disk,
 	  a_parked_append_ends_once_when_its_time_is_up_or_leadership_ends, without_a_lease_a_gap_in_the_sequence_is_no_verdict,
@@ -640,4 +723,5 @@ UNIT_MAIN("broker/replica/partition", what_is_appended_is_committed_and_read, a_
 	  time_that_is_up_during_a_check_is_told_after_it,
 	  a_partition_that_is_closed_during_a_check_ends_after_it,
 	  d10_who_waits_for_the_close_is_told_when_the_disk_fails, d10_a_close_on_a_disk_that_has_failed_waits_for_nothing,
-	  d10_who_waits_for_a_check_is_told_when_the_disk_fails, the_frame_of_a_batch_that_is_checked_stays_as_long)
+	  d10_who_waits_for_a_check_is_told_when_the_disk_fails, the_frame_of_a_batch_that_is_checked_stays_as_long,
+	  leaderships_are_told_when_they_begin_and_end_and_each_once, the_end_of_a_leadership_is_told_before_what_waits_for_it_ends)
