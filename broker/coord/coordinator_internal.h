@@ -166,8 +166,9 @@ void group_leave(struct group_home *home, struct coordinator_call *call);
 /* Topics that the members read; readable false: of one it cannot be told. */
 struct group_subscriptions {
 	bool readable;
-	struct slice *topics;
+	struct slice *topics; /* sorted, each once */
 	int32_t n_topics;
+	int32_t n_topics_max;
 };
 
 /* Slices of the members, in an array of the arena. */

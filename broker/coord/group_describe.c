@@ -4,11 +4,26 @@
 #include "common/bytes.h"
 #include "proto/kafka/consumer_protocol_subscription.gen.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 #define GROUP_TYPE_CLASSIC "classic"
 
 /* ---- subscriptions ---- */
+
+static void add_topic(struct group_subscriptions *subscriptions, struct slice topic, struct arena *arena)
+{
+	if (subscriptions->n_topics == subscriptions->n_topics_max) {
+		int32_t n_max = subscriptions->n_topics_max ? 2 * subscriptions->n_topics_max : 16;
+		struct slice *topics = arena_alloc(arena, (size_t)n_max * sizeof *topics);
+
+		if (subscriptions->n_topics)
+			memcpy(topics, subscriptions->topics, (size_t)subscriptions->n_topics * sizeof *topics);
+		subscriptions->topics = topics;
+		subscriptions->n_topics_max = n_max;
+	}
+	subscriptions->topics[subscriptions->n_topics++] = topic;
+}
 
 /* Metadata of a consumer: a version, then the message; what is newer than we know begins like the newest that we know. */
 static bool add_subscription(struct group_subscriptions *subscriptions, struct slice metadata, struct arena *arena)
@@ -16,7 +31,6 @@ static bool add_subscription(struct group_subscriptions *subscriptions, struct s
 	const struct message_schema *schema = &consumer_protocol_subscription_schema;
 	struct consumer_protocol_subscription said;
 	struct wire_reader reader;
-	struct slice *topics;
 	int16_t version;
 
 	if (metadata.len < 2)
@@ -27,14 +41,28 @@ static bool add_subscription(struct group_subscriptions *subscriptions, struct s
 	wire_reader_init(&reader, slice_of(metadata.data + 2, metadata.len - 2));
 	if (message_decode(schema, version < schema->until ? version : schema->until, &reader, arena, &said, NULL))
 		return false;
-	topics = arena_zalloc(arena, (size_t)(subscriptions->n_topics + said.n_topics), sizeof *topics);
-	for (int32_t i = 0; i < subscriptions->n_topics; i++)
-		topics[i] = subscriptions->topics[i];
 	for (int32_t i = 0; i < said.n_topics; i++)
-		topics[subscriptions->n_topics + i] = said.topics[i];
-	subscriptions->topics = topics;
-	subscriptions->n_topics += said.n_topics;
+		add_topic(subscriptions, said.topics[i], arena);
 	return true;
+}
+
+static int compare_topics(const void *a, const void *b)
+{
+	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Members of a group say the same, mostly. */
+static void sort_topics(struct group_subscriptions *subscriptions)
+{
+	struct slice *topics = subscriptions->topics;
+	int32_t n = 0;
+
+	if (subscriptions->n_topics)
+		qsort(topics, (size_t)subscriptions->n_topics, sizeof *topics, compare_topics);
+	for (int32_t i = 0; i < subscriptions->n_topics; i++)
+		if (n == 0 || !slice_equal(topics[i], topics[n - 1]))
+			topics[n++] = topics[i];
+	subscriptions->n_topics = n;
 }
 
 struct group_subscriptions group_subscriptions_of(const struct group *group, struct arena *arena)
@@ -43,15 +71,16 @@ struct group_subscriptions group_subscriptions_of(const struct group *group, str
 
 	for (const struct group_member *member = group->core.members; member && subscriptions.readable; member = member->next)
 		subscriptions.readable = add_subscription(&subscriptions, group_core_metadata(&group->core, member), arena);
+	sort_topics(&subscriptions);
 	return subscriptions;
 }
 
 bool group_subscribes(const struct group_subscriptions *subscriptions, struct slice topic)
 {
-	for (int32_t i = 0; i < subscriptions->n_topics; i++)
-		if (slice_equal(subscriptions->topics[i], topic))
-			return true;
-	return !subscriptions->readable;
+	if (!subscriptions->readable)
+		return true;
+	return subscriptions->n_topics &&
+	       bsearch(&topic, subscriptions->topics, (size_t)subscriptions->n_topics, sizeof topic, compare_topics);
 }
 
 /* ---- DescribeGroups ---- */

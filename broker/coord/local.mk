@@ -34,6 +34,10 @@ unit_tests += test/unit/broker/coord/group_core_test
 test_unit_broker_coord_group_core_test_SOURCES = test/unit/broker/coord/group_core_test.c $(group_fixture)
 test_unit_broker_coord_group_core_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/broker/coord/group_subscriptions_test
+test_unit_broker_coord_group_subscriptions_test_SOURCES = test/unit/broker/coord/group_subscriptions_test.c
+test_unit_broker_coord_group_subscriptions_test_LDADD = $(unit_libs)
+
 unit_tests += test/unit/broker/coord/group_random_test
 test_unit_broker_coord_group_random_test_SOURCES = test/unit/broker/coord/group_random_test.c $(group_fixture) \
 	test/unit/broker/coord/group_clients.h test/unit/broker/coord/group_world.h
