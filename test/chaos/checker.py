@@ -20,22 +20,31 @@ Classes of anomalies, each with the invariant it breaks (reliability, S and T id
     unseen           acknowledged, and a live consumer has not got it in the end (L6)
     stale_end        an end told that is before what was acknowledged when it was asked for (S4, S9)
     end_back         an end told that is before one told earlier (S4)
+    group_unseen     acknowledged, and no member of the consumer group has got it in the end (L6)
+    commit_lost      nothing is committed, it was told, after a commit had been acknowledged (G2)
+    commit_back      an offset is told as committed that was overwritten by a commit acknowledged before (G2)
+    commit_phantom   an offset is told as committed that nobody committed, or whose commit was refused (G1, G2)
+    split_group      two members own a partition in one generation, or a commit counted after one of a newer generation (G1, G3)
 
 Told, and no anomaly:
 
     mark_back        a high watermark in a fetch below one shown to the same consumer: a new leader learns it from its followers, as in Kafka;
                      it must not tell such an end when asked for it (end_back)
+    member_fatal     a member was told that another one has its name: as it may be when its predecessor's request reaches a broker late
 """
 import collections
 
 import numpy as np
 
+import group_checker
 import history
-from history import BOUNDS, CORRUPT, ENDED, EXCUSED, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
+from history import (ASSIGNED, BOUNDS, COMMIT_FAIL, COMMIT_INFO, COMMIT_OK, CORRUPT, ENDED, EXCUSED, FAIL, FATAL, FETCHED, FINAL, INFO, INVOKE, MARK,
+                     MEMBER_FATAL, MISROUTED, OK, POLL, RESET, TAKEN)
 
 CLASSES = ['lost', 'vanished', 'inconsistent', 'duplicate', 'phantom', 'corrupt', 'misrouted', 'failed_but_read', 'send_order', 'reordered',
-           'gap', 'poll_skip', 'poll_back', 'consumer_reset', 'producer_fatal', 'unseen', 'stale_end', 'end_back', 'mark_back']
-NOTES = ['mark_back']
+           'gap', 'poll_skip', 'poll_back', 'consumer_reset', 'producer_fatal', 'unseen', 'stale_end', 'end_back', 'group_unseen',
+           'commit_lost', 'commit_back', 'commit_phantom', 'split_group', 'mark_back', 'member_fatal']
+NOTES = ['mark_back', 'member_fatal']
 EXAMPLES = 5
 
 
@@ -67,17 +76,18 @@ class Findings:
 class Checker:
     """topics: names by number. trimmed: numbers of topics whose start is moved by DeleteRecords or retention meanwhile.
     stale_ns: how long after an acknowledgement another end may still be told: S9 bounds it by the session time-out, and so a broker that hears
-    the others but is not heard may be behind for so long."""
+    the others but is not heard may be behind for so long. grouped: numbers of topics that the consumer group reads."""
 
-    def __init__(self, events, topics, trimmed=(), consumers=(0, 1), stale_ns=0):
+    def __init__(self, events, topics, trimmed=(), consumers=(0, 1), stale_ns=0, grouped=()):
         self.events, self.trimmed, self.consumers, self.stale_ns = events, list(trimmed), consumers, stale_ns
-        self.found, self.staleness = Findings(topics), 0.0
-        by = {kind: events[events['kind'] == kind] for kind in range(1, 12)}
+        self.found, self.staleness, self.grouped = Findings(topics), 0.0, list(grouped)
+        by = {kind: events[events['kind'] == kind] for kind in history.KINDS}
         self.by = by
         self.ok, self.final, self.poll = by[OK], by[FINAL], by[POLL]
         self.starts = {p: o for p, o in zip(history.place(by[BOUNDS]).tolist(), by[BOUNDS]['offset'].tolist())}
         self.final_whole = self.final[self.final['flags'] == 0]
         self.poll_whole = self.poll[self.poll['flags'] == 0]
+        self.taken_whole = by[TAKEN][by[TAKEN]['flags'] == 0]
 
     def is_trimmed(self, events):
         return np.isin(events['topic'], self.trimmed)
@@ -90,6 +100,7 @@ class Checker:
         self.check_polls()
         self.check_ends()
         self.check_marks()
+        self.check_group()
         fatal = self.by[FATAL]
         self.found.add('producer_fatal', fatal[fatal['flags'] & EXCUSED == 0])
         resets = self.by[RESET]
@@ -98,7 +109,7 @@ class Checker:
 
     def check_values(self):
         """Each value that was read is one that was written, there."""
-        reads = history.of_kind(self.events, POLL, FINAL)
+        reads = history.of_kind(self.events, POLL, FINAL, TAKEN)
         self.found.add('corrupt', reads[reads['flags'] & CORRUPT != 0])
         self.found.add('misrouted', reads[reads['flags'] & MISROUTED != 0])
         whole = reads[reads['flags'] == 0]
@@ -118,7 +129,7 @@ class Checker:
     def check_offsets(self):
         """One value at an offset, one offset for a value."""
         told = self.ok[self.ok['offset'] >= 0]
-        seen = np.concatenate([told, self.poll_whole, self.final_whole])
+        seen = np.concatenate([told, self.poll_whole, self.final_whole, self.taken_whole])
         place, offset, key = history.place(seen), seen['offset'], history.key(seen)
         order = np.lexsort((key, offset, place))
         p, o, k = place[order], offset[order], key[order]
@@ -136,7 +147,7 @@ class Checker:
 
     def check_presence(self):
         final = history.key(self.final_whole)
-        for what, events in (('lost', self.ok), ('vanished', self.poll_whole)):
+        for what, events in (('lost', self.ok), ('vanished', np.concatenate([self.poll_whole, self.taken_whole]))):
             missing = events[~np.isin(history.key(events), final)]
             self.found.add(what, missing[~self.before_start(missing)])
         for event in self.by[BOUNDS]:
@@ -203,11 +214,20 @@ class Checker:
         back = (p[1:] == p[:-1]) & (e['process'][1:] == e['process'][:-1]) & (e['offset'][1:] < e['offset'][:-1])
         self.found.add('mark_back', e[1:][back], lambda i: 'after %d' % e['offset'][:-1][back][i])
 
+    def check_group(self):
+        due = self.ok[np.isin(self.ok['topic'], self.grouped)]
+        missing = due[~np.isin(history.key(due), history.key(self.taken_whole))]
+        self.found.add('group_unseen', missing[~self.is_trimmed(missing)])
+        group_checker.check(self.events, self.found, self.stale_ns)
+        self.found.add('member_fatal', self.by[MEMBER_FATAL])
+
 
 def figures(events):
     """What was done, in numbers."""
     count = {name: int(np.count_nonzero(events['kind'] == kind)) for name, kind in (
-        ('invoked', INVOKE), ('acked', OK), ('failed', FAIL), ('unknown', INFO), ('polled', POLL), ('read_in_the_end', FINAL), ('ends_asked', ENDED))}
+        ('invoked', INVOKE), ('acked', OK), ('failed', FAIL), ('unknown', INFO), ('polled', POLL), ('read_in_the_end', FINAL), ('ends_asked', ENDED),
+        ('assigned', ASSIGNED), ('taken', TAKEN), ('committed', COMMIT_OK), ('commits_refused', COMMIT_FAIL), ('commits_unknown', COMMIT_INFO),
+        ('commits_asked', FETCHED))}
     return count
 
 

@@ -18,6 +18,7 @@ SESSION_MS = 6000
 CLIENT, PEER, DETOUR = 9092, 9192, 9292
 FAULT_MODES = {'none': 0, 'sync-hangs': 1, 'sync-eio': 2, 'write-eio': 3, 'write-full': 4, 'write-short': 5, 'slow': 6}
 CALL_SECONDS = 3.0
+OFFSETS = '__consumer_offsets'
 
 
 class Node:
@@ -221,12 +222,13 @@ class Broker(Node):
                 'advertised.listeners': 'CLIENT://%s:%d,PEER://%s:%d' % (self.address, self.port, self.address, told),
                 'listener.security.protocol.map': 'CLIENT:PLAINTEXT,PEER:PLAINTEXT', 'inter.broker.listener.name': 'PEER',
                 'log.dirs': self.folder, 'zookeeper.connect': self.cluster.zookeeper_connect, 'zookeeper.session.timeout.ms': SESSION_MS,
-                'auto.create.topics.enable': 'false', 'replica.lag.time.max.ms': 4000}
+                'auto.create.topics.enable': 'false', 'replica.lag.time.max.ms': 4000,
+                'offsets.topic.replication.factor': min(3, len(self.cluster.brokers))}
         rows.update(self.rows)
         config = self.cluster.folder / (self.name + '.properties')
         if self.cluster.target == 'kafka':
             rows.update({'num.network.threads': 2, 'num.io.threads': 4, 'controlled.shutdown.retry.backoff.ms': 500,
-                         'offsets.topic.replication.factor': 1, 'transaction.state.log.replication.factor': 1,
+                         'transaction.state.log.replication.factor': 1,
                          'transaction.state.log.min.isr': 1})
             return java(400, 'INFO', 'kafka.Kafka', write_properties(config, rows))
         self.env = {'LD_PRELOAD': os.path.join(BUILD, 'test', 'chaos', 'faultio.so'), 'CHAOS_FAULTIO': self.control,
@@ -365,6 +367,32 @@ class Cluster:
                 return False
             told.append(sorted((name, p.partition_index, p.leader_id) for name, p in parts))
         return all(t == told[0] for t in told)
+
+    def coordinator(self, group):
+        """The broker that coordinates the group, as the first that knows tells it, or None."""
+        for broker in self.brokers:
+            try:
+                with broker.connect(1.5) as c:
+                    row = c.call('FindCoordinator', 4, key_type=0, coordinator_keys=[group]).coordinators[0]
+            except (OSError, wire.Closed):
+                continue
+            if row.error_code == 0:
+                return self.broker(row.node_id)
+        return None
+
+    def ask_coordinator(self, group, api, version, **fields):
+        """The answer, or None when nobody gives one just now."""
+        try:
+            with self.coordinator(group).connect() as c:
+                return c.call(api, version, **fields)
+        except (AttributeError, OSError, wire.Closed):
+            return None
+
+    def make_offsets_topic(self, group):
+        """A broker makes it when it is first asked for a coordinator; from then on it is a topic of this cluster like the others."""
+        wait(lambda: self.coordinator(group), 'a coordinator of %s' % group, 30, 0.2)
+        self.topics[OFFSETS] = len(self.states([OFFSETS]))
+        wait(lambda: self.is_whole([OFFSETS]), lambda: '%s is led and in sync' % OFFSETS, 30, 0.1)
 
     def led_by(self, number):
         return sorted(k for k, (leader, _, _) in self.states().items() if leader == number)

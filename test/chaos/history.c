@@ -33,14 +33,19 @@ void history_add(struct history *history, const struct history_event *event)
 	pthread_mutex_lock(&history->lock);
 	if (!copy.ns)
 		copy.ns = history_now_ns();
-	fwrite(&copy, sizeof copy, 1, history->file);
+	if (history->file)
+		fwrite(&copy, sizeof copy, 1, history->file);
 	pthread_mutex_unlock(&history->lock);
 }
 
 int history_close(struct history *history)
 {
-	int bad = ferror(history->file);
+	int bad;
 
-	pthread_mutex_destroy(&history->lock);
-	return fclose(history->file) || bad ? -1 : 0;
+	pthread_mutex_lock(&history->lock);
+	bad = ferror(history->file);
+	bad |= fclose(history->file);
+	history->file = NULL;
+	pthread_mutex_unlock(&history->lock);
+	return bad ? -1 : 0;
 }

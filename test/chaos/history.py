@@ -2,6 +2,8 @@
 import numpy as np
 
 INVOKE, OK, FAIL, INFO, POLL, FINAL, BOUNDS, ENDED, MARK, RESET, FATAL = range(1, 12)
+ASSIGNED, REVOKED, TAKEN, COMMIT, COMMIT_OK, COMMIT_FAIL, COMMIT_INFO, FETCHED, MEMBER_FATAL = range(12, 21)
+KINDS = range(1, 21)
 CORRUPT, MISROUTED, EXCUSED = 1, 2, 4
 
 EVENT = np.dtype([('ns', '<i8'), ('begin_ns', '<i8'), ('sequence', '<i8'), ('offset', '<i8'), ('random', '<u8'), ('partition', '<i4'),

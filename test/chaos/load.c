@@ -3,10 +3,14 @@
  *
  *     load run  BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]   producers and consumers until told to stop
  *     load read BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]   every partition once, from its start to its end
+ *     load group BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]  a consumer group until told to stop
+ *     load committed BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [group=NAME]   what is committed, once
  *
  * Options: run producers consumers rate value_bytes_max outstanding_max flush_ms seconds acks; producer.KEY and consumer.KEY are
- * librdkafka's own. `run` says on standard output four times a second what it counted ("acked unknown failed polled") and
- * takes two commands on standard input: "stop" ends the producers (answered by "stopped"), "end" ends all; the end of the input too.
+ * librdkafka's own; of the group: group members static cooperative session_ms rebalance_ms life_ms. `run` says on standard output four times
+ * a second what it counted ("acked unknown failed polled owned") and takes two commands on standard input: "stop" ends the producers (answered by
+ * "stopped"), "end" ends all; the end of the input too. So does `group`, which counts commits, what its members took, and the partitions that they
+ * have; with "stop" its members come and go no more.
  */
 #include "test/chaos/load.h"
 
@@ -15,9 +19,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TELL_MS 250
+#define END_MS 15000
+#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
+#define TEXT_OF_EXPANDED(number) #number
 
 void die(const char *what, const char *why)
 {
@@ -50,7 +58,7 @@ rd_kafka_conf_t *load_conf(const struct load *load)
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
 	load_set(conf, "bootstrap.servers", load->bootstrap);
-	load_set(conf, "socket.timeout.ms", "3000");
+	load_set(conf, "socket.timeout.ms", TEXT_OF(LOAD_SOCKET_MS));
 	load_set(conf, "socket.connection.setup.timeout.ms", "2000");
 	load_set(conf, "reconnect.backoff.ms", "20");
 	load_set(conf, "reconnect.backoff.max.ms", "200");
@@ -130,7 +138,10 @@ static void parse_option(struct load *load, int *seconds, char *option)
 	} numbers[] = {{"producers", &load->n_producers}, {"consumers", &load->n_consumers},
 		       {"rate", &load->rate},		  {"value_bytes_max", &load->value_bytes_max},
 		       {"flush_ms", &load->flush_ms},	  {"outstanding_max", &load->outstanding_max},
-		       {"run", (int *)&load->run},	  {"seconds", seconds}};
+		       {"run", (int *)&load->run},	  {"seconds", seconds},
+		       {"members", &load->n_members},	  {"static", &load->n_static},
+		       {"cooperative", &load->cooperative}, {"session_ms", &load->session_ms},
+		       {"rebalance_ms", &load->rebalance_ms}, {"life_ms", &load->life_ms}};
 	char *equals = strchr(option, '=');
 
 	if (strncmp(option, "producer.", 9) == 0) {
@@ -145,6 +156,10 @@ static void parse_option(struct load *load, int *seconds, char *option)
 		load->acks = option + 5;
 		return;
 	}
+	if (strncmp(option, "group=", 6) == 0) {
+		load->group = option + 6;
+		return;
+	}
 	for (size_t i = 0; equals && i < ARRAY_LEN(numbers); i++)
 		if (strlen(numbers[i].name) == (size_t)(equals - option) && strncmp(option, numbers[i].name, (size_t)(equals - option)) == 0) {
 			*numbers[i].field = atoi(equals + 1);
@@ -155,8 +170,8 @@ static void parse_option(struct load *load, int *seconds, char *option)
 
 static void tell(struct load *load, const char *word)
 {
-	printf("%s %ld %ld %ld %ld\n", word, atomic_load(&load->n_acked), atomic_load(&load->n_unknown), atomic_load(&load->n_failed),
-	       atomic_load(&load->n_polled));
+	printf("%s %ld %ld %ld %ld %ld\n", word, atomic_load(&load->n_acked), atomic_load(&load->n_unknown), atomic_load(&load->n_failed),
+	       atomic_load(&load->n_polled), atomic_load(&load->n_owned));
 	fflush(stdout);
 }
 
@@ -205,6 +220,42 @@ static int run(struct load *load)
 	return history_close(&load->history);
 }
 
+/* Members that cannot leave in time, since nobody answers them, are left behind. */
+static int run_group(struct load *load)
+{
+	pthread_t *threads = memory_zalloc((size_t)load->n_members + 1, sizeof *threads);
+	struct timespec until;
+	char command;
+
+	for (int i = 0; i < load->n_members; i++)
+		threads[i] = member_start(load, i);
+	threads[load->n_members] = witness_start(load);
+	while ((command = next_command()) != 'e') {
+		if (command == 's')
+			atomic_store(&load->stop_producers, true);
+		tell(load, command == 's' ? "stopped" : "counted");
+	}
+	atomic_store(&load->stop_all, true);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_MS / 1000;
+	for (int i = 0; i <= load->n_members; i++)
+		pthread_timedjoin_np(threads[i], NULL, &until);
+	free(threads);
+	return history_close(&load->history);
+}
+
+static int run_mode(struct load *load, const char *mode, int seconds)
+{
+	bool whole;
+
+	if (strcmp(mode, "run") == 0)
+		return run(load);
+	if (strcmp(mode, "group") == 0)
+		return run_group(load);
+	whole = strcmp(mode, "committed") == 0 ? group_read_committed(load) : consumer_read_all(load, seconds);
+	return history_close(&load->history) || !whole;
+}
+
 int main(int argc, char **argv)
 {
 	struct load load = {.acks = "all",
@@ -213,11 +264,16 @@ int main(int argc, char **argv)
 			    .rate = 2000,
 			    .value_bytes_max = 300,
 			    .outstanding_max = 200,
-			    .flush_ms = 30000};
+			    .flush_ms = 30000,
+			    .group = "group",
+			    .n_members = 3,
+			    .session_ms = 6000,
+			    .rebalance_ms = 10000,
+			    .life_ms = 10000};
 	int seconds = 60, status;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: load run|read BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]\n");
+		fprintf(stderr, "usage: load run|read|group|committed BOOTSTRAP HISTORY TOPIC:PARTITIONS[,...] [OPTION=VALUE...]\n");
 		return 2;
 	}
 	load.bootstrap = argv[2];
@@ -226,13 +282,7 @@ int main(int argc, char **argv)
 		parse_option(&load, &seconds, argv[i]);
 	if (history_open(&load.history, argv[3]))
 		die(argv[3], "cannot be written");
-	if (strcmp(argv[1], "read") == 0) {
-		bool whole = consumer_read_all(&load, seconds);
-
-		status = history_close(&load.history) || !whole;
-	} else {
-		status = run(&load);
-	}
+	status = run_mode(&load, argv[1], seconds);
 	fflush(NULL);
 	/* Clients with full queues take long to close, and have nothing left to say. */
 	_exit(status ? 1 : 0);

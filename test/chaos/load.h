@@ -4,6 +4,8 @@
  *     main --- producers (N threads) ---+
  *          --- consumers (N threads) ---+--> history
  *          --- the asker of ends -------+
+ *     main --- members of a group -----+
+ *          --- their witness -----------+
  */
 #ifndef KLAMM_TEST_CHAOS_LOAD_H
 #define KLAMM_TEST_CHAOS_LOAD_H
@@ -19,6 +21,8 @@
 #define TOPICS_MAX 8
 #define PARTITIONS_MAX 64
 #define SETTINGS_MAX 16
+/* So long a client waits for an answer before it asks again. */
+#define LOAD_SOCKET_MS 3000
 
 struct load_topic {
 	char *name;
@@ -35,10 +39,16 @@ struct load {
 	int outstanding_max; /* of one producer for one partition */
 	int flush_ms;	     /* so long unanswered records are waited for in the end */
 	uint32_t run;
+	const char *group;
+	int n_members, n_static; /* the first ones of the members are static */
+	int cooperative;	 /* 1: partitions are given up one by one, else all at once */
+	int session_ms, rebalance_ms;
+	int life_ms; /* a member's lives take half to one and a half of this */
 	const char *producer_settings[SETTINGS_MAX], *consumer_settings[SETTINGS_MAX];
 	struct history history;
 	atomic_bool stop_producers, stop_all;
 	atomic_long n_acked, n_unknown, n_failed, n_polled;
+	atomic_long n_owned; /* partitions that living members have now */
 };
 
 /* Ends the program. */
@@ -59,8 +69,14 @@ int load_topic_of(const struct load *load, const char *name);
 pthread_t producer_start(struct load *load, int index);
 pthread_t consumer_start(struct load *load, int index);
 pthread_t asker_start(struct load *load);
+/* Members come and go until stop_producers. */
+pthread_t member_start(struct load *load, int index);
+pthread_t witness_start(struct load *load);
 
 /* Reads every partition from its start to its end once; false when that does not end within the time. */
 bool consumer_read_all(struct load *load, int seconds);
+
+/* What is committed for all partitions, as a client that was not there before is told; false when it is not told. */
+bool group_read_committed(struct load *load);
 
 #endif

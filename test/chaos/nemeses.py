@@ -9,11 +9,12 @@ import shutil
 import time
 
 import activities
-from cluster import SESSION_MS
+from cluster import OFFSETS, SESSION_MS
 from processes import wait
 
 SESSION = SESSION_MS / 1000
 LAG = 4.0
+GROUP = 'group'  # The consumer group of every run.
 CLIENT_PATIENCE = 3.0  # A client that waits for an answer of a process that stands still asks elsewhere after this time.
 
 
@@ -63,12 +64,19 @@ class Scene:
     def broker(self):
         return self.take(self.cluster.brokers)
 
+    def coordinator(self):
+        broker = self.cluster.coordinator(GROUP)
+        return self.take([broker] if broker else [])
+
     def others(self, *nodes):
         return [n for n in self.cluster.zookeepers + self.cluster.controllers + self.cluster.brokers if n not in nodes]
 
 
 def leads(scene, broker):
-    return '%s (leads %s)' % (broker.name, ' '.join('%s-%d' % key for key in scene.cluster.led_by(broker.number)) or 'nothing')
+    led = scene.cluster.led_by(broker.number)
+    n_offsets = sum(topic == OFFSETS for topic, _ in led)
+    words = ['%s-%d' % key for key in led if key[0] != OFFSETS] + (['%d of %s' % (n_offsets, OFFSETS)] if n_offsets else [])
+    return '%s (leads %s)' % (broker.name, ' '.join(words) or 'nothing')
 
 
 def start_again(node):
@@ -152,6 +160,24 @@ def pause_short(scene):
 def pause_long(scene):
     broker = scene.leader()
     return freeze(scene, 'pause-long', broker, leads(scene, broker), SESSION + 1 + CLIENT_PATIENCE)
+
+
+@nemesis('kill-coordinator', 1, 3)
+def kill_coordinator(scene):
+    """The broker that coordinates the group, sometimes with its parent."""
+    broker = scene.coordinator()
+    if scene.random.random() < 0.7:
+        return crash(scene, broker, 'kill-coordinator')
+    detail = leads(scene, broker) + ', parent too'
+    broker.kill()
+    return Fault('kill-coordinator', detail, start_again(broker), SESSION + 1)
+
+
+@nemesis('pause-coordinator', 0.5, 12)
+def pause_coordinator(scene):
+    broker = scene.coordinator()
+    bound = min(scene.seconds, SESSION) + 1 + CLIENT_PATIENCE
+    return freeze(scene, 'pause-coordinator', broker, leads(scene, broker), bound)
 
 
 @nemesis('kill-controller', 1, 3, needs=['klamm'])
@@ -349,7 +375,7 @@ def full_disk(scene):
 @nemesis('wipe', 3, 6)
 def wipe(scene):
     """A broker comes back with an empty disk. Only when all others have everything: more than one lost disk is not promised to be survived."""
-    if not scene.cluster.is_whole(['main']) or scene.busy:
+    if not scene.cluster.is_whole() or scene.busy:
         raise LookupError('not everything is on all replicas')
     broker = scene.broker()
     detail = leads(scene, broker)

@@ -10,7 +10,7 @@ import checker
 import history
 import nemeses
 import replicas
-from cluster import SESSION_MS, Cluster
+from cluster import OFFSETS, SESSION_MS, Cluster
 from network import FlatNetwork, Network
 from processes import BUILD, wait
 
@@ -19,15 +19,17 @@ PLACES = ['clients', 'zk1', 'zk2', 'zk3', 'controller1', 'controller2', 'broker1
 HEAL_SECONDS = 60
 ENSEMBLE_SECONDS = 20
 TICK = 0.05
+MEMBERS = 3
+REBALANCE_SECONDS = 10
+SEEN_SECONDS = 5
 
 
 class Load:
     """The clients' process, and what it said last."""
 
-    def __init__(self, cluster, topics, path, options, seed):
-        self.path, self.counts, self.stopped = path, (0, 0, 0, 0), threading.Event()
-        words = [LOAD, 'run', cluster.bootstrap, path, ','.join('%s:%d' % t for t in topics), 'run=%d' % seed, 'rate=%d' % options.rate,
-                 'acks=' + options.acks]
+    def __init__(self, mode, cluster, topics, path, *options):
+        self.path, self.counts, self.stopped = path, (0,) * 5, threading.Event()
+        words = [LOAD, mode, cluster.bootstrap, path, ','.join('%s:%d' % t for t in topics)] + ['%s=%s' % row for row in options]
         self.log = open(path + '.log', 'ab')
         self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         threading.Thread(target=self.listen, daemon=True).start()
@@ -46,6 +48,10 @@ class Load:
     def stop_producers(self):
         self.say('stop')
         wait(lambda: self.stopped.is_set() or self.popen.poll() is not None, 'the producers stop', 60)
+
+    def check(self):
+        if self.popen.poll() is not None and not self.stopped.is_set():
+            raise RuntimeError('the load ended with %d: %s' % (self.popen.returncode, open(self.path + '.log').read()[-2000:]))
 
     def catch_up(self):
         """Until the consumers have been given nothing new for a second and a half, but not for ever."""
@@ -81,7 +87,7 @@ class Run:
         self.cluster = Cluster(self.network, options.target, options.brokers, detours=bool(used & {'delay', 'stall-connections'}),
                                small_disks='full-disk' in used and not options.flat,
                                rows={'unclean.leader.election.enable': 'true'} if options.unclean else {})
-        self.load, self.ensemble_restarts = None, 0
+        self.load, self.group, self.ensemble_restarts = None, None, 0
 
     def say(self, text):
         print('%7.2f s  %s' % (time.monotonic() - self.began, text), flush=True)
@@ -100,14 +106,17 @@ class Run:
             more = {'klamm.durability': 'fsync-isr'} if name == 'durable' else {}
             self.cluster.create_topic(name, partitions, self.options.replicas, **{'min.insync.replicas': insync, 'segment.bytes': 1 << 20}, **more)
         self.path = self.cluster.folder / 'history'
-        self.load = Load(self.cluster, self.topics, self.path, self.options, self.seed)
+        self.cluster.make_offsets_topic(nemeses.GROUP)
+        self.load = Load('run', self.cluster, self.topics, self.path, ('run', self.seed), ('rate', self.options.rate), ('acks', self.options.acks))
+        self.group = Load('group', self.cluster, self.topics[:1], self.path + '.group', ('run', self.seed), ('group', nemeses.GROUP), ('members', MEMBERS),
+                          ('static', 1 + self.seed % 2), ('cooperative', int(self.seed % 3 == 2)), ('rebalance_ms', 1000 * REBALANCE_SECONDS))
         wait(lambda: self.load.counts[0] > self.options.rate, 'the load is under way', 60)
 
     def watch(self):
         for text in self.cluster.watch():
             self.anomaly('crash', text)
-        if self.load.popen.poll() is not None and not self.load.stopped.is_set():
-            raise RuntimeError('the load ended with %d: %s' % (self.load.popen.returncode, open(self.path + '.log').read()[-2000:]))
+        self.load.check()
+        self.group.check()
 
     def strike(self, name, length, seed):
         busy = {node.name for _, fault in self.active for node in fault.busy}
@@ -167,6 +176,7 @@ class Run:
 
     def heal(self):
         self.mend_due()
+        self.group.say('stop')
         self.network.mend_all()
         self.heal_ensemble()
         mender = nemeses.activities.Reassign(self.cluster, 0)
@@ -184,10 +194,61 @@ class Run:
         except AssertionError as e:
             self.anomaly('not_healed', str(e))
 
+    def is_group_stable(self):
+        """All members are of now, not of lives that are over, and have shared all partitions."""
+        if self.group.counts[4] != self.topics[0][1]:
+            return False
+        told = self.cluster.ask_coordinator(nemeses.GROUP, 'DescribeGroups', 5, groups=[nemeses.GROUP])
+        group = told.groups[0] if told else None
+        return group is not None and group.error_code == 0 and group.group_state == 'Stable' and len(group.members) == MEMBERS
+
+    def group_behind(self):
+        """{partition: (committed, end)} where the group has not committed all; None when that is not told."""
+        topic, n = self.topics[0]
+        told = self.cluster.ask_coordinator(nemeses.GROUP, 'OffsetFetch', 7, group_id=nemeses.GROUP, require_stable=False, topics=[
+            {'name': topic, 'partition_indexes': list(range(n))}])
+        if not told or told.error_code:
+            return None
+        committed = {p.partition_index: p.committed_offset for p in told.topics[0].partitions}
+        ends = {}
+        try:
+            for (_, partition), (leader, _, _) in self.cluster.states([topic]).items():
+                with self.cluster.broker(leader).connect() as c:
+                    ends[partition] = c.list_offset(topic, -1, partition).offset
+        except nemeses.activities.NOT_NOW:
+            return None
+        return {p: (committed[p], end) for p, end in ends.items() if max(committed[p], 0) < end}
+
+    def settle_group(self):
+        """Nobody comes or goes any more: in the time of a rebalance and 2 s all members share the partitions (L6)."""
+        began = time.monotonic()
+        try:
+            wait(self.is_group_stable, lambda: 'the group is stable with %d members that have all partitions, not %d' % (MEMBERS, self.group.counts[4]), REBALANCE_SECONDS + 2, 0.1)
+            self.say('group stable %.1f s after its last member came' % (time.monotonic() - began))
+        except AssertionError as e:
+            told = self.cluster.ask_coordinator(nemeses.GROUP, 'DescribeGroups', 5, groups=[nemeses.GROUP])
+            self.anomaly('group_unstable', '%s: %s' % (e, told))
+
+    def catch_up_group(self):
+        try:
+            wait(lambda: self.group_behind() == {}, lambda: 'the group has read all', REBALANCE_SECONDS + 2 + SEEN_SECONDS, 0.2)
+        except AssertionError as e:
+            self.anomaly('group_behind', '%s: {partition: (committed, end)} %s' % (e, self.group_behind()))
+        self.group.end()
+
+    def read_committed(self):
+        words = [LOAD, 'committed', self.cluster.bootstrap, self.path + '.committed', '%s:%d' % self.topics[0], 'group=' + nemeses.GROUP]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            self.anomaly('unreadable', 'what is committed could not be read: ' + done.stderr[-500:])
+
     def read_back(self):
+        self.settle_group()
         self.load.stop_producers()
         self.load.catch_up()
         self.load.end()
+        self.catch_up_group()
+        self.read_committed()
         words = [LOAD, 'read', self.cluster.bootstrap, self.path + '.final', ','.join('%s:%d' % t for t in self.topics), 'run=%d' % self.seed,
                  'seconds=60']
         done = subprocess.run(words, capture_output=True, text=True, timeout=120)
@@ -195,7 +256,8 @@ class Run:
             self.anomaly('unreadable', 'not all could be read back: ' + done.stderr[-500:])
 
     def compare_replicas(self):
-        folders = {(t, p): [b.partition_folder(t, p) for b in self.cluster.brokers] for t, n in self.topics for p in range(n)}
+        topics = self.topics + [(OFFSETS, self.cluster.topics[OFFSETS])]
+        folders = {(t, p): [b.partition_folder(t, p) for b in self.cluster.brokers] for t, n in topics for p in range(n)}
         if self.options.replicas < len(self.cluster.brokers):
             folders = {key: [f for f in paths if os.path.isdir(f)] for key, paths in folders.items()}
         faults = []
@@ -246,9 +308,9 @@ class Run:
         return int(np.count_nonzero(events['flags'][events['kind'] == history.FATAL] & history.EXCUSED))
 
     def judge(self):
-        events = history.load(self.path, self.path + '.final')
+        events = history.load(self.path, self.path + '.final', self.path + '.group', self.path + '.committed')
         trimmed = [i for i, (name, _) in enumerate(self.topics) if name == 'trim']
-        judge = checker.Checker(events, [name for name, _ in self.topics], trimmed, stale_ns=SESSION_MS * 10**6)
+        judge = checker.Checker(events, [name for name, _ in self.topics], trimmed, stale_ns=SESSION_MS * 10**6, grouped=[0])
         found = judge.check()
         table, bounds = self.bounds(events)
         during = checker.acked_between(events, self.storm_begin_ns, self.storm_end_ns)
@@ -279,8 +341,9 @@ class Run:
         return self.judge()
 
     def close(self, keep):
-        if self.load:
-            self.load.end()
+        for load in [self.load, self.group]:
+            if load:
+                load.end()
         self.cluster.close(keep)
         self.network.close()
 

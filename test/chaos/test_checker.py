@@ -10,7 +10,8 @@ sys.dont_write_bytecode = True
 
 import checker
 import history
-from history import BOUNDS, CORRUPT, ENDED, EVENT, EXCUSED, FAIL, FATAL, FINAL, INFO, INVOKE, MARK, MISROUTED, OK, POLL, RESET
+from history import (ASSIGNED, BOUNDS, COMMIT, COMMIT_FAIL, COMMIT_INFO, COMMIT_OK, CORRUPT, ENDED, EVENT, EXCUSED, FAIL, FATAL, FETCHED, FINAL, INFO,
+                     INVOKE, MARK, MEMBER_FATAL, MISROUTED, OK, POLL, RESET, REVOKED, TAKEN)
 
 N, PARTITIONS, PRODUCERS = 40, 2, 2
 
@@ -64,6 +65,63 @@ def story():
     for producer, sequence, partition, offset in log:
         s.value(FINAL, producer, sequence, partition, offset=offset)
     return s
+
+
+class Group:
+    """Adds to a story what a consumer group is told. Every step takes a millisecond; a commit has its beginning and its end."""
+
+    def __init__(self, story):
+        self.story, self.n = story, 0
+
+    def own(self, member, generation, *partitions, kind=ASSIGNED):
+        for partition in partitions:
+            self.story.add(kind, process=member, partition=partition, sequence=generation)
+
+    def begin(self, member, generation, partition, offset):
+        self.n += 1
+        return self.story.add(COMMIT, process=member, partition=partition, offset=offset, sequence=generation, random=self.n)
+
+    def end(self, begun, kind=COMMIT_OK, took_ns=None):
+        if took_ns:
+            self.story.now = int(begun['ns']) + took_ns - 1000000
+        fields = {name: begun[name] for name in ('process', 'partition', 'offset', 'sequence', 'random')}
+        return self.story.add(kind, begin_ns=begun['ns'], **fields)
+
+    def commit(self, member, generation, partition, offset, kind=COMMIT_OK, **more):
+        return self.end(self.begin(member, generation, partition, offset), kind, **more)
+
+    def fetch(self, partition, offset, **more):
+        begin = self.story.now + 1
+        return self.story.add(FETCHED, process=100, partition=partition, begin_ns=begin, offset=offset, **more)
+
+
+@pytest.fixture
+def group(story):
+    """Two members; the second takes partition 1 over from the first in generation 2; all records are taken, some by both."""
+    g = Group(story)
+    g.fetch(0, -1)
+    g.own(0, 1, 0, 1)
+    finals = [e for e in story.events if e['kind'] == FINAL]
+    for e in finals:
+        first_half = e['offset'] < N // 2
+        owner = 0 if e['partition'] == 0 or first_half else 1
+        story.value(TAKEN, int(e['producer']), int(e['sequence']), int(e['partition']), process=owner, offset=int(e['offset']))
+    g.commit(0, 1, 0, 10)
+    g.commit(0, 1, 1, 20)
+    g.fetch(1, 20)
+    g.own(0, 1, 0, 1, kind=REVOKED)
+    g.own(0, 2, 0)
+    g.own(1, 2, 1)
+    g.fetch(0, 10)
+    g.commit(1, 2, 1, N)
+    g.commit(0, 2, 0, N)
+    g.fetch(0, N)
+    g.fetch(1, N)
+    return g
+
+
+def group_counts(group, **options):
+    return counts(group.story.judge(grouped=[0], **options))
 
 
 def counts(found):
@@ -228,6 +286,132 @@ def test_an_end_asked_for_before_may_be_lower(story):
 def test_a_high_watermark_that_falls(story):
     story.add(MARK, partition=1, process=1, offset=N - 2)
     assert counts(story.judge()) == {'mark_back': 1}
+
+
+def test_a_good_group_is_good(group):
+    assert group_counts(group) == {}
+
+
+def test_a_record_that_no_member_took(group):
+    group.story.events = [e for e in group.story.events if not (e['kind'] == TAKEN and e['sequence'] == N - 1)]
+    assert group_counts(group) == {'group_unseen': 2}
+    assert counts(group.story.judge()) == {}
+
+
+def test_what_a_member_takes_is_judged_as_what_others_read(group):
+    event = next(e for e in group.story.events if e['kind'] == TAKEN)
+    event['random'] = int(event['random']) + 1
+    assert group_counts(group) == {'phantom': 1}
+
+
+def test_a_commit_is_lost(group):
+    group.fetch(1, -1)
+    assert group_counts(group) == {'commit_lost': 1}
+
+
+def test_a_question_without_an_answer_tells_nothing(group):
+    group.fetch(1, -1, error=-185)
+    assert group_counts(group) == {}
+
+
+def test_the_committed_offset_goes_back(group):
+    group.fetch(1, 20)
+    assert group_counts(group) == {'commit_back': 1}
+
+
+def test_a_commit_that_goes_back_says_so(group):
+    group.commit(1, 2, 1, 20)
+    group.fetch(1, 20)
+    assert group_counts(group) == {}
+    group.fetch(1, N)
+    assert group_counts(group) == {'commit_back': 1}
+
+
+def test_an_offset_that_nobody_committed(group):
+    group.fetch(0, N - 1)
+    assert group_counts(group) == {'commit_phantom': 1}
+
+
+def test_an_offset_that_is_told_before_it_is_committed(group):
+    group.fetch(0, N + 3)
+    group.commit(0, 2, 0, N + 3)
+    assert group_counts(group) == {'commit_phantom': 1}
+
+
+def test_a_refused_commit_does_not_count(group):
+    group.commit(0, 1, 1, 33, kind=COMMIT_FAIL)
+    assert group_counts(group) == {}
+    group.fetch(1, 33)
+    assert group_counts(group) == {'commit_phantom': 1}
+
+
+def test_while_a_commit_is_under_way_both_may_be_told(group):
+    begun = group.begin(1, 2, 1, N + 5)
+    group.fetch(1, N)
+    group.fetch(1, N + 5)
+    group.end(begun)
+    group.fetch(1, N + 5)
+    assert group_counts(group) == {}
+    group.fetch(1, N)
+    assert group_counts(group) == {'commit_back': 1}
+
+
+@pytest.mark.parametrize('ends', [True, False])
+def test_an_unknown_commit_may_count_or_not(group, ends):
+    begun = group.begin(1, 2, 1, N + 5)
+    if ends:
+        group.end(begun, COMMIT_INFO)
+    group.fetch(1, N)
+    group.fetch(1, N + 5)
+    assert group_counts(group) == {}
+
+
+def test_an_unknown_commit_is_overwritten_when_its_time_is_over(group):
+    group.commit(1, 2, 1, N + 5, kind=COMMIT_INFO)
+    group.commit(1, 2, 1, N + 6)
+    group.fetch(1, N + 5)
+    assert group_counts(group) == {'commit_back': 1}
+    assert group_counts(group, stale_ns=10**12) == {}
+
+
+def test_a_commit_that_may_have_been_sent_twice_may_count_late(group):
+    group.commit(1, 2, 1, N + 5, took_ns=3 * 10**9)
+    group.commit(1, 2, 1, N + 6)
+    group.fetch(1, N + 5)
+    assert group_counts(group) == {'commit_back': 1}
+    assert group_counts(group, stale_ns=10**12) == {}
+
+
+def test_two_members_commit_in_one_generation(group):
+    group.commit(0, 2, 1, N)
+    assert group_counts(group) == {'split_group': 1}
+
+
+def test_two_members_own_a_partition_in_one_generation(group):
+    group.own(0, 2, 1)
+    assert group_counts(group) == {'split_group': 1}
+
+
+def test_a_commit_of_an_older_generation_counts(group):
+    group.commit(0, 1, 1, N)
+    assert group_counts(group) == {'split_group': 1}
+
+
+def test_commits_of_two_generations_at_the_same_time_are_not_ordered(group):
+    old = group.begin(1, 2, 1, N)
+    group.commit(0, 3, 1, N)
+    group.end(old)
+    assert group_counts(group) == {}
+
+
+def test_a_generation_that_is_not_known_is_not_judged(group):
+    group.commit(0, -1, 1, N)
+    assert group_counts(group) == {}
+
+
+def test_a_member_given_up(group):
+    group.story.add(MEMBER_FATAL, process=1, error=82)
+    assert group_counts(group) == {'member_fatal': 1}
 
 
 def test_silences_are_measured(story):
