@@ -283,7 +283,9 @@ TOOLS = {
     'console-producer': 'kafka.tools.ConsoleProducer', 'console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
     'producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
     'consumer-perf-test': 'org.apache.kafka.tools.ConsumerPerformance',
-    'verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer', 'leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+    'verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+    'verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+    'consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', 'leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
     'reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
     'replica-verification': 'org.apache.kafka.tools.ReplicaVerificationTool'}
 
