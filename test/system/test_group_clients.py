@@ -207,8 +207,8 @@ def test_a_rolling_restart_moves_coordinators_and_loses_nothing(three):
 
 
 def test_members_stay_what_they_are_when_their_coordinator_dies(three):
-    """The next one reads the group from its log: nobody joins again."""
-    group = Group(three, partition_assignment_strategy='range')
+    """The next one reads the group from its log: nobody joins again. (The sessions are longer than it takes Kafka to miss a dead broker.)"""
+    group = Group(three, partition_assignment_strategy='range', session_timeout_ms=20000)
     with Writer(three, group.topic) as writer:
         for _ in range(3):
             group.add()

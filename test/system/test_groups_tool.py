@@ -288,3 +288,21 @@ def test_a_consumer_goes_on_where_it_was_reset_to(two, group):
     assert sorted((r[2], r[3], r[5]) for r in rows[1:]) == [('0', '10', '0'), ('1', '20', '0'), ('2', '30', '0')]
     assert all(r[6].startswith('rdkafka-') and r[8] == 'rdkafka' for r in rows[1:])
     consumer.close()
+
+
+def test_klamm_consume_in_a_group(two, group):
+    def consume(*args, code=0):
+        argv = [os.path.join(BUILD, 'klamm'), 'consume', '--bootstrap-server', two.bootstrap, '--group', group] + [str(a) for a in args]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == code, done
+        return done.stdout.splitlines() if code == 0 else done.stderr
+    shown = ('--property', 'print.partition=true', '--property', 'print.offset=true')
+    first = consume('--topic', 'orders', '--from-beginning', '--max-messages', 17, *shown)
+    rest = consume('--include', 'ord.rs', '--from-beginning', '--max-messages', 43, *shown)
+    assert (len(first), len(rest), len(set(first + rest))) == (17, 43, 60)
+    with find(two, group).connect() as c:
+        assert {k: v[0] for k, v in committed(c, group).items()} == at(10, 20, 30)
+    assert consume('--topic', 'orders', '--timeout-ms', 1000, '--from-beginning') == []
+    assert 'leave out --partition' in consume('--topic', 'orders', '--partition', 1, code=2)
+    assert '--timeout-ms' in consume('--topic', 'orders', '--exit-at-end', code=2)
+    assert 'no such topic' in consume('--topic', 'none', code=1).lower()

@@ -10,7 +10,7 @@ const struct command command_table[] = {
 	{"produce", "kafka-console-producer", "--topic NAME [OPTIONS] < LINES", "Send lines of standard input as records.",
 	 produce_options, produce_main},
 	{"consume", "kafka-console-consumer", "--topic NAME [--from-beginning] [OPTIONS]",
-	 "Print records, without a consumer group.", consume_options, consume_main},
+	 "Print records, with or without a consumer group.", consume_options, consume_main},
 	{"groups", "kafka-consumer-groups", "--list|--describe|--delete|--reset-offsets|--delete-offsets [OPTIONS]",
 	 "Consumer groups: their members, offsets and lag; set and delete offsets.", groups_options, groups_main},
 	{"get-offsets", "kafka-get-offsets", "[--topic NAME] [--time WHEN] [OPTIONS]",

@@ -1,7 +1,8 @@
 /*
- * klamm consume: records of partitions to standard output, without a consumer group.
+ * klamm consume: records of partitions to standard output.
  *
- *     Metadata -> partitions -> one queue of librdkafka for all of them -> record -> line or JSON
+ *     Metadata -> partitions -> one queue of librdkafka for all of them -+-> record -> line or JSON
+ *     --group: subscription -> the group's share of the partitions ------+   and what is printed is committed
  */
 #include "common/clock.h"
 #include "proto/kafka_error.h"
@@ -31,7 +32,7 @@ static const struct option_row options[] = {
 	 "read_committed leaves out records of transactions that are open or aborted (read_uncommitted)."},
 	{"consumer-property", "NAME=VALUE", OPTION_REPEATS, "A property of the consumer (as librdkafka knows it)."},
 	{"consumer.config", "FILE", 0, "A file of such properties."},
-	{"group", "ID", OPTION_HIDDEN, "Not served."},
+	{"group", "ID", 0, "Read as a member of this consumer group, on from where it has committed, and commit what is printed."},
 	{"whitelist", "REGEX", OPTION_HIDDEN, "The old name of --include."},
 	{"key-deserializer", "CLASS", OPTION_HIDDEN, "Without effect: bytes are printed as they are."},
 	{"value-deserializer", "CLASS", OPTION_HIDDEN, "Without effect: bytes are printed as they are."},
@@ -62,13 +63,13 @@ struct source {
 struct consuming {
 	struct run *run;
 	rd_kafka_t *client;
-	rd_kafka_queue_t *queue;
+	rd_kafka_queue_t *queue; /* NULL with a group: its partitions come through the client's own */
 	struct line_format format;
 	int32_t partition; /* -1: all */
 	int64_t offset;
 	int64_t max;        /* -1: no bound */
 	int64_t timeout_ms; /* -1: no bound */
-	bool exit_at_end;
+	bool exit_at_end, in_group;
 	struct source *sources;
 	int n_sources, n_at_end;
 	int64_t n_records;
@@ -106,9 +107,6 @@ static int offset_read(struct consuming *consuming, struct error *err)
 /* Refuses what would give something else than the user expects. */
 static int unserved_check(const struct run *run, struct error *err)
 {
-	if (args_has(&run->args, "group"))
-		return run_usage(err, "--group is not served yet: klamm consume reads without a group; leave it out and say "
-				      "--from-beginning or --offset");
 	if (args_has(&run->args, "formatter") || args_has(&run->args, "formatter-config"))
 		return run_usage(err,
 				 "--formatter is a Java class, which klamm cannot load; --format json shows all of a record");
@@ -194,6 +192,20 @@ static int sources_start(struct consuming *consuming, const struct metadata_resp
 	return consuming->n_sources ? RUN_OK : run_failed(err, "no topic matches");
 }
 
+/* The members of a group share out its topics among them; librdkafka takes what begins with ^ for a regular expression. */
+static int group_join(struct consuming *consuming, const char *topic, const char *regex, struct error *err)
+{
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t failure;
+
+	rd_kafka_topic_partition_list_add(topics, topic ? topic : arena_printf(&consuming->run->arena, "^(%s)$", regex), RD_KAFKA_PARTITION_UA);
+	failure = rd_kafka_poll_set_consumer(consuming->client);
+	if (!failure)
+		failure = rd_kafka_subscribe(consuming->client, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	return failure ? run_failed(err, "the group cannot be joined: %s", rd_kafka_err2str(failure)) : RUN_OK;
+}
+
 static int topics_start(struct consuming *consuming, struct error *err)
 {
 	const struct args *args = &consuming->run->args;
@@ -210,7 +222,9 @@ static int topics_start(struct consuming *consuming, struct error *err)
 	if (regex && topic_match_init(&match, &consuming->run->arena, regex, err) != 0)
 		return RUN_USAGE;
 	r = kafka_client_metadata(consuming->run->client, topic ? &name : NULL, 1, &metadata, err) == 0 ? RUN_OK : RUN_FAILED;
-	if (r == RUN_OK)
+	if (r == RUN_OK && consuming->in_group)
+		r = topic && topic_check(consuming, &metadata.topics[0], err) != RUN_OK ? RUN_FAILED : group_join(consuming, topic, regex, err);
+	else if (r == RUN_OK)
 		r = sources_start(consuming, &metadata, &match, err);
 	topic_match_fini(&match);
 	return r;
@@ -337,6 +351,17 @@ static int message_take(struct consuming *consuming, const rd_kafka_message_t *m
 	}
 }
 
+static rd_kafka_message_t *message_next(struct consuming *consuming, int timeout_ms)
+{
+	rd_kafka_message_t *message;
+
+	if (!consuming->queue)
+		return rd_kafka_consumer_poll(consuming->client, timeout_ms);
+	message = rd_kafka_consume_queue(consuming->queue, timeout_ms);
+	rd_kafka_poll(consuming->client, 0);
+	return message;
+}
+
 /* Output waits for nobody who watches it: flushed whenever the queue is empty. */
 static int records_read(struct consuming *consuming, struct error *err)
 {
@@ -344,13 +369,12 @@ static int records_read(struct consuming *consuming, struct error *err)
 	int r = RUN_OK;
 
 	while (r == RUN_OK && !stopped && (consuming->max < 0 || consuming->n_records < consuming->max)) {
-		rd_kafka_message_t *message = rd_kafka_consume_queue(consuming->queue, 0);
+		rd_kafka_message_t *message = message_next(consuming, 0);
 
 		if (!message) {
 			fflush(consuming->run->out);
-			message = rd_kafka_consume_queue(consuming->queue, 100);
+			message = message_next(consuming, 100);
 		}
-		rd_kafka_poll(consuming->client, 0);
 		if (message) {
 			r = message_take(consuming, message, err);
 			if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -363,6 +387,33 @@ static int records_read(struct consuming *consuming, struct error *err)
 			break;
 	}
 	return r;
+}
+
+/* The group may be named by --group, or by group.id among the properties. */
+static int group_read(struct consuming *consuming, const rd_kafka_conf_t *conf, struct error *err)
+{
+	const struct args *args = &consuming->run->args;
+	char group[256] = "";
+	size_t size = sizeof group;
+
+	consuming->in_group = rd_kafka_conf_get(conf, "group.id", group, &size) == RD_KAFKA_CONF_OK && group[0];
+	if (!consuming->in_group)
+		return RUN_OK;
+	if (args_has(args, "partition") || args_has(args, "offset"))
+		return run_usage(err, "a group shares out partitions and knows its offsets: leave out --partition and --offset, or the group");
+	if (consuming->exit_at_end)
+		return run_usage(err, "--exit-at-end does not go with a group, whose partitions come and go: --timeout-ms and --max-messages do");
+	return RUN_OK;
+}
+
+static int group_set(struct run *run, rd_kafka_conf_t *conf, struct error *err)
+{
+	const char *group = args_text(&run->args, "group", NULL);
+	int r = group ? rd_conf_set(run, conf, "group.id", group, err) : RUN_OK;
+
+	if (!group || r != RUN_OK)
+		return r;
+	return rd_conf_set(run, conf, "auto.offset.reset", args_has(&run->args, "from-beginning") ? "earliest" : "latest", err);
 }
 
 static int client_open_for(struct consuming *consuming, struct error *err)
@@ -384,7 +435,11 @@ static int client_open_for(struct consuming *consuming, struct error *err)
 		r = rd_conf_set(run, conf, "isolation.level", args_text(&run->args, "isolation-level", "read_uncommitted"),
 				err);
 	if (r == RUN_OK)
+		r = group_set(run, conf, err);
+	if (r == RUN_OK)
 		r = rd_conf_properties(run, conf, "consumer.config", "consumer-property", err);
+	if (r == RUN_OK)
+		r = group_read(consuming, conf, err);
 	if (r != RUN_OK) {
 		rd_kafka_conf_destroy(conf);
 		return r;
@@ -404,12 +459,15 @@ int consume_main(struct run *run, struct error *err)
 		return r;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	consuming.queue = rd_kafka_queue_new(consuming.client);
+	consuming.queue = consuming.in_group ? NULL : rd_kafka_queue_new(consuming.client);
 	r = topics_start(&consuming, err);
 	if (r == RUN_OK)
 		r = records_read(&consuming, err);
 	sources_stop(&consuming);
-	rd_kafka_queue_destroy(consuming.queue);
+	if (consuming.in_group)
+		rd_kafka_consumer_close(consuming.client);
+	else
+		rd_kafka_queue_destroy(consuming.queue);
 	rd_kafka_destroy(consuming.client);
 	fflush(run->out);
 	if (r == RUN_OK || consuming.n_records)

@@ -1,4 +1,4 @@
-/* Setting up librdkafka from the options of a command: producers, consumers without groups, load. */
+/* Setting up librdkafka from the options of a command: producers, consumers, load. */
 #ifndef KLAMM_TOOLS_KLAMM_RD_CLIENT_H
 #define KLAMM_TOOLS_KLAMM_RD_CLIENT_H
 
