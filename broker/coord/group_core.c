@@ -108,7 +108,6 @@ bool group_core_install(struct group_core *group, const struct group_now *now, c
 	group->generation = loaded->generation;
 	group->state = group->members ? GROUP_STABLE : GROUP_EMPTY;
 	group->state_wall_ms = loaded->state_wall_ms;
-	ret_actions->subscriptions_changed = true;
 	if (group->n_members > group->rules->members_max || group->n_members > LIMIT_GROUP_MEMBERS)
 		group_rebalance(group, now, ret_actions);
 	return true;

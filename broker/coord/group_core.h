@@ -178,7 +178,6 @@ struct group_actions {
 	struct group_member *last_answered;
 	struct group_sync_answer sync;
 	int64_t store_id; /* not GROUP_STORE_NONE: append the group's record as the group is now, and tell group_core_stored */
-	bool subscriptions_changed; /* the members' metadata that count are others: group_core_metadata of each */
 	bool generation_told;       /* a rebalance has ended (a figure for metrics) */
 	struct group_member *freed; /* by next_freed: theirs no more */
 	void *freed_block;          /* NULL: none */

@@ -105,6 +105,13 @@ static void refuse_full(struct group_core *group, const struct group_join *join,
 
 /* ---- In ---- */
 
+/* Its client cannot tell that it lives while it has no generation, so that its session does not count yet. */
+static void wait_as_new(struct group_core *group, const struct group_now *now, struct group_member *member)
+{
+	member->deadline_ms = now->ms + GROUP_NEW_MEMBER_MS;
+	group_due(group, member->deadline_ms);
+}
+
 static void add(struct group_core *group, const struct group_now *now, const struct group_join *join,
 		struct group_actions *actions)
 {
@@ -115,8 +122,7 @@ static void add(struct group_core *group, const struct group_now *now, const str
 	group_member_add(group, member, join->protocol_type);
 	group_member_park_join(group, member, join->request);
 	member->is_new = true;
-	member->deadline_ms = now->ms + GROUP_NEW_MEMBER_MS;
-	group_due(group, member->deadline_ms);
+	wait_as_new(group, now, member);
 	group_rebalance(group, now, actions);
 }
 
@@ -166,7 +172,8 @@ static void replace(struct group_core *group, const struct group_now *now, struc
 	fence(group, old, actions);
 	group_member_swap(group, old, member);
 	group_member_park_join(group, member, join->request);
-	group_member_renew(group, member, now);
+	if (member->is_new)
+		wait_as_new(group, now, member);
 	if (group->state == GROUP_STABLE && group_vote_stands(group)) {
 		keep_generation(group, old, member, actions);
 		return;

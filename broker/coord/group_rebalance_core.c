@@ -186,12 +186,11 @@ static bool elect_leader(struct group_core *group)
 }
 
 /* After the last number comes 1: negative ones stand for none, and 0 for a group before its first. */
-static void next_generation(struct group_core *group, struct group_actions *actions)
+static void next_generation(struct group_core *group)
 {
 	group->generation = group->generation == INT32_MAX ? 1 : group->generation + 1;
 	group->initial_delay = false;
 	group->join_deadline_ms = GROUP_NEVER;
-	actions->subscriptions_changed = true;
 }
 
 static void tell_generation(struct group_core *group, const struct group_now *now, struct group_actions *actions)
@@ -222,7 +221,7 @@ static void complete(struct group_core *group, const struct group_now *now, stru
 		wait_for_joins(group, now, ms_max > WAIT_AGAIN_MS_MIN ? ms_max : WAIT_AGAIN_MS_MIN);
 		return;
 	}
-	next_generation(group, actions);
+	next_generation(group);
 	if (group->n_members > 0) {
 		tell_generation(group, now, actions);
 		return;

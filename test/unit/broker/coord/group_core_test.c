@@ -40,19 +40,45 @@ START_TEST(a_group_with_members_is_loaded_stable)
 	ck_assert_int_eq(group.generation, 7);
 	ck_assert_int_eq(group.state_wall_ms, 4711);
 	ck_assert_int_eq(group.members->rebalance_ms, 10000);
-	ck_assert(subscriptions_changed);
 	ck_assert_int_eq(heartbeat("a", "i", 7), 0);
 	ck_assert_str_eq(SYNC(.id = "b", .generation = 7)->assignment, "B");
 	struct request *b = JOIN(.id = "b");
 
 	ERROR_IS(b, NONE);
 	ck_assert_str_eq(b->leader, "a");
+	ck_assert_str_eq(b->protocol, "range");
 	/* Sessions have begun anew. */
 	pass(9999);
 	ck_assert_int_eq(heartbeat("a", "i", 7), 0);
 	pass(1);
 	ck_assert_int_eq(group.state, GROUP_PREPARING);
 	ck_assert_int_eq(group.n_members, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(sessions_of_loaded_members_begin_with_the_load)
+{
+	const char *members[][3] = {{"a", NULL, "A"}, {"b", NULL, "B"}};
+
+	setup();
+	rules.members_max = 2;
+	ck_assert(install("consumer", 7, "range", members, 2));
+	pass(9999);
+	ck_assert_int_eq(group.state, GROUP_STABLE);
+	pass(1);
+	ck_assert_int_eq(group.state, GROUP_EMPTY);
+	ck_assert_int_eq(group.generation, 8);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_group_without_protocol_type_is_loaded_as_a_simple_one)
+{
+	setup();
+	ck_assert(install("", 0, NULL, NULL, 0));
+	ck_assert(!group.protocol_type.present && !group.protocol.present);
+	ck_assert_int_eq(group_core_expiry(&group), GROUP_EXPIRY_SINCE_COMMIT);
 	teardown();
 }
 END_TEST
@@ -141,6 +167,7 @@ START_TEST(unloading_ends_all_that_waits)
 	settle();
 	ERROR_IS(a, NOT_COORDINATOR);
 	ck_assert_str_eq(a->id, "a");
+	ck_assert_int_eq(group_core_next_ms(&group), GROUP_NEVER);
 	ck_assert_int_eq(group.state, GROUP_DEAD);
 	ck_assert_int_eq(n_members_alive, 0);
 	ck_assert_int_eq(n_blocks_alive, 0);
@@ -187,6 +214,7 @@ START_TEST(only_empty_groups_are_deleted)
 	ck_assert(!group_core_is_unused(&group));
 	ck_assert_int_eq(group_core_delete(&group, &actions), 0);
 	settle();
+	ck_assert_int_eq(group_core_next_ms(&group), GROUP_NEVER);
 	ck_assert_int_eq(n_members_alive, 0);
 	ck_assert_int_eq(group_core_delete(&group, &actions), KAFKA_GROUP_ID_NOT_FOUND);
 	settle();
@@ -241,9 +269,10 @@ START_TEST(states_are_spelled_as_in_kafka)
 }
 END_TEST
 
-UNIT_MAIN("broker/coord/group_core", a_group_with_members_is_loaded_stable, a_group_without_members_is_loaded_empty,
-	  a_loaded_group_that_is_too_large_rebalances, a_record_that_makes_no_sense_leaves_no_members,
-	  a_leader_that_is_no_member_is_followed_by_the_first, unloading_ends_all_that_waits,
-	  unloading_ends_an_instance_whose_store_is_under_way, only_empty_groups_are_deleted,
+UNIT_MAIN("broker/coord/group_core", sessions_of_loaded_members_begin_with_the_load,
+	  a_group_without_protocol_type_is_loaded_as_a_simple_one, a_group_with_members_is_loaded_stable,
+	  a_group_without_members_is_loaded_empty, a_loaded_group_that_is_too_large_rebalances,
+	  a_record_that_makes_no_sense_leaves_no_members, a_leader_that_is_no_member_is_followed_by_the_first,
+	  unloading_ends_all_that_waits, unloading_ends_an_instance_whose_store_is_under_way, only_empty_groups_are_deleted,
 	  which_offsets_expire_depends_on_the_group, offsets_of_subscribed_topics_are_not_deleted,
 	  states_are_spelled_as_in_kafka)

@@ -49,7 +49,6 @@ static struct request *requests;
 static int n_members_alive, n_blocks_alive, n_unanswered;
 static int64_t stored_id;     /* of the last call, GROUP_STORE_NONE without a store */
 static char record[TEXT_MAX]; /* of the last store: "generation protocol leader: a=meta/assignment b(instance)=..." */
-static bool subscriptions_changed;
 
 static inline const char *text_of(struct slice slice, char *buffer, size_t size)
 {
@@ -152,7 +151,6 @@ static inline void settle(void)
 	}
 	take_sync_answer(&actions.sync);
 	take_record();
-	subscriptions_changed = actions.subscriptions_changed;
 	free_members(actions.freed);
 	if (actions.freed_block) {
 		memset(actions.freed_block, 0xee, TEXT_MAX);

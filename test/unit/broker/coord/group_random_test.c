@@ -114,9 +114,19 @@ static void judge_state(void)
 	HOLDS(n_blocks_alive == (group.block != NULL));
 }
 
+static int64_t bytes_of(const struct group_member *member)
+{
+	int64_t bytes = 0;
+
+	for (int32_t i = 0; i < member->n_protocols; i++)
+		bytes += (int64_t)(member->protocols[i].name.len + member->protocols[i].metadata.len);
+	return bytes;
+}
+
 static void judge(void)
 {
 	const struct group_member *member;
+	int64_t metadata_bytes = 0;
 	int n_members = 0, n_joined = 0, n_awaited = 0, n_alive = group.n_pending;
 
 	DL_FOREACH (group.members, member) {
@@ -124,8 +134,12 @@ static void judge(void)
 		n_joined += member->join != NULL;
 		n_awaited += member->sync_awaited;
 		n_alive += 1 + (member->replaced != NULL);
+		metadata_bytes += bytes_of(member);
 		judge_member(member);
 	}
+	DL_FOREACH (group.pending, member)
+		metadata_bytes += bytes_of(member);
+	HOLDS(metadata_bytes == group.metadata_bytes);
 	HOLDS(n_members == group.n_members);
 	HOLDS(n_joined == group.n_joined);
 	HOLDS(n_awaited == group.n_sync_awaited);
