@@ -218,6 +218,7 @@ void coordinator_open(struct shard *shard)
 	struct coordinator *coordinator = NEW(struct coordinator);
 
 	coordinator->shard = shard;
+	coordinator->counters = &shard->group_counters;
 	coordinator->port = (struct lead_port){.ctx = coordinator, .begun = on_begun, .ended = on_ended};
 	coordinator->rules = (struct group_rules){
 		.members_max = config->group_max_size,

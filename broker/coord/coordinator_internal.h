@@ -24,14 +24,6 @@ struct coord_write;
 struct group_load;
 struct txn_offsets;
 
-/* What became of loads, counted since the start. */
-struct load_counters {
-	int64_t n_loads;
-	int64_t load_ms;     /* of all */
-	int64_t load_ms_max;
-	int64_t n_damaged;   /* records and batches that could not be read */
-};
-
 struct coordinator {
 	struct shard *shard;
 	struct lead_port port;
@@ -48,14 +40,9 @@ struct coordinator {
 	struct gone_topic *gone_next;
 	struct view *view;           /* of the last coordinator_on_view */
 	uint64_t n_applied;          /* changes of offsets, counted */
-	int64_t n_groups;            /* of all homes; likewise the next two */
-	int64_t n_offsets;
-	int64_t offset_bytes;        /* as group_offset_bytes counts them */
+	struct group_counters *counters; /* of the shard; groups and offsets of all homes */
+	int64_t offset_bytes;        /* of all offsets, with their metadata */
 	bool stopped;
-	struct load_counters loads;
-	int64_t n_commits;           /* offsets */
-	int64_t n_expired;           /* offsets */
-	int64_t n_rebalances;
 };
 
 enum home_state {
@@ -84,6 +71,7 @@ struct group {
 	struct slice id; /* bytes behind the struct */
 	struct group_home *home;
 	struct group_core core;
+	enum group_state counted; /* the state as which it is counted */
 	struct offset_table offsets;
 	struct timer timer;    /* of the core */
 	uint8_t *loaded;       /* the newest record's value, until it is installed */
@@ -153,6 +141,9 @@ void group_unload(struct group *group);
 /* Forgets a group without members, offsets and writes. */
 void group_forget(struct group *group);
 
+/* Counts the group in the state that it is in. */
+void group_count(struct group *group);
+
 /* The partition of an append has answered. */
 void group_stored(struct group *group, int64_t store_id, int16_t error);
 
@@ -220,10 +211,11 @@ struct tombstones {
 	struct group *group;
 	struct coord_write *write; /* NULL: none begun */
 	int16_t acks;
+	int64_t *counter;          /* of offsets that are gone */
 	int32_t n_sent;
 };
 
-void tombstones_init(struct tombstones *tombstones, struct group *group, int16_t acks);
+void tombstones_init(struct tombstones *tombstones, struct group *group, int16_t acks, int64_t *counter);
 
 /* An offset that the group has; the topic is copied. A full batch is sent. */
 void tombstones_add(struct tombstones *tombstones, struct slice topic, int32_t partition);

@@ -220,6 +220,17 @@ static void store(struct group *group, int64_t store_id)
 
 /* ---- actions ---- */
 
+_Static_assert(GROUP_DEAD + 1 == sizeof((struct group_counters){0}.n_in_state) / sizeof(int64_t), "every state is counted");
+
+void group_count(struct group *group)
+{
+	int64_t *counts = group->home->coordinator->counters->n_in_state;
+
+	counts[group->counted]--;
+	group->counted = group->core.state;
+	counts[group->counted]++;
+}
+
 static void free_members(struct group_member *member)
 {
 	while (member) {
@@ -236,7 +247,8 @@ static void carry_out(struct group *group, const struct group_actions *actions)
 
 	tell(group, actions);
 	if (actions->generation_told)
-		group->home->coordinator->n_rebalances++;
+		group->home->coordinator->counters->n_rebalances++;
+	group_count(group);
 	if (actions->store_id != GROUP_STORE_NONE)
 		store(group, actions->store_id);
 	free_members(actions->freed);
@@ -296,13 +308,15 @@ struct group *group_obtain(struct group_home *home, struct slice id)
 	group_core_init(&group->core, &coordinator->rules, &now);
 	timer_init(&group->timer, &coordinator->shard->worker.loop, on_timer);
 	HASH_ADD_KEYPTR(hh, home->groups, group->id.data, group->id.len, group);
-	coordinator->n_groups++;
+	coordinator->counters->n_groups++;
+	coordinator->counters->n_in_state[GROUP_EMPTY]++;
+	group->counted = GROUP_EMPTY;
 	return group;
 }
 
 struct group *group_add(struct group_home *home, struct slice id)
 {
-	if (home->coordinator->n_groups < LIMIT_SHARD_GROUPS)
+	if (home->coordinator->counters->n_groups < LIMIT_SHARD_GROUPS)
 		return group_obtain(home, id);
 	trace_limited(TRACE_WARN, "coord", "no more than %d groups on a worker: group %.*s is refused", LIMIT_SHARD_GROUPS, SLICE_ARGS(id));
 	return NULL;
@@ -315,7 +329,8 @@ static void group_free(struct group *group)
 	CHECK(group->n_writes == 0 && group->n_txn_offsets == 0);
 	group_sweep_forget(group);
 	timer_stop(&group->timer);
-	coordinator->n_groups--;
+	coordinator->counters->n_groups--;
+	coordinator->counters->n_in_state[group->counted]--;
 	group_forget_offsets(group);
 	HASH_DEL(group->home->groups, group);
 	free(group->loaded);

@@ -23,6 +23,7 @@ static void revive(struct group *group)
 	group_core_init(&group->core, &group->home->coordinator->rules, &now);
 	CHECK(group_core_install(&group->core, &now, &loaded, &actions));
 	group->deleting = false;
+	group_count(group);
 }
 
 static void end_call(struct coord_write *write, int16_t error)
@@ -34,6 +35,12 @@ static void end_call(struct coord_write *write, int16_t error)
 	write->call = NULL;
 }
 
+static void forget_erased(struct group *group)
+{
+	group->home->coordinator->counters->n_deleted += group->offsets.n;
+	group_forget(group);
+}
+
 static void erase_ended(struct coord_write *write, int16_t error)
 {
 	/* What the group's record says is not told to members here: the codes are those of an append of it. */
@@ -41,7 +48,7 @@ static void erase_ended(struct coord_write *write, int16_t error)
 	if (error)
 		revive(write->group);
 	else
-		group_forget(write->group);
+		forget_erased(write->group);
 }
 
 static void erase_timed_out(struct coord_write *write)
@@ -57,7 +64,7 @@ static int32_t add_tombstones(struct coord_write *write, bool has_record)
 	struct tombstones before;
 	int32_t n = 0;
 
-	tombstones_init(&before, write->group, acks);
+	tombstones_init(&before, write->group, acks, &write->home->coordinator->counters->n_deleted);
 	for (int32_t t = 0; t < group->offsets.n_topics; t++) {
 		const struct offset_topic *topic = group->offsets.topics[t];
 
@@ -89,6 +96,7 @@ void group_erase(struct group *group, struct coordinator_call *call)
 		return;
 	}
 	group->deleting = true;
+	group_count(group);
 	group->generation_before = group->core.generation;
 	group->type_before = group->core.protocol_type;
 	group->state_before_ms = group->core.state_wall_ms;

@@ -161,7 +161,7 @@ static void apply_batch(struct group_load *load, struct slice batch, const struc
 static void load_over(struct group_load *load)
 {
 	struct group_home *home = load->home;
-	struct load_counters *counters = &home->coordinator->loads;
+	struct group_counters *counters = home->coordinator->counters;
 	int64_t took_ms = clock_ms() - load->began_ms;
 
 	if (load->n_records)

@@ -28,7 +28,7 @@ void group_set_offset(struct group *group, struct slice topic, int32_t partition
 	coordinator->offset_bytes -= bytes_of(&group->offsets, topic, partition);
 	offset_table_set(&group->offsets, topic, partition, value, record_offset, ++coordinator->n_applied);
 	coordinator->offset_bytes += bytes_of(&group->offsets, topic, partition);
-	coordinator->n_offsets += group->offsets.n - n_before;
+	coordinator->counters->n_offsets += group->offsets.n - n_before;
 }
 
 void group_remove_offset(struct group *group, struct slice topic, int32_t partition, int64_t below_record_offset)
@@ -39,7 +39,7 @@ void group_remove_offset(struct group *group, struct slice topic, int32_t partit
 	if (!offset_table_remove(&group->offsets, topic, partition, below_record_offset))
 		return;
 	coordinator->offset_bytes -= bytes;
-	coordinator->n_offsets--;
+	coordinator->counters->n_offsets--;
 }
 
 void group_forget_offsets(struct group *group)
@@ -50,7 +50,7 @@ void group_forget_offsets(struct group *group)
 		for (int32_t i = 0; i < group->offsets.topics[t]->n; i++)
 			coordinator->offset_bytes -=
 				(int64_t)(sizeof(struct offset_entry) + group->offsets.topics[t]->entries[i].value.metadata.len);
-	coordinator->n_offsets -= group->offsets.n;
+	coordinator->counters->n_offsets -= group->offsets.n;
 	offset_table_fini(&group->offsets);
 }
 
@@ -140,7 +140,7 @@ static void commit_ended(struct coord_write *write, int16_t error)
 		group_set_offset(write->group, items->list[i].topic, items->list[i].partition, &items->list[i].value,
 				 write->append.base_offset + i);
 	if (!error)
-		write->home->coordinator->n_commits += items->n;
+		write->home->coordinator->counters->n_commits += items->n;
 	if (write->call)
 		end_commit(write, commit_error(error));
 }
@@ -359,6 +359,8 @@ static void delete_ended(struct coord_write *write, int16_t error)
 
 	for (int32_t i = 0; i < items->n && !error; i++)
 		group_remove_offset(write->group, items->list[i].topic, items->list[i].partition, write->append.base_offset + i);
+	if (!error)
+		write->home->coordinator->counters->n_deleted += items->n;
 	if (write->call && error)
 		coordinator_refuse(write->home->coordinator, write->call, commit_error(error));
 	else if (write->call)

@@ -55,7 +55,7 @@ static bool expire_offsets(struct group *group, int64_t now_ms)
 	if (rule == GROUP_EXPIRY_NONE)
 		return false;
 	arena_init(&arena);
-	tombstones_init(&gone_offsets, group, 1);
+	tombstones_init(&gone_offsets, group, 1, &group->home->coordinator->counters->n_expired);
 	if (rule == GROUP_EXPIRY_UNSUBSCRIBED)
 		subscriptions = group_subscriptions_of(group, &arena);
 	for (int32_t t = 0; t < group->offsets.n_topics; t++) {
@@ -84,7 +84,7 @@ static void forget_topics(struct group *group)
 
 	if (group->deleting)
 		return;
-	tombstones_init(&gone_offsets, group, 1);
+	tombstones_init(&gone_offsets, group, 1, &group->home->coordinator->counters->n_deleted);
 	DL_FOREACH(group->home->coordinator->gone, gone) {
 		const struct offset_topic *topic = offset_table_topic(&group->offsets, gone->name);
 
@@ -194,7 +194,7 @@ void coordinator_on_view(struct coordinator *coordinator)
 		return;
 	before = coordinator->view;
 	coordinator->view = view_retain(coordinator->shard->view);
-	if (coordinator->n_offsets)
+	if (coordinator->counters->n_offsets)
 		find_gone(coordinator, before, coordinator->view);
 	view_release(before);
 	if (coordinator->gone_next && !coordinator->sweeping)

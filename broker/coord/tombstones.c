@@ -5,6 +5,7 @@
 
 /* The keys of one batch. */
 struct tombstone_keys {
+	int64_t *counter;
 	int32_t n;
 	struct offset_commit_key list[TOMBSTONES_MAX];
 };
@@ -20,13 +21,13 @@ static void ended(struct coord_write *write, int16_t error)
 	}
 	for (int32_t i = 0; i < keys->n; i++)
 		group_remove_offset(write->group, keys->list[i].topic, keys->list[i].partition, write->append.base_offset + i);
-	write->home->coordinator->n_expired += keys->n;
+	*keys->counter += keys->n;
 	group_tidy(write->group);
 }
 
-void tombstones_init(struct tombstones *tombstones, struct group *group, int16_t acks)
+void tombstones_init(struct tombstones *tombstones, struct group *group, int16_t acks, int64_t *counter)
 {
-	*tombstones = (struct tombstones){.group = group, .acks = acks};
+	*tombstones = (struct tombstones){.group = group, .acks = acks, .counter = counter};
 }
 
 void tombstones_send(struct tombstones *tombstones)
@@ -47,7 +48,8 @@ void tombstones_add(struct tombstones *tombstones, struct slice topic, int32_t p
 
 	if (!write) {
 		tombstones->write = write = write_new(tombstones->group, BATCH_NO_SEQUENCE, ended);
-		write->state = arena_zalloc(&write->arena, 1, sizeof *keys);
+		write->state = keys = arena_zalloc(&write->arena, 1, sizeof *keys);
+		keys->counter = tombstones->counter;
 	}
 	keys = write->state;
 	/* It stood in the log, so that it can be written there. */

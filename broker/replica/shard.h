@@ -40,6 +40,21 @@ struct isr_counters {
 	int64_t n_refused;
 };
 
+/* Consumer groups that the shard coordinates now (broker/coord), and what was counted of them since the start. */
+struct group_counters {
+	int64_t n_groups;
+	int64_t n_in_state[5]; /* empty, preparing, completing a rebalance, stable, dead */
+	int64_t n_offsets;
+	int64_t n_commits;     /* offsets; likewise the next two */
+	int64_t n_expired;
+	int64_t n_deleted;     /* with their topic or group, or by OffsetDelete */
+	int64_t n_rebalances;
+	int64_t n_loads;       /* of partitions of the offsets topic */
+	int64_t load_ms;       /* of all */
+	int64_t load_ms_max;
+	int64_t n_damaged;     /* records and batches that could not be read */
+};
+
 struct shard {
 	struct worker worker;
 	int index;
@@ -63,6 +78,7 @@ struct shard {
 	struct partition *cleaned_next;      /* where the cleaning of them goes on; NULL: at the first */
 	struct partition *figured_next;      /* and where shard_figures goes on; NULL: at the end */
 	struct isr_counters isr_counters;
+	struct group_counters group_counters;
 	struct fetch_sessions fetch_sessions;
 	struct feeds feeds;                  /* connections of followers */
 	struct codec_context *codecs;

@@ -117,6 +117,7 @@ static void begin(struct shard_asking *asking)
 	asking->began = true;
 	asking->figures = (struct shard_figures){
 		.isr = shard->isr_counters,
+		.groups = shard->group_counters,
 		.feeds = shard->feeds.counters,
 		.links = *links_counters(shard->links),
 	};

@@ -50,6 +50,7 @@ struct shard_figures {
 	struct partition_figures partitions;
 	struct topic_lags topics;
 	struct isr_counters isr;
+	struct group_counters groups;
 	struct feed_counters feeds;
 	struct links_counters links;
 	struct net_counters net;

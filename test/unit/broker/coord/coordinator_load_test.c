@@ -113,7 +113,7 @@ START_TEST(offsets_are_read_in_the_order_of_the_log)
 	ck_assert_int_eq(fetch("h", "t", 0), -1);
 	/* Groups of which only tombstones are left are none. */
 	ck_assert_int_eq(HASH_COUNT(home()->groups), 1);
-	ck_assert_int_eq(shard.coordinator->n_offsets, 2);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 2);
 	coordinator_teardown();
 }
 END_TEST
@@ -134,7 +134,7 @@ START_TEST(damage_is_passed_over_and_foreign_records_are_left_alone)
 	lead(1);
 	ck_assert_int_eq(fetch("g", "t", 0), 1);
 	ck_assert_int_eq(fetch("g", "u", 0), 2);
-	ck_assert_int_eq(shard.coordinator->loads.n_damaged, 3);
+	ck_assert_int_eq(shard.group_counters.n_damaged, 3);
 	coordinator_teardown();
 }
 END_TEST
@@ -226,13 +226,13 @@ START_TEST(a_load_that_was_given_up_does_not_touch_the_next)
 			loop_turn(&shard.worker.loop, 1);
 		partition_resign(partition);
 		ck_assert_ptr_null(home());
-		ck_assert_int_eq(shard.coordinator->n_groups, 0);
-		ck_assert_int_eq(shard.coordinator->n_offsets, 0);
+		ck_assert_int_eq(shard.group_counters.n_groups, 0);
+		ck_assert_int_eq(shard.group_counters.n_offsets, 0);
 		ck_assert_int_eq(fetch_with("g", "t", 0, false).error_code, KAFKA_NOT_COORDINATOR);
 	}
 	lead(21);
 	ck_assert_int_eq(fetch("g", "t", 0), 199);
-	ck_assert_int_eq(shard.coordinator->n_offsets, 1);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 1);
 	coordinator_teardown();
 }
 END_TEST

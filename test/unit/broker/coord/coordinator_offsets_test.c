@@ -132,10 +132,10 @@ START_TEST(commits_beyond_the_memory_of_a_worker_are_refused_and_others_go_on)
 	ck_assert_int_eq(commit("g", "t", 0, 2), 0);
 	shard.coordinator->offset_bytes -= LIMIT_SHARD_OFFSET_BYTES;
 	ck_assert_int_eq(fetch("g", "t", 0), 2);
-	shard.coordinator->n_groups += LIMIT_SHARD_GROUPS;
+	shard.group_counters.n_groups += LIMIT_SHARD_GROUPS;
 	ck_assert_int_eq(commit("h", "t", 0, 1), KAFKA_POLICY_VIOLATION);
 	ck_assert_int_eq(commit("g", "t", 0, 3), 0);
-	shard.coordinator->n_groups -= LIMIT_SHARD_GROUPS;
+	shard.group_counters.n_groups -= LIMIT_SHARD_GROUPS;
 	coordinator_teardown();
 }
 END_TEST
@@ -155,7 +155,7 @@ START_TEST(a_deleted_group_is_gone_for_the_next_coordinator_too)
 	ck_assert_int_eq(delete_group("m"), KAFKA_NON_EMPTY_GROUP);
 	ck_assert_int_eq(delete_group("g"), 0);
 	ck_assert_int_eq(fetch("g", "t", 0), -1);
-	ck_assert_int_eq(shard.coordinator->n_groups, 1);
+	ck_assert_int_eq(shard.group_counters.n_groups, 1);
 	reload(1);
 	ck_assert_int_eq(fetch("g", "t", 0), -1);
 	ck_assert(slice_is_text(describe_state("g"), "Dead"));
@@ -183,13 +183,15 @@ START_TEST(a_group_with_more_offsets_than_a_batch_holds_is_deleted)
 		ask_and_wait(&call.commit.call, COORDINATOR_COMMIT, "g");
 		ck_assert_int_eq(call.commit.call.error, 0);
 	}
-	ck_assert_int_eq(shard.coordinator->n_offsets, 15000);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 15000);
 	ck_assert_int_eq(delete_group("g"), 0);
-	ck_assert_int_eq(shard.coordinator->n_offsets, 0);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 0);
+	ck_assert_int_eq(shard.group_counters.n_deleted, 15000);
+	ck_assert_int_eq(shard.group_counters.n_expired, 0);
 	ck_assert_int_eq(shard.coordinator->offset_bytes, 0);
 	reload(1);
-	ck_assert_int_eq(shard.coordinator->n_offsets, 0);
-	ck_assert_int_eq(shard.coordinator->n_groups, 0);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 0);
+	ck_assert_int_eq(shard.group_counters.n_groups, 0);
 	coordinator_teardown();
 	free(partitions);
 }
@@ -249,7 +251,7 @@ START_TEST(deleted_offsets_take_a_group_that_has_nothing_else_with_them)
 	ck_assert_int_eq(delete_offset("g", "t", 1, &error), 0);
 	ck_assert(slice_is_text(describe_state("g"), "Dead"));
 	reload(1);
-	ck_assert_int_eq(shard.coordinator->n_groups, 0);
+	ck_assert_int_eq(shard.group_counters.n_groups, 0);
 	coordinator_teardown();
 }
 END_TEST
@@ -292,10 +294,10 @@ START_TEST(offsets_expire_and_their_group_with_them)
 	ask_and_wait(&call.commit.call, COORDINATOR_COMMIT, "old");
 	ck_assert_int_eq(call.commit.call.error, 0);
 	ck_assert_int_eq(commit("new", "t", 0, 6), 0);
-	TURN_UNTIL(shard.coordinator->n_groups == 1);
+	TURN_UNTIL(shard.group_counters.n_groups == 1);
 	ck_assert_int_eq(fetch("old", "t", 0), -1);
 	ck_assert_int_eq(fetch("new", "t", 0), 6);
-	ck_assert_int_eq(shard.coordinator->n_expired, 1);
+	ck_assert_int_eq(shard.group_counters.n_expired, 1);
 	reload(1);
 	ck_assert_int_eq(fetch("old", "t", 0), -1);
 	ck_assert_int_eq(fetch("new", "t", 0), 6);
@@ -336,7 +338,7 @@ START_TEST(offsets_of_a_deleted_topic_go_and_later_ones_stay)
 	show_topics(both, 1);
 	/* Made anew under its name, before the sweep has come to this group. */
 	ck_assert_int_eq(commit("late", "lost", 0, 4), 0);
-	TURN_UNTIL(shard.coordinator->n_groups == 2);
+	TURN_UNTIL(shard.group_counters.n_groups == 2);
 	ck_assert_int_eq(fetch("g", "kept", 0), 1);
 	ck_assert_int_eq(fetch("g", "lost", 0), -1);
 	ck_assert_int_eq(fetch("h", "lost", 0), -1);

@@ -74,5 +74,36 @@ START_TEST(an_assignment_that_the_log_does_not_take_is_an_error_of_the_server)
 }
 END_TEST
 
+START_TEST(groups_are_counted_by_their_state)
+{
+	const int64_t *counts = shard.group_counters.n_in_state;
+	struct coordinator_leave leave = {.n_members = 1};
+	struct leave_group_request_member member = {0};
+	struct coordinator_join join;
+
+	more_properties = no_delay;
+	coordinator_setup();
+	await_serving();
+	ck_assert_int_eq(commit("simple", "t", 0, 7), 0);
+	make_stable("g", NULL, &join);
+	ck_assert_int_eq(counts[GROUP_EMPTY], 1);
+	ck_assert_int_eq(counts[GROUP_STABLE], 1);
+	ck_assert_int_eq(shard.group_counters.n_rebalances, 1);
+	ck_assert_int_eq(shard.group_counters.n_commits, 1);
+	member.member_id = join.ret_member_id;
+	leave.members = &member;
+	ask_and_wait(&leave.call, COORDINATOR_LEAVE, "g");
+	ck_assert_int_eq(counts[GROUP_STABLE], 0);
+	ck_assert_int_eq(counts[GROUP_EMPTY], 2);
+	ck_assert_int_eq(shard.group_counters.n_groups, 2);
+	partition_resign(partition);
+	ck_assert_int_eq(counts[GROUP_EMPTY], 0);
+	ck_assert_int_eq(shard.group_counters.n_groups, 0);
+	ck_assert_int_eq(shard.group_counters.n_offsets, 0);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
 UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits,
-	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server)
+	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server, groups_are_counted_by_their_state)
