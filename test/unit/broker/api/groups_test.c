@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/memory.h"
 #include "proto/kafka/delete_groups.gen.h"
+#include "proto/kafka/describe_groups.gen.h"
 #include "proto/kafka/find_coordinator.gen.h"
 #include "proto/kafka/heartbeat.gen.h"
 #include "proto/kafka_error.h"
@@ -130,10 +131,44 @@ static struct coordinator_call *asked[ASKED_MAX];
 static int n_asked;
 static void (*reply)(struct coordinator_call *call); /* fills in the answer; NULL: the call waits */
 
+/* With several workers: each answers with its own number, every other time in a later turn. */
+static bool several;
+
+struct later {
+	struct message message;
+	struct coordinator_call *call;
+};
+
+static void run_later(struct message *message)
+{
+	struct coordinator_call *call = CONTAINER_OF(message, struct later, message)->call;
+
+	call->done(call);
+}
+
+static void run_on_worker(struct coordinator_call *call)
+{
+	struct coordinator_describe *describe = CONTAINER_OF(call, struct coordinator_describe, call);
+	struct later *later = arena_alloc(call->arena, sizeof *later);
+
+	describe->description.group_state = slice_of_text(arena_printf(call->arena, "worker %u", worker_current()->index));
+	describe->description.protocol_type = describe->description.protocol_data = SLICE_LITERAL("");
+	if (call->group_id.data[0] & 1) {
+		call->done(call);
+		return;
+	}
+	*later = (struct later){.message.run = run_later, .call = call};
+	worker_post(worker_current(), &later->message);
+}
+
 /* In the place of broker/coord/coordinator.c. */
 void coordinator_run(struct coordinator *coordinator, struct coordinator_call *call)
 {
 	ck_assert_ptr_null(coordinator);
+	if (several) {
+		run_on_worker(call);
+		return;
+	}
 	ck_assert_int_lt(n_asked, ASKED_MAX);
 	asked[n_asked++] = call;
 	if (!reply)
@@ -729,6 +764,71 @@ START_TEST(a_group_named_twice_is_deleted_once)
 }
 END_TEST
 
+#define N_WORKERS 3
+#define N_NAMES 200
+
+/* Two more workers than the fixture has, with threads of their own. */
+static void start_workers(struct api_fixture *fixture, struct shard *others, struct shard **all)
+{
+	for (int i = 0; i < N_WORKERS; i++) {
+		all[i] = i ? &others[i - 1] : &fixture->shard;
+		if (i) {
+			*all[i] = (struct shard){.index = i};
+			ck_assert_int_eq(worker_init(&all[i]->worker, "other", (unsigned)i), 0);
+			ck_assert_int_eq(worker_start(&all[i]->worker), 0);
+		}
+		all[i]->n_shards = N_WORKERS;
+		all[i]->all = all;
+	}
+}
+
+static void stop_workers(struct shard *others)
+{
+	for (int i = 0; i < N_WORKERS - 1; i++) {
+		worker_stop(&others[i].worker);
+		worker_join(&others[i].worker);
+		worker_drain(&others[i].worker);
+		worker_fini(&others[i].worker);
+	}
+}
+
+START_TEST(groups_of_several_workers_are_asked_there)
+{
+	struct api_fixture fixture;
+	struct shard others[N_WORKERS - 1], *all[N_WORKERS];
+	struct slice names[N_NAMES];
+	struct describe_groups_request request = {.groups = names, .n_groups = N_NAMES};
+	const struct describe_groups_response *response;
+	int met[N_WORKERS] = {0};
+	char texts[N_NAMES][16];
+
+	begin(&fixture, NULL);
+	start_workers(&fixture, others, all);
+	several = true;
+	for (int i = 0; i < N_NAMES; i++) {
+		snprintf(texts[i], sizeof texts[i], "%c%d", 'a' + i % 2, i);
+		names[i] = slice_of_text(texts[i]);
+	}
+	response = api_fixture_call(&fixture, API_DESCRIBE_GROUPS, 5, describe_groups_handle, &request)->body;
+	ck_assert_int_eq(response->n_groups, N_NAMES);
+	for (int i = 0; i < N_NAMES; i++) {
+		struct coordinator_call call = {.kind = COORDINATOR_DESCRIBE, .group_id = names[i]};
+		int owner = coordinator_route(&fixture.shard, &call)->index;
+		char state[16];
+
+		snprintf(state, sizeof state, "worker %d", owner);
+		met[owner]++;
+		ck_assert(slice_equal(response->groups[i].group_id, names[i]));
+		ck_assert(slice_is_text(response->groups[i].group_state, state));
+	}
+	for (int i = 0; i < N_WORKERS; i++)
+		ck_assert_int_gt(met[i], 0);
+	stop_workers(others);
+	fixture.shard.n_shards = 1;
+	api_fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(who_names_too_many_is_cut_off)
 {
 	struct api_fixture fixture;
@@ -757,4 +857,5 @@ UNIT_MAIN("broker/api/groups", a_coordinator_is_the_leader_of_the_partition_of_t
 	  a_heartbeat_is_told_what_the_coordinator_says, one_member_leaves_or_several, offsets_of_what_exists_are_committed,
 	  one_group_is_asked_for_its_offsets, a_refusal_stands_where_the_version_has_a_place_for_it,
 	  several_groups_are_asked_each_for_itself, offsets_of_what_exists_are_deleted, groups_are_described_in_the_order_asked_for,
-	  groups_are_listed_also_while_others_are_loaded, a_group_named_twice_is_deleted_once, who_names_too_many_is_cut_off)
+	  groups_are_listed_also_while_others_are_loaded, a_group_named_twice_is_deleted_once, groups_of_several_workers_are_asked_there,
+	  who_names_too_many_is_cut_off)

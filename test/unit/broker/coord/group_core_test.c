@@ -172,6 +172,7 @@ START_TEST(unloading_ends_all_that_waits)
 	ck_assert_int_eq(n_members_alive, 0);
 	ck_assert_int_eq(n_blocks_alive, 0);
 	tick();
+	teardown();
 	setup();
 	make_stable(1);
 	JOIN(.id = "a");
@@ -184,6 +185,7 @@ START_TEST(unloading_ends_all_that_waits)
 	stored(store, 0);
 	ck_assert_int_eq(group.state, GROUP_DEAD);
 	ck_assert_int_eq(n_members_alive, 0);
+	teardown();
 }
 END_TEST
 

@@ -75,8 +75,8 @@ static void remake(const char *hex, int32_t sequence)
 	while (record_iter_next(&iter, &record) == 1) {
 		group_record_parse(record.key, record.value, &arena, &parsed);
 		if (parsed.kind == GROUP_RECORD_OFFSET)
-			ck_assert(group_record_add_offset(&builder, record.timestamp, parsed.group, parsed.topic, parsed.partition,
-							  &parsed.offset));
+			ck_assert(group_record_add_offset(&builder, record.timestamp, parsed.group, parsed.topic,
+							  parsed.partition, &parsed.offset));
 		else
 			ck_assert(group_record_add_group(&builder, record.timestamp, parsed.group, &parsed.membership));
 	}
@@ -125,11 +125,25 @@ END_TEST
 START_TEST(all_versions_of_values_are_read)
 {
 	static const char *const values[] = {
-		"00000000000000000007" "00016d" "0000000000000001",
-		"00010000000000000007" "00016d" "0000000000000001" "0000000000000002",
-		"00020000000000000007" "00016d" "0000000000000001",
-		"00030000000000000007" "00000005" "00016d" "0000000000000001",
-		"00040000000000000007" "00000005" "026d" "0000000000000001" "00",
+		"00000000000000000007"
+		"00016d"
+		"0000000000000001",
+		"00010000000000000007"
+		"00016d"
+		"0000000000000001"
+		"0000000000000002",
+		"00020000000000000007"
+		"00016d"
+		"0000000000000001",
+		"00030000000000000007"
+		"00000005"
+		"00016d"
+		"0000000000000001",
+		"00040000000000000007"
+		"00000005"
+		"026d"
+		"0000000000000001"
+		"00",
 	};
 	static const uint8_t key[] = {0, 1, 0, 1, 'g', 0, 1, 't', 0, 0, 0, 3};
 
@@ -152,7 +166,8 @@ END_TEST
 
 START_TEST(an_offset_with_a_time_of_expiry_is_of_version_1)
 {
-	struct offset_commit_value value = {.offset = 7, .leader_epoch = 5, .metadata = SLICE_LITERAL(""), .expire_timestamp = 9};
+	struct offset_commit_value value = {
+		.offset = 7, .leader_epoch = 5, .metadata = SLICE_LITERAL(""), .expire_timestamp = 9};
 	struct batch_spec spec = batch_spec_default();
 	struct codec_limits limits = codec_limits_for_log();
 	struct batch_builder builder;
@@ -171,7 +186,8 @@ END_TEST
 
 START_TEST(what_is_foreign_or_damaged_is_told_apart)
 {
-	static const uint8_t foreign[] = {0, 3, 0, 1, 'g'}, negative[] = {0xff, 0xff}, cut[] = {0, 1, 0, 9, 'g'}, group[] = {0, 2, 0, 1, 'g'};
+	static const uint8_t foreign[] = {0, 3, 0, 1, 'g'}, negative[] = {0xff, 0xff}, cut[] = {0, 1, 0, 9, 'g'},
+			     group[] = {0, 2, 0, 1, 'g'};
 	static const uint8_t newer[] = {0, 9, 1, 2, 3};
 
 	ck_parse(slice_of(foreign, sizeof foreign), SLICE_NULL, GROUP_RECORD_FOREIGN);
@@ -200,5 +216,6 @@ START_TEST(an_id_that_no_record_can_say_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("broker/coord/group_record", batches_are_those_of_kafka_to_the_byte, a_record_says_what_kafka_meant, all_versions_of_values_are_read,
-	  an_offset_with_a_time_of_expiry_is_of_version_1, what_is_foreign_or_damaged_is_told_apart, an_id_that_no_record_can_say_is_refused)
+UNIT_MAIN("broker/coord/group_record", batches_are_those_of_kafka_to_the_byte, a_record_says_what_kafka_meant,
+	  all_versions_of_values_are_read, an_offset_with_a_time_of_expiry_is_of_version_1,
+	  what_is_foreign_or_damaged_is_told_apart, an_id_that_no_record_can_say_is_refused)

@@ -247,8 +247,17 @@ static void corrupt_actions(void)
 	if (mutant == MUTANT_ANSWER_LOST && first && first->join_answer.request && first->join_answer.error == 0 &&
 	    chance(20) == 0)
 		first->join_answer.request = NULL;
-	if (mutant == MUTANT_MEMBER_LEAKED && actions.freed && chance(20) == 0)
-		actions.freed = actions.freed->next_freed;
+}
+
+/* The judge counts it as one that lives. */
+static struct group_member *leak_member(void)
+{
+	struct group_member *member = actions.freed;
+
+	if (mutant != MUTANT_MEMBER_LEAKED || !member || chance(20) > 0)
+		return NULL;
+	actions.freed = member->next_freed;
+	return member;
 }
 
 /* A generation is told to an id: those that its instance had before are over. */
@@ -291,7 +300,10 @@ static void work_off(void)
 		judge_assigned(&member->sync_answer);
 	}
 	judge_assigned(&actions.sync);
+	struct group_member *leaked = leak_member();
+
 	settle();
+	free(leaked);
 	append();
 	if (mutant == MUTANT_TOLD_BEFORE_STORED && stored_id != GROUP_STORE_NONE && stored_id == group.sync_store_id) {
 		group_core_stored(&group, &now, stored_id, 0, &actions);
