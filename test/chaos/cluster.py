@@ -266,7 +266,7 @@ class Cluster:
         self.zookeepers = [ZooKeeper(self, i + 1) for i in range(3)]
         self.controllers = [] if target == 'kafka' else [Controller(self, i + 1) for i in range(2)]
         self.brokers = [Broker(self, i + 1, dict(rows or {})) for i in range(n_brokers)]
-        self.topics = {}
+        self.topics, self.members = {}, None  # members: the process of the consumer group, once it runs
 
     def disk_folder(self, name):
         folder = self.folder / name

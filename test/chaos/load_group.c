@@ -6,7 +6,8 @@
  *     witness --- committed? ----+
  *
  * A member's life ends by leaving or (every second one) without a word, as when its machine goes; then its next life begins. A static member keeps
- * its instance id over its lives.
+ * its instance id over its lives. Cooperative members keep their client, which librdkafka 2.0 must not be asked to destroy between its becoming the
+ * leader and its sharing out (it ends with a failed assertion then): they unsubscribe, or stand still until the library leaves for them.
  */
 #include "test/chaos/load.h"
 
@@ -272,6 +273,13 @@ static uint64_t next_random(struct member *member)
 	return member->random >> 33;
 }
 
+static void set_life(struct member *member)
+{
+	int64_t life_ms = member->load->life_ms;
+
+	member->life_ends_ns = history_now_ns() + (life_ms / 2 + (int64_t)(next_random(member) % (uint64_t)life_ms)) * INT64_C(1000000);
+}
+
 static void begin_life(struct member *member)
 {
 	const struct load *load = member->load;
@@ -289,7 +297,7 @@ static void begin_life(struct member *member)
 	memset(member->next, 0xff, sizeof member->next);
 	memset(member->acked, 0xff, sizeof member->acked);
 	subscribe(member);
-	member->life_ends_ns = history_now_ns() + (load->life_ms / 2 + (int64_t)(next_random(member) % (uint64_t)load->life_ms)) * INT64_C(1000000);
+	set_life(member);
 }
 
 static void end_life(struct member *member, bool politely)
@@ -337,23 +345,61 @@ static void poll_once(struct member *member)
 		commit_due(member);
 }
 
-/* The library gives a static member up that another one of its name has taken the place of: told, since nobody did. */
-static bool is_given_up(struct member *member)
+/* The library gives a static member up when it is told that another one has its name. */
+static bool is_given_up(const struct member *member)
+{
+	return rd_kafka_fatal_error(member->client, NULL, 0) != 0;
+}
+
+static void note_given_up(struct member *member)
 {
 	char text[256];
 	rd_kafka_resp_err_t error = rd_kafka_fatal_error(member->client, text, sizeof text);
 
-	if (!error)
-		return false;
 	fprintf(stderr, "load: member %d is given up: %s\n", member->index, text);
 	history_add(&member->load->history,
 		    &(struct history_event){.kind = HISTORY_MEMBER_FATAL, .process = (uint16_t)member->index, .error = error});
-	return true;
 }
 
 static bool is_over(struct member *member)
 {
 	return history_now_ns() >= member->life_ends_ns && !atomic_load(&member->load->stop_producers);
+}
+
+/* Until the library has left the group for a member that does not poll. */
+static void stand_still(struct member *member)
+{
+	int64_t until_ns = history_now_ns() + (member->load->rebalance_ms + 1000) * INT64_C(1000000);
+	struct timespec pause = {0, POLL_MS * 1000000};
+
+	while (history_now_ns() < until_ns && !atomic_load(&member->load->stop_producers) && !atomic_load(&member->load->stop_all))
+		nanosleep(&pause, NULL);
+}
+
+static void leave_and_come(struct member *member)
+{
+	rd_kafka_unsubscribe(member->client);
+	while (member->n_owned > 0 && !atomic_load(&member->load->stop_all))
+		poll_once(member);
+	subscribe(member);
+}
+
+static void renew(struct member *member)
+{
+	bool politely = next_random(member) % 2;
+
+	if (is_given_up(member))
+		note_given_up(member);
+	if (!member->load->cooperative || is_given_up(member)) {
+		end_life(member, politely);
+		begin_life(member);
+		return;
+	}
+	if (politely)
+		leave_and_come(member);
+	else
+		stand_still(member);
+	set_life(member);
 }
 
 static void *member_main(void *arg)
@@ -364,13 +410,10 @@ static void *member_main(void *arg)
 	begin_life(member);
 	while (!atomic_load(&load->stop_all)) {
 		poll_once(member);
-		if (is_given_up(member) || is_over(member)) {
-			end_life(member, next_random(member) % 2);
-			begin_life(member);
-		}
+		if (is_given_up(member) || is_over(member))
+			renew(member);
 	}
-	end_life(member, true);
-	free(member);
+	rd_kafka_consumer_close(member->client);
 	return NULL;
 }
 

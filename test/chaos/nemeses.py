@@ -180,6 +180,14 @@ def pause_coordinator(scene):
     return freeze(scene, 'pause-coordinator', broker, leads(scene, broker), bound)
 
 
+@nemesis('pause-members', 2, 12)
+def pause_members(scene):
+    """All members of the group stand still, and may be members no more when they go on: what they commit then is refused."""
+    members = scene.take([scene.cluster.members])
+    members.freeze()
+    return Fault('pause-members', 'all', members.thaw)
+
+
 @nemesis('kill-controller', 1, 3, needs=['klamm'])
 def kill_controller(scene):
     controller = scene.take(scene.cluster.controllers_by_rank()[:1])

@@ -1,5 +1,6 @@
 """One run: start the cluster and the load, let the nemeses strike, heal, read everything back, compare the replicas, judge."""
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -25,9 +26,10 @@ SEEN_SECONDS = 5
 
 
 class Load:
-    """The clients' process, and what it said last."""
+    """A process of clients, and what it said last."""
 
     def __init__(self, mode, cluster, topics, path, *options):
+        self.name = 'clients of ' + mode
         self.path, self.counts, self.stopped = path, (0,) * 5, threading.Event()
         words = [LOAD, mode, cluster.bootstrap, path, ','.join('%s:%d' % t for t in topics)] + ['%s=%s' % row for row in options]
         self.log = open(path + '.log', 'ab')
@@ -48,6 +50,12 @@ class Load:
     def stop_producers(self):
         self.say('stop')
         wait(lambda: self.stopped.is_set() or self.popen.poll() is not None, 'the producers stop', 60)
+
+    def freeze(self):
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.popen.send_signal(signal.SIGCONT)
 
     def check(self):
         if self.popen.poll() is not None and not self.stopped.is_set():
@@ -110,6 +118,7 @@ class Run:
         self.load = Load('run', self.cluster, self.topics, self.path, ('run', self.seed), ('rate', self.options.rate), ('acks', self.options.acks))
         self.group = Load('group', self.cluster, self.topics[:1], self.path + '.group', ('run', self.seed), ('group', nemeses.GROUP), ('members', MEMBERS),
                           ('static', 1 + self.seed % 2), ('cooperative', int(self.seed % 3 == 2)), ('rebalance_ms', 1000 * REBALANCE_SECONDS))
+        self.cluster.members = self.group
         wait(lambda: self.load.counts[0] > self.options.rate, 'the load is under way', 60)
 
     def watch(self):
@@ -343,6 +352,7 @@ class Run:
     def close(self, keep):
         for load in [self.load, self.group]:
             if load:
+                load.thaw()
                 load.end()
         self.cluster.close(keep)
         self.network.close()
@@ -359,7 +369,7 @@ def run(options, names, seed):
         this.anomaly('broken_off', repr(e))
         report = {'seed': seed, 'target': options.target, 'anomalies': {'broken_off': 1}, 'trouble': this.trouble, 'faults': [], 'examples': {},
                   'figures': {'acked': this.load.counts[0] if this.load else 0}, 'acked_during_faults': 0, 'bounds': {'held': 0, 'missed': []},
-                  'folder': this.cluster.folder.path, 'seconds': time.monotonic() - this.began}
+                  'folder': this.cluster.folder.path, 'ensemble_restarts': this.ensemble_restarts, 'seconds': time.monotonic() - this.began}
     finally:
         this.close(options.keep or not good)
     if good and not options.keep:
