@@ -3,7 +3,7 @@ klamm_sources += broker/broker_id.c broker/broker_id.h broker/channel.c broker/c
 	broker/forward_line.c broker/forward_line.h broker/isr_line.h broker/leftovers.c broker/leftovers.h broker/membership.c \
 	broker/membership.h broker/metrics_page.c broker/metrics_page.h broker/node.c broker/node.h broker/node_internal.h \
 	broker/node_metrics.c broker/node_start.c broker/node_stop.c \
-	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_load.c broker/view_message.c \
+	broker/replicas.c broker/replicas.h broker/store.c broker/store.h broker/store_delete.c broker/store_load.c broker/view_message.c \
 	broker/view_message.h broker/replication_hello.c broker/replication_hello.h broker/watchdog_core.c broker/watchdog_core.h
 
 bin_PROGRAMS += klamm-broker

@@ -23,11 +23,11 @@ struct replica_task {
 	struct store_log *log;
 	bool claimed;    /* by this order */
 	bool missing;    /* the log is to be made */
+	bool deletes;    /* the log is to be deleted by the store, which is not under way yet */
 	int16_t error;
 	bool again;      /* the error is one of a full disk */
 	struct partition_closing closing;
 	bool let_go;     /* the shard has given up the log */
-	bool gone;       /* and renamed its folder: the store forgets it */
 	bool ended;      /* it has no leader, and its log goes so far: */
 	int32_t last_epoch;
 	int64_t end_offset;
@@ -46,6 +46,7 @@ struct shard_work {
 struct replica_order {
 	struct replicas *replicas;
 	struct replica_order *next;
+	struct replica_order *deleting_next, *deleting_prev;
 	Klamm__PartitionStates *states; /* one of these two */
 	Klamm__StopReplicas *stop;
 	int64_t request;
@@ -56,6 +57,8 @@ struct replica_order {
 	int n_tasks;
 	struct store_creation *creations;
 	int n_creations;
+	int n_deleting; /* sets of deletions under way */
+	bool detached;  /* only they are left of it: others have their turn */
 	struct shard_work *work; /* by shard */
 	int n_working;
 	bool abandoned;
@@ -71,7 +74,7 @@ void replicas_init(struct replicas *replicas, struct store *store, struct shard 
 
 bool replicas_are_idle(const struct replicas *replicas)
 {
-	return !replicas->first;
+	return !replicas->first && !replicas->deleting;
 }
 
 static bool uuid_of(const ProtobufCBinaryData *from, struct uuid *ret_uuid)
@@ -94,16 +97,13 @@ static void order_free(struct replica_order *order)
 	free(order);
 }
 
-/* A stopped partition's log is the hub's again, or gone. */
-static void settle_stopped(struct store *store, struct replica_task *task)
+/* A stopped partition's log is the hub's again. */
+static void settle_stopped(struct replica_task *task)
 {
 	if (!task->let_go)
 		return;
 	task->log->claimed = false;
-	if (task->log->log && task->gone)
-		store_forget(store, task->log);
-	else if (task->erase && !task->log->log && store_delete(store, task->log, &task->key, task->topic))
-		task->error = KAFKA_STORAGE_ERROR;
+	task->deletes = task->erase && !task->error;
 }
 
 static void tell_idle(struct replicas *replicas)
@@ -112,31 +112,100 @@ static void tell_idle(struct replicas *replicas)
 		replicas->on_idle(replicas->idle_ctx);
 }
 
-static void order_end(struct replica_order *order)
+static void order_tell(struct replica_order *order)
 {
-	struct replicas *replicas = order->replicas;
 	struct replica_error *errors = arena_zalloc(&order->arena, (size_t)order->n_tasks, sizeof *errors);
 	struct replica_end *ends = arena_zalloc(&order->arena, (size_t)order->n_tasks, sizeof *ends);
 	struct replica_results results = {.request = order->request, .errors = errors, .ends = ends};
 
 	for (int i = 0; i < order->n_tasks; i++) {
-		struct replica_task *task = &order->tasks[i];
+		const struct replica_task *task = &order->tasks[i];
 
-		settle_stopped(replicas->store, task);
 		if (task->error)
 			errors[results.n_errors++] = (struct replica_error){task->key.topic_id, task->key.index, task->error, task->again};
 		if (task->ended)
 			ends[results.n_ends++] = (struct replica_end){task->key.topic_id, task->key.index, task->state.leader_epoch,
 								      task->last_epoch, task->end_offset};
 	}
-	replicas->first = order->next;
-	if (!replicas->first)
-		replicas->tail = &replicas->first;
 	if (order->done)
 		order->done(order->ctx, &results);
 	order_free(order);
-	if (replicas->first)
-		order_begin(replicas->first);
+}
+
+/* Logs of an order that the store deletes together. */
+struct replica_deletions {
+	struct replica_order *order;
+	struct replica_task **tasks;
+	struct store_deletion *list;
+	int n;
+};
+
+static void on_deleted(void *ctx)
+{
+	struct replica_deletions *deletions = ctx;
+	struct replica_order *order = deletions->order;
+	struct replicas *replicas = order->replicas;
+
+	for (int i = 0; i < deletions->n; i++) {
+		int code = deletions->list[i].code;
+
+		/* A damaged one tells only now whose it is. */
+		if (code && code != ERR_VERSION)
+			deletions->tasks[i]->error = KAFKA_STORAGE_ERROR;
+	}
+	if (--order->n_deleting > 0 || !order->detached)
+		return;
+	DL_DELETE2(replicas->deleting, order, deleting_prev, deleting_next);
+	order_tell(order);
+	tell_idle(replicas);
+}
+
+/* What the tasks that say so have of logs is deleted, and the order does not end before it is. */
+static void delete_logs(struct replica_order *order)
+{
+	struct replica_deletions *deletions = arena_zalloc(&order->arena, 1, sizeof *deletions);
+	int n = 0;
+
+	for (int i = 0; i < order->n_tasks; i++)
+		n += order->tasks[i].deletes;
+	if (n == 0)
+		return;
+	deletions->order = order;
+	deletions->tasks = arena_zalloc(&order->arena, (size_t)n, sizeof(struct replica_task *));
+	deletions->list = arena_zalloc(&order->arena, (size_t)n, sizeof *deletions->list);
+	for (int i = 0; i < order->n_tasks; i++) {
+		struct replica_task *task = &order->tasks[i];
+
+		if (!task->deletes)
+			continue;
+		deletions->list[deletions->n] = (struct store_deletion){.log = task->log, .key = task->key, .topic = task->topic};
+		deletions->tasks[deletions->n++] = task;
+		task->deletes = false;
+		task->log = NULL;
+	}
+	order->n_deleting++;
+	store_delete(order->replicas->store, deletions->list, n, on_deleted, deletions);
+}
+
+/* A disk that hangs over a deletion holds up the answer to that, but nothing that comes after it. */
+static void order_end(struct replica_order *order)
+{
+	struct replicas *replicas = order->replicas;
+	struct replica_order *next = order->next;
+
+	for (int i = 0; i < order->n_tasks; i++)
+		settle_stopped(&order->tasks[i]);
+	delete_logs(order);
+	replicas->first = next;
+	if (!next)
+		replicas->tail = &replicas->first;
+	order->detached = true;
+	if (order->n_deleting > 0)
+		DL_APPEND2(replicas->deleting, order, deleting_prev, deleting_next);
+	else
+		order_tell(order);
+	if (next)
+		order_begin(next);
 	else
 		tell_idle(replicas);
 }
@@ -212,7 +281,6 @@ static void on_partition_closed(struct partition_closing *closing, int code)
 	struct replica_task *task = CONTAINER_OF(closing, struct replica_task, closing);
 
 	task->let_go = true;
-	task->gone = task->erase && code == 0;
 	if (code)
 		task->error = KAFKA_STORAGE_ERROR;
 	task_done(task->work);
@@ -226,7 +294,7 @@ static void stop_task(struct shard *shard, struct replica_task *task)
 		return;
 	task->work->n_open++;
 	task->closing.closed = on_partition_closed;
-	partition_close(partition, task->erase, &task->closing);
+	partition_close(partition, &task->closing);
 }
 
 static void on_work(struct message *message)
@@ -462,6 +530,49 @@ static void read_states_topic(struct replica_order *order, const Klamm__Partitio
 	}
 }
 
+static void carry_out_states(struct replica_order *order);
+
+static void on_names_free(void *ctx)
+{
+	carry_out_states(ctx);
+}
+
+static struct store_log *log_in_deletion(const struct replica_order *order, const struct replica_task *task)
+{
+	struct store_log *log = task->error ? NULL : store_find(order->replicas->store, task->topic, task->key.index);
+
+	return log && log->deletion ? log : NULL;
+}
+
+/* A log of that name is still being deleted, since its disk takes its time: what comes after it waits (M2). False: there is none. */
+static bool await_names(struct replica_order *order)
+{
+	struct store_deletion *list = arena_zalloc(&order->arena, (size_t)order->n_tasks, sizeof *list);
+	int n = 0;
+
+	for (int i = 0; i < order->n_tasks; i++) {
+		const struct replica_task *task = &order->tasks[i];
+		struct store_log *log = log_in_deletion(order, task);
+
+		if (log)
+			list[n++] = (struct store_deletion){.log = log, .key = task->key, .topic = task->topic};
+	}
+	if (n > 0)
+		store_delete(order->replicas->store, list, n, on_names_free, order);
+	return n > 0;
+}
+
+static void carry_out_states(struct replica_order *order)
+{
+	if (await_names(order))
+		return;
+	find_logs(order);
+	if (order->n_creations)
+		make_logs(order);
+	else
+		order_work(order);
+}
+
 static void begin_states(struct replica_order *order)
 {
 	size_t n = 0;
@@ -471,18 +582,13 @@ static void begin_states(struct replica_order *order)
 	order->tasks = arena_zalloc(&order->arena, n, sizeof *order->tasks);
 	for (size_t i = 0; i < order->states->n_topics; i++)
 		read_states_topic(order, order->states->topics[i]);
-	find_logs(order);
-	if (order->n_creations)
-		make_logs(order);
-	else
-		order_work(order);
+	carry_out_states(order);
 }
 
 /* A log that no shard has: it is the hub's to delete, if it is of this topic. */
 static void stop_unclaimed(struct replica_order *order, struct replica_task *task)
 {
 	struct uuid have;
-	int r;
 
 	if (!task->log && task->erase)
 		task->error = lies_nowhere(order);
@@ -491,11 +597,7 @@ static void stop_unclaimed(struct replica_order *order, struct replica_task *tas
 	have = task->log->log ? log_topic_id(task->log->log) : UUID_ZERO;
 	if (!uuid_is_zero(&have) && !uuid_equal(&have, &task->key.topic_id))
 		return;
-	r = store_delete(order->replicas->store, task->log, &task->key, task->topic);
-	/* A damaged one tells only now whose it is. */
-	if (r && r != ERR_VERSION)
-		task->error = KAFKA_STORAGE_ERROR;
-	task->log = NULL;
+	task->deletes = true;
 }
 
 static void read_stop_topic(struct replica_order *order, const Klamm__StopTopic *topic)
@@ -528,6 +630,7 @@ static void begin_stop(struct replica_order *order)
 	order->tasks = arena_zalloc(&order->arena, n, sizeof *order->tasks);
 	for (size_t i = 0; i < order->stop->n_topics; i++)
 		read_stop_topic(order, order->stop->topics[i]);
+	delete_logs(order);
 	order_work(order);
 }
 
@@ -541,7 +644,7 @@ static void order_begin(struct replica_order *order)
 
 static void order_add(struct replicas *replicas, struct replica_order *order, int64_t request, replica_order_done *done, void *ctx)
 {
-	bool was_idle = replicas_are_idle(replicas);
+	bool is_first = !replicas->first;
 
 	order->replicas = replicas;
 	order->request = request;
@@ -554,7 +657,7 @@ static void order_add(struct replicas *replicas, struct replica_order *order, in
 	}
 	*replicas->tail = order;
 	replicas->tail = &order->next;
-	if (was_idle)
+	if (is_first)
 		order_begin(order);
 }
 
@@ -576,7 +679,12 @@ void replicas_stop(struct replicas *replicas, Klamm__StopReplicas *stop, replica
 
 void replicas_forget(struct replicas *replicas, void *ctx)
 {
-	for (struct replica_order *order = replicas->first; order; order = order->next)
+	struct replica_order *order;
+
+	for (order = replicas->first; order; order = order->next)
+		if (order->ctx == ctx)
+			order->done = NULL;
+	DL_FOREACH2(replicas->deleting, order, deleting_next)
 		if (order->ctx == ctx)
 			order->done = NULL;
 }
@@ -585,6 +693,8 @@ void replicas_abandon(struct replicas *replicas)
 {
 	struct replica_order *at_work = replicas->first, *order;
 
+	DL_FOREACH2(replicas->deleting, order, deleting_next)
+		order->done = NULL;
 	if (!at_work)
 		return;
 	at_work->abandoned = true;

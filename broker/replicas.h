@@ -3,11 +3,12 @@
  *
  *     hub     PARTITION_STATES -> logs from the store, missing ones made (disk threads)
  *             -> one message a shard: open, configure, become -> results home -> done(errors)
- *     hub     STOP_REPLICAS    -> one message a shard: close, erase -> results home -> done(errors)
+ *     hub     STOP_REPLICAS    -> one message a shard: close -> logs to be erased: deleted by the disk threads -> done(errors)
  *
  * Hub's thread. Orders are carried out one after the other, in the order they came, so that a later state never overtakes an earlier
  * one; what they say is judged per partition by its epochs (D1). A log belongs to one topic id at a time: the same name with another id is
- * INCONSISTENT_TOPIC_ID until the first has let go of it, and an order to stop ends only then. What makes no sense (negative indexes, names
+ * INCONSISTENT_TOPIC_ID until the first has let go of it, and an order to stop ends only then. Later orders have their turn while logs
+ * are deleted, so that a disk which takes its time for that holds up only what comes for the same name. What makes no sense (negative indexes, names
  * that are none, ids of a wrong length) is refused per partition.
  */
 #ifndef KLAMM_BROKER_REPLICAS_H
@@ -28,6 +29,7 @@ struct replicas {
 	int32_t broker;
 	struct replica_order *first; /* the one at work, then those that wait */
 	struct replica_order **tail;
+	struct replica_order *deleting; /* that wait for deletions only */
 	bool closed;
 	void (*on_idle)(void *ctx);
 	void *idle_ctx;

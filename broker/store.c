@@ -1,4 +1,4 @@
-/* Log dirs, their disk threads and their logs; see store.h. Creation and loading are in store_load.c. */
+/* Log dirs, their disk threads and their logs; see store.h. Loading and creation are in store_load.c, deletion in store_delete.c. */
 #include "broker/store.h"
 
 #include "broker/log/fd_cache.h"
@@ -54,6 +54,7 @@ static void tell_failure(struct store_dir *dir)
 	if (dir->store->on_dir_failed)
 		dir->store->on_dir_failed(dir->store->ctx, dir);
 	store_fail_creations(dir);
+	store_fail_deletions(dir);
 }
 
 static void tick_done(struct disk_job *job)
@@ -364,17 +365,4 @@ void store_forget(struct store *store, struct store_log *log)
 {
 	log->dir->n_logs--;
 	log_free_entry(store, log);
-}
-
-int store_delete(struct store *store, struct store_log *log, const struct partition_key *key, struct slice topic)
-{
-	struct log_dir *dir = log->dir->dir;
-	int r = ERR_IO;
-
-	CHECK(!log->claimed);
-	if (!log_dir_failed(dir))
-		r = log->log ? log_delete(log->log) : log_dir_erase_damaged(dir, topic, key->index, &key->topic_id);
-	if (r == 0)
-		store_forget(store, log);
-	return r;
 }

@@ -4,6 +4,7 @@
  *     store_open      each entry of log.dirs: lock, identity (broker id, cluster id), what the last stop was
  *     store_load      all partitions, one disk thread a dir; logs wait here, by topic and partition, until a controller names them
  *     store_create    folders of new partitions, many at once, in the dir that has the fewest
+ *     store_delete    folders of partitions that no shard has, many at once: they get other names
  *     ticks           background sync, durable marks, checkpoints, delayed removal: on the disk threads, when there is something to do
  *     store_close     clean stop
  *
@@ -55,9 +56,10 @@ struct store_dir {
 struct store_log {
 	char *key; /* "topic-7", as its folder is called */
 	struct store_dir *dir;
-	struct log *log; /* NULL: damaged below the durable mark (D11), or its dir has failed */
+	struct log *log; /* NULL: damaged below the durable mark (D11), being deleted, or its dir has failed */
 	struct producer_table producers; /* what its load has found; goes with the log to the shard */
 	bool claimed;
+	struct store_deletion *deletion; /* who has asked for it; NULL: it is not being deleted */
 	struct uuid topic_id; /* it is claimed for this topic */
 	UT_hash_handle hh;
 };
@@ -70,6 +72,7 @@ struct store {
 	int n_dirs;
 	struct store_log *logs; /* uthash by key */
 	struct creation_batch *creations; /* under way */
+	struct deletion_part *deletions;
 	int n_loading;
 	int n_setting_aside;
 	int64_t broker_epoch; /* this incarnation; -1: not registered yet */
@@ -146,15 +149,28 @@ void store_note_use(struct store_dir *dir);
 
 /* Of the store: the dir has failed, its disk may never answer. */
 void store_fail_creations(struct store_dir *dir);
+void store_fail_deletions(struct store_dir *dir);
 
 /* The log is gone (its folder renamed for deletion). */
 void store_forget(struct store *store, struct store_log *log);
 
+struct store_deletion {
+	struct store_log *log; /* no shard has claimed it; nor may one while store_log.deletion is set */
+	struct partition_key key;
+	struct slice topic;
+	/* Set when done: 0, and the entry is gone. ERR_VERSION: a damaged one that says that it is another topic's. */
+	int code;
+	/* Of the store. */
+	struct deletion_batch *batch;
+	struct store_deletion *next; /* of those that ask for the same entry */
+};
+
 /*
- * Deletes a log that no shard has claimed; a damaged one, too, unless it says that it is another topic's (ERR_VERSION). The entry is gone
- * when it went well.
+ * Renames the folders of at least one log on the disk threads; done comes on the hub, later. The array is the caller's until then. A disk that hangs
+ * holds up what lies in its own dir, for as long as the watchdog lets it; what was not deleted by then ends with an error. The entry stays until
+ * then, so that none of the same name is made before (M2).
  */
-int store_delete(struct store *store, struct store_log *log, const struct partition_key *key, struct slice topic);
+void store_delete(struct store *store, struct store_deletion *list, int n, void (*done)(void *ctx), void *ctx);
 
 /* A dir may have failed outside of a tick (an append, a flush): looks, and tells on_dir_failed. */
 void store_check_failures(struct store *store);

@@ -5,7 +5,7 @@
  *     fd_cache_pin: open and pinned already? one compare-and-swap. Else under the lock: open, evict, pin.
  *
  * Any thread. The one lock also guards names: whoever renames a file of the cache does so between fd_cache_lock and fd_cache_unlock,
- * so that an open on another thread finds it under the old or the new name.
+ * so that an open on another thread finds it under the old or the new name (a folder has both meanwhile: segment_home_rename).
  */
 #ifndef KLAMM_BROKER_LOG_FD_CACHE_H
 #define KLAMM_BROKER_LOG_FD_CACHE_H

@@ -41,7 +41,11 @@ int segment_home_rename(struct segment_home *home, const char *path)
 	int rc;
 
 	fd_cache_lock(home->fds);
+	home->next_path = copy;
+	fd_cache_unlock(home->fds);
 	rc = fs_rename(fd_cache_fs(home->fds), home->path, path);
+	fd_cache_lock(home->fds);
+	home->next_path = NULL;
 	if (rc == 0) {
 		old = home->path;
 		home->path = copy;
@@ -56,10 +60,15 @@ struct fs *segment_fs(const struct segment *segment)
 	return fd_cache_fs(segment->home->fds);
 }
 
+static void path_in(const struct segment *segment, const char *folder, enum log_file_kind kind, char ret_path[FS_PATH_MAX])
+{
+	snprintf(ret_path, FS_PATH_MAX, "%s/%020" PRId64 "%s%s", folder, segment->base_offset, log_file_extension(kind),
+		 segment->deleted ? ".deleted" : "");
+}
+
 void segment_path(const struct segment *segment, enum log_file_kind kind, char ret_path[FS_PATH_MAX])
 {
-	snprintf(ret_path, FS_PATH_MAX, "%s/%020" PRId64 "%s%s", segment->home->path, segment->base_offset, log_file_extension(kind),
-		 segment->deleted ? ".deleted" : "");
+	path_in(segment, segment->home->path, kind, ret_path);
 }
 
 static int open_path(struct fs *fs, const char *path, bool create, int *ret_fd)
@@ -72,31 +81,39 @@ static int open_path(struct fs *fs, const char *path, bool create, int *ret_fd)
 	return rc;
 }
 
+/* The lock of the cache is held: a folder that is not there under its old name by now has the new one. */
+static int open_file(struct fs *fs, const struct segment *segment, enum log_file_kind kind, bool create, int *ret_fd)
+{
+	char path[FS_PATH_MAX];
+	int rc;
+
+	segment_path(segment, kind, path);
+	rc = open_path(fs, path, create, ret_fd);
+	if (rc != ERR_NOT_FOUND || !segment->home->next_path)
+		return rc;
+	path_in(segment, segment->home->next_path, kind, path);
+	return open_path(fs, path, create, ret_fd);
+}
+
 static int open_log(struct fd_file *file, struct fs *fs, int *ret_fd)
 {
-	struct segment *segment = CONTAINER_OF(file, struct segment, file);
-	char path[FS_PATH_MAX];
+	const struct segment *segment = CONTAINER_OF(file, struct segment, file);
 
-	segment_path(segment, LOG_FILE_LOG, path);
-	return open_path(fs, path, !segment->exists, ret_fd);
+	return open_file(fs, segment, LOG_FILE_LOG, !segment->exists, ret_fd);
 }
 
 static int open_offsets(struct fd_file *file, struct fs *fs, int *ret_fd)
 {
-	struct segment *segment = CONTAINER_OF(file, struct segment, offsets.file);
-	char path[FS_PATH_MAX];
+	const struct segment *segment = CONTAINER_OF(file, struct segment, offsets.file);
 
-	segment_path(segment, LOG_FILE_INDEX, path);
-	return open_path(fs, path, !segment->deleted, ret_fd);
+	return open_file(fs, segment, LOG_FILE_INDEX, !segment->deleted, ret_fd);
 }
 
 static int open_times(struct fd_file *file, struct fs *fs, int *ret_fd)
 {
-	struct segment *segment = CONTAINER_OF(file, struct segment, times.file);
-	char path[FS_PATH_MAX];
+	const struct segment *segment = CONTAINER_OF(file, struct segment, times.file);
 
-	segment_path(segment, LOG_FILE_TIME_INDEX, path);
-	return open_path(fs, path, !segment->deleted, ret_fd);
+	return open_file(fs, segment, LOG_FILE_TIME_INDEX, !segment->deleted, ret_fd);
 }
 
 struct segment *segment_new(struct segment_home *home, int64_t base_offset)

@@ -29,13 +29,14 @@ struct segment_home {
 	struct refcount refs;
 	struct fd_cache *fds;
 	char *path; /* of the partition's folder; read and changed under fd_cache_lock by all but the owner */
+	const char *next_path; /* what it is being renamed to; NULL: it is not. Under fd_cache_lock */
 };
 
 /* path is copied. */
 struct segment_home *segment_home_new(struct fd_cache *fds, const char *path);
 void segment_home_release(struct segment_home *home);
 
-/* Renames the folder. */
+/* Renames the folder. Its files can be opened meanwhile, under the one name or the other: the disk may take its time. */
 int segment_home_rename(struct segment_home *home, const char *path);
 
 #define SEGMENT_TIMESTAMP_UNKNOWN INT64_MIN

@@ -185,7 +185,6 @@ static void await_jobs(struct partition *partition)
 void partition_closed(struct partition *partition)
 {
 	struct partition_closing *closer = partition->closer;
-	int r = 0;
 
 	if (on_failed_dir(partition))
 		partition_check_give_up(partition);
@@ -194,16 +193,10 @@ void partition_closed(struct partition *partition)
 		return;
 	}
 	CHECK(!partition->parked && !partition->watches && !partition->streams);
-	/* Nothing more is written to a dir that has failed (D10). */
-	if (partition->log && partition->erase)
-		r = log_dir_failed(log_dir_of(partition->log)) ? ERR_IO : log_delete(partition->log);
-	if (r)
-		trace_error("partition", "%.*s-%d: cannot be renamed for deletion: %s", SLICE_ARGS(partition->topic), partition->key.index,
-			    error_text(r));
 	DL_DELETE(partition->shard->closing, partition);
 	partition_free(partition);
 	if (closer)
-		closer->closed(closer, r);
+		closer->closed(closer, 0);
 }
 
 static void flush_done(struct disk_job *job)
@@ -265,7 +258,7 @@ struct partition *partition_open(struct shard *shard, const struct partition_key
 	return partition;
 }
 
-void partition_close(struct partition *partition, bool erase, struct partition_closing *closing)
+void partition_close(struct partition *partition, struct partition_closing *closing)
 {
 	/* Out of the shard first: who is fired must not find it again and wait for it. */
 	shard_remove(partition->shard, partition);
@@ -273,7 +266,6 @@ void partition_close(struct partition *partition, bool erase, struct partition_c
 	partition_isr_fini(partition);
 	/* Jobs on the disk thread read the log and the batch: what they use stays until they are back. */
 	partition->closing = true;
-	partition->erase = erase;
 	partition->closer = closing;
 	DL_APPEND(partition->shard->closing, partition);
 	partition_closed(partition);

@@ -56,7 +56,6 @@ struct partition {
 	struct timer tick;        /* of the core (partition_isr.c) */
 	struct link_member follow; /* a follower's place on the connection to its leader */
 	bool closing;             /* ends when the flush under way is done */
-	bool erase;               /* and its folder is renamed for deletion then */
 	struct partition_closing *closer; /* who is told then */
 	struct partition *prev, *next;    /* utlist: of the shard, while it closes */
 	struct replica_member *members; /* of the core */
@@ -89,16 +88,15 @@ struct log_observer partition_observer(struct producer_table *table);
 
 /* One who waits until a partition has let go of its log: only then it may be opened again, or its name be used anew. */
 struct partition_closing {
-	/* On the owner's thread, once. code: negative when the folder could not be renamed; the log is its dir's then, as without erase. */
+	/* On the owner's thread, once. code: ERR_IO when the disk has failed and may never be done with the log, which is its dir's then. */
 	void (*closed)(struct partition_closing *closing, int code);
 };
 
 /*
- * Ends all that waits with NOT_LEADER_OR_FOLLOWER and takes it out of its shard. erase: the log's folder is renamed for deletion, else the
- * log is only given up to its dir. Freed at once, or when the flush or the check under way is done; `closing` (NULL: nobody asks) is told at
- * that moment, or with ERR_IO when the disk has failed and may never be done.
+ * Ends all that waits with NOT_LEADER_OR_FOLLOWER, takes it out of its shard and gives up its log. Freed at once, or when the flush or the check
+ * under way is done; `closing` (NULL: nobody asks) is told at that moment.
  */
-void partition_close(struct partition *partition, bool erase, struct partition_closing *closing);
+void partition_close(struct partition *partition, struct partition_closing *closing);
 
 /* The topic's effective configuration holds from now on. */
 void partition_configure(struct partition *partition, const struct topic_config *config);

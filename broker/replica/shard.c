@@ -91,7 +91,7 @@ void shard_close_all(struct shard *shard)
 	links_close(shard->links);
 	feeds_close(&shard->feeds);
 	HASH_ITER(hh, shard->partitions, partition, next)
-		partition_close(partition, false, NULL);
+		partition_close(partition, NULL);
 	timer_stop(&shard->cleaning);
 }
 

@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 SESSION_MS = 6000
 CLIENT, PEER, DETOUR = 9092, 9192, 9292
-FAULT_MODES = {'none': 0, 'sync-hangs': 1, 'sync-eio': 2, 'write-eio': 3, 'write-full': 4, 'write-short': 5, 'slow': 6}
+FAULT_MODES = {'none': 0, 'sync-hangs': 1, 'sync-eio': 2, 'write-eio': 3, 'write-full': 4, 'write-short': 5, 'slow': 6,
+               'delete-hangs': 7}
 CALL_SECONDS = 3.0
 OFFSETS = '__consumer_offsets'
 

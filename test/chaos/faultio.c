@@ -5,7 +5,7 @@
  *     CHAOS_FAULTIO         the control file, mapped: struct control
  *     CHAOS_FAULTIO_PREFIX  the folder whose files are concerned
  *
- *     test harness --- writes ---> control file <--- maps --- this library --- wraps ---> write, pwrite, fsync, fdatasync, ...
+ *     test harness --- writes ---> control file <--- maps --- this library --- wraps ---> write, pwrite, fsync, fdatasync, rename, ...
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,6 +29,7 @@ enum mode {
 	MODE_WRITE_FULL,  /* writing says that the disk is full */
 	MODE_WRITE_SHORT, /* writing writes half of it */
 	MODE_SLOW,	  /* each call takes `slow_ms` longer */
+	MODE_DELETE_HANGS, /* renaming a partition for deletion does not come back before the mode changes */
 };
 
 /* Byte format of the control file; nemeses.py writes it. */
@@ -173,6 +174,18 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int n, off64_t at)
 {
 	NEXT(pwritev64);
 	return before_write(fd, NULL) ? -1 : next(fd, parts, n, at);
+}
+
+int rename(const char *from, const char *to)
+{
+	static const char deleted[] = "-delete";
+	size_t len = strlen(to), n = sizeof deleted - 1;
+	bool deletes = len > n && strcmp(to + len - n, deleted) == 0;
+
+	NEXT(rename);
+	while (deletes && mode_now() == MODE_DELETE_HANGS && prefix && strncmp(to, prefix, strlen(prefix)) == 0)
+		rest_ms(10);
+	return next(from, to);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret_now)

@@ -241,7 +241,7 @@ static void close_partitions(void)
 			CHECK(replica_leader_member(&partition->core, 1)->in_isr && partition->core.n_isr >= 1);
 		closing->closed = on_partition_closed;
 		n_closing++;
-		partition_close(partition, false, closing);
+		partition_close(partition, closing);
 	}
 	for (int n = 0; n_closing > 0; n++) {
 		CHECK(n < TURNS_MAX);

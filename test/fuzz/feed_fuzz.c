@@ -189,6 +189,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	close(pair[1]);
 	CHECK(!partition->streams && shard.feeds.n_parked == 0);
 	CHECK(partition->core.high_watermark <= log_end_offset(partition_log));
-	partition_close(partition, false, NULL);
+	partition_close(partition, NULL);
 	return 0;
 }

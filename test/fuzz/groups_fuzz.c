@@ -275,13 +275,15 @@ static void on_partition_closed(struct partition_closing *closing, int code)
 static void close_partition(void)
 {
 	struct partition_closing closing = {.closed = on_partition_closed};
+	struct log *log = partition->log;
 
 	closed = false;
-	partition_close(partition, true, &closing);
+	partition_close(partition, &closing);
 	for (int n = 0; !closed; n++) {
 		CHECK(n < TURNS_MAX);
 		worker_turn(&shard.worker, 1);
 	}
+	CHECK(log_delete(log) == 0);
 	log_dir_remove_all_due(dir, INT64_MAX / 2);
 	producer_table_fini(&producers);
 }

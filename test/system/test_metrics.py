@@ -18,7 +18,7 @@ pytestmark = pytest.mark.klamm_only
 
 NAME = r'[a-z_][a-z0-9_]*'
 SAMPLE = re.compile(r'(%s)(?:\{(%s)="((?:[^"\\\n]|\\["\\n])*)"\})? (-?[0-9]+)' % (NAME, NAME))
-HANGS = 1
+HANGS, DELETE_HANGS = 1, 7
 
 
 class Figures(dict):
@@ -161,14 +161,18 @@ def disk(broker, mode):
         m[0:16] = struct.pack('<IIq', mode, 0, 0)
 
 
-def test_the_durability_lag_rises_while_the_disk_hangs_and_falls_back_to_0(make_cluster):
-    cluster = with_metrics(make_cluster(start=False))
-    broker = cluster.brokers[0]
-    broker.control = cluster.folder / 'faultio'
+def with_faulty_disk(broker):
+    broker.control = broker.cluster.folder / 'faultio'
     with open(broker.control, 'wb') as f:
         f.write(bytes(16))
     broker.env = {'LD_PRELOAD': os.path.join(BUILD, 'test', 'chaos', 'faultio.so'), 'CHAOS_FAULTIO': str(broker.control),
                   'CHAOS_FAULTIO_PREFIX': str(broker.folder)}
+
+
+def test_the_durability_lag_rises_while_the_disk_hangs_and_falls_back_to_0(make_cluster):
+    cluster = with_metrics(make_cluster(start=False))
+    broker = cluster.brokers[0]
+    with_faulty_disk(broker)
     cluster.start()
     careful = cluster.create_topic('careful', klamm_durability='fsync-isr')
     usual = cluster.create_topic('usual')

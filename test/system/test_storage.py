@@ -8,10 +8,11 @@ import subprocess
 import pytest
 
 from batch import build, parse, records, values
+from cluster import SESSION_MS
 from processes import TARGET, free_port, wait
 from test_idempotence import Producer, new_id
 from test_lifecycle import fill
-from test_metrics import Figures, get
+from test_metrics import DELETE_HANGS, Figures, disk, get, scrape, with_faulty_disk, with_metrics
 from wire import error_name
 
 pytestmark = pytest.mark.klamm_only
@@ -344,3 +345,43 @@ def test_a_partition_dir_without_a_topic_is_kept(stored):
     all_is_there(stored)
     found = [d for d in os.listdir(broker.folder) if d.startswith('stray-topic-3')]
     assert len(found) == 1 and os.path.getsize(os.path.join(broker.folder, found[0], '%020d.log' % 0)) > 0
+
+
+def test_a_deletion_on_a_disk_that_hangs_does_not_stop_its_broker(make_cluster):
+    """A broker that was down hears of it at its start. Its session goes on, and so does what its other replicas are for."""
+    cluster = with_metrics(make_cluster(start=False, brokers=2, config={'replica.lag.time.max.ms': 2000}))
+    broker, other = cluster.broker(2), cluster.broker(1)
+    with_faulty_disk(broker)
+    cluster.start()
+    doomed, kept = (cluster.create_topic(replication_factor=2, min_insync_replicas=1) for _ in range(2))
+    zk = cluster.zookeeper.client()
+
+    def isr():
+        with other.connect() as c:
+            return sorted(c.metadata([kept], version=9).topics[0].partitions[0].isr_nodes)
+
+    def deleted(timeout_ms=1000):
+        with other.connect() as c:
+            return error_name(c.call('DeleteTopics', 4, topic_names=[doomed], timeout_ms=timeout_ms).responses[0].error_code)
+    try:
+        wait(lambda: isr() == [1, 2], 'both are in sync')
+        assert broker.stop() == 0
+        wait(lambda: isr() == [1], 'one is left')
+        assert deleted() in ('NONE', 'REQUEST_TIMED_OUT')
+        disk(broker, DELETE_HANGS)
+        broker.start()
+        wait(lambda: isr() == [1, 2], 'both are in sync again', 30)
+        wait(lambda: scrape(broker)['klamm_disk_busy_ms_max'] > 2 * SESSION_MS, 'the disk hangs for longer than a session lives', 30)
+        session = zk.get(cluster.chroot + '/brokers/ids/2')[1].czxid
+        with cluster.leader_connection(kept) as c:
+            assert c.produce(kept, build([b'a'])).error_code == 0
+        assert isr() == [1, 2] and broker.partition_folder(doomed)
+        disk(broker, 0)
+        wait(lambda: broker.partition_folder(doomed) is None, 'it is deleted')
+        wait(lambda: not zk.exists(cluster.chroot + '/brokers/topics/' + doomed), 'everywhere')
+        assert zk.get(cluster.chroot + '/brokers/ids/2')[1].czxid == session
+        cluster.create_topic(doomed, replication_factor=2)
+        fill(cluster, doomed, 3)
+    finally:
+        disk(broker, 0)
+        zk.stop()

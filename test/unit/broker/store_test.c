@@ -360,7 +360,108 @@ START_TEST(a_dir_that_had_no_room_is_chosen_last_for_a_while)
 }
 END_TEST
 
-UNIT_MAIN("broker/store", a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
+/* ---- deletion ---- */
+
+static struct store_log *make(struct pair *pair, int32_t partition)
+{
+	struct store_creation creation = {.topic = SLICE_LITERAL("t"), .partition = partition, .topic_id = {{1, 2, 3}}, .config = LOG_CONFIG_DEFAULT};
+
+	create(pair, &creation);
+	turn_until(&pair->hub, &n_created);
+	ck_assert_ptr_nonnull(creation.log);
+	return creation.log;
+}
+
+static int n_deleted;
+
+static void on_deleted(void *ctx)
+{
+	(void)ctx;
+	n_deleted++;
+}
+
+static struct store_deletion deletion_of(struct store_log *log, int32_t partition)
+{
+	return (struct store_deletion){.log = log, .key = {{{1, 2, 3}}, partition}, .topic = SLICE_LITERAL("t")};
+}
+
+static void delete(struct pair *pair, struct store_deletion *list, int n)
+{
+	n_deleted = 0;
+	store_delete(&pair->store, list, n, on_deleted, NULL);
+	ck_assert_int_eq(n_deleted, 0);
+}
+
+START_TEST(m2_a_partition_that_is_deleted_is_made_again_under_its_name)
+{
+	struct store_deletion list[3];
+	struct store_log *again;
+	struct pair pair;
+	char path[800];
+
+	pair_open(&pair);
+	list[0] = deletion_of(make(&pair, 0), 0);
+	list[1] = deletion_of(make(&pair, 1), 1);
+	/* One that is named twice is deleted once. */
+	list[2] = list[0];
+	ck_assert_ptr_ne(list[0].log->dir, list[1].log->dir);
+	delete(&pair, list, 3);
+	turn_until(&pair.hub, &n_deleted);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(list[i].code, 0);
+	ck_assert_ptr_null(store_find(&pair.store, SLICE_LITERAL("t"), 0));
+	ck_assert_int_eq(pair.store.dirs[0].n_logs + pair.store.dirs[1].n_logs, 0);
+	again = make(&pair, 0);
+	snprintf(path, sizeof path, "%s/t-0", again->dir->path);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_ptr_nonnull(again->log);
+	log_dir_fail(pair.store.dirs[0].dir, ERR_IO, "a test");
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(a_deletion_on_a_disk_that_hangs_holds_the_hub_up_no_longer_than_its_dir)
+{
+	struct disk_job holdup = {.run = wait_at_gate};
+	struct store_deletion hangs, again, other;
+	struct store_log *entry;
+	struct pair pair;
+
+	pair_open(&pair);
+	entry = make(&pair, 0);
+	hangs = deletion_of(entry, 0);
+	other = deletion_of(make(&pair, 1), 1);
+	disk_post(&entry->dir->disk, &holdup);
+	delete(&pair, &hangs, 1);
+	delete(&pair, &other, 1);
+	/* The hub goes on, and what lies in the other dir does not wait either. */
+	turn_until(&pair.hub, &n_deleted);
+	ck_assert_int_eq(other.code, 0);
+	ck_assert_ptr_nonnull(entry->deletion);
+	/* Who asks for it meanwhile is told the same, when it is known. */
+	again = deletion_of(entry, 0);
+	delete(&pair, &again, 1);
+	worker_turn(&pair.hub, 0);
+	ck_assert_int_eq(n_deleted, 0);
+	pair_fail(&pair, (int)(entry->dir - pair.store.dirs));
+	ck_assert_int_eq(n_deleted, 2);
+	ck_assert_int_eq(hangs.code, ERR_IO);
+	ck_assert_int_eq(again.code, ERR_IO);
+	/* It lies there still, for all that is known; its log is the thread's. */
+	ck_assert_ptr_eq(store_find(&pair.store, SLICE_LITERAL("t"), 0), entry);
+	ck_assert_ptr_null(entry->log);
+	/* Asked again, it is refused at once. */
+	hangs = deletion_of(entry, 0);
+	delete(&pair, &hangs, 1);
+	turn_until(&pair.hub, &n_deleted);
+	ck_assert_int_eq(hangs.code, ERR_IO);
+	ck_assert_int_eq(write(gate[1], "x", 1), 1);
+	pair_close(&pair);
+}
+END_TEST
+
+UNIT_MAIN("broker/store", m2_a_partition_that_is_deleted_is_made_again_under_its_name,
+	  a_deletion_on_a_disk_that_hangs_holds_the_hub_up_no_longer_than_its_dir, a_wake_that_comes_after_the_disks_have_stopped_does_nothing,
 	  a_dir_whose_holder_is_about_to_be_gone_is_waited_for, partitions_are_made_while_a_disk_that_has_failed_hangs,
 	  what_is_being_made_on_a_disk_that_hangs_ends_with_the_dir, another_disk_that_hangs_holds_nothing_up_once_it_has_failed,
 	  what_was_made_in_a_dir_that_has_failed_since_is_nobodys, orders_end_when_two_dirs_fail_together,

@@ -215,7 +215,7 @@ START_TEST(a_partition_that_leaves_during_the_dialogue_leaves_nothing_behind)
 	follow_with(3, 5);
 	leader_accept(&leader, 1);
 	ck_assert_int_eq(expect_follows(&leader, 0, 1), 3);
-	partition_close(more[1], true, NULL);
+	partition_close(more[1], NULL);
 	for (int i = 0; i < 3; i++) {
 		Klamm__FollowAnswer answer = leader_says(5, KLAMM__FOLLOW_ANSWER__VERDICT__OPEN);
 

@@ -480,7 +480,7 @@ START_TEST(a_partition_that_is_closed_during_a_check_ends_after_it)
 	setup();
 	heavy = append_heavy(1);
 	next = append(-1, -1, 1, 1);
-	partition_close(partition, false, NULL);
+	partition_close(partition, NULL);
 	turn_until(&n_done, 2);
 	ck_assert_int_eq(heavy->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
 	ck_assert_int_eq(next->error, KAFKA_NOT_LEADER_OR_FOLLOWER);
@@ -537,7 +537,7 @@ START_TEST(d10_who_waits_for_the_close_is_told_when_the_disk_fails)
 	struct disk_job holdup;
 
 	begin_hung(&holdup);
-	partition_close(partition, true, &closing);
+	partition_close(partition, &closing);
 	ck_assert_int_eq(n_closed, 0);
 	log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
 	ck_assert_ptr_eq(shard.closing, partition);
@@ -559,7 +559,7 @@ START_TEST(d10_a_close_on_a_disk_that_has_failed_waits_for_nothing)
 
 	begin_hung(&holdup);
 	log_dir_fail(dir, ERR_TIMEOUT, "a disk call hangs");
-	partition_close(partition, true, &closing);
+	partition_close(partition, &closing);
 	ck_assert_int_eq(n_closed, 1);
 	ck_assert_int_eq(closed_code, ERR_IO);
 	end_hung();
@@ -592,7 +592,7 @@ START_TEST(d10_who_waits_for_a_check_is_told_when_the_disk_fails)
 		if (i == 0)
 			partition_fail(partition);
 		else
-			partition_close(partition, false, NULL);
+			partition_close(partition, NULL);
 		ck_assert_int_eq(n_done, 2);
 		ck_assert_int_eq(heavy->error, KAFKA_STORAGE_ERROR);
 		ck_assert_int_eq(next->error, KAFKA_STORAGE_ERROR);

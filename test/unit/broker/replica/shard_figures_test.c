@@ -220,7 +220,7 @@ START_TEST(partitions_may_go_away_while_they_are_looked_at)
 	for (int i = 0; i < N; i++) {
 		if (many[i] != next && i >= 10 && i % 100 != 99)
 			continue;
-		partition_close(many[i], false, NULL);
+		partition_close(many[i], NULL);
 		many[i] = NULL;
 		n_closed++;
 	}
@@ -233,7 +233,7 @@ START_TEST(partitions_may_go_away_while_they_are_looked_at)
 	ask_half();
 	for (int i = 0; i < N; i++)
 		if (many[i])
-			partition_close(many[i], false, NULL);
+			partition_close(many[i], NULL);
 	hear_the_rest();
 	ck_assert_int_eq(figures()->partitions.n_partitions, 1);
 	end();
