@@ -189,7 +189,6 @@ static bool elect_leader(struct group_core *group)
 static void next_generation(struct group_core *group)
 {
 	group->generation = group->generation == INT32_MAX ? 1 : group->generation + 1;
-	group->initial_delay = false;
 	group->join_deadline_ms = GROUP_NEVER;
 }
 
@@ -217,7 +216,6 @@ static void complete(struct group_core *group, const struct group_now *now, stru
 	if (group->n_members > 0 && !elect_leader(group)) {
 		int32_t ms_max = rebalance_ms(group);
 
-		group->initial_delay = false;
 		wait_for_joins(group, now, ms_max > WAIT_AGAIN_MS_MIN ? ms_max : WAIT_AGAIN_MS_MIN);
 		return;
 	}

@@ -189,7 +189,6 @@ static void undo_replacement(struct group_core *group, const struct group_now *n
 	group_answer_join(group, member, request, actions);
 	member->join_answer.error = error;
 	member->join_answer.member_id = SLICE_LITERAL("");
-	member->join_answer.has_members = false;
 	group_member_free(member, actions);
 }
 

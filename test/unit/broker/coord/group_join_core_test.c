@@ -508,6 +508,27 @@ START_TEST(a_new_id_that_could_not_be_stored_is_taken_back)
 }
 END_TEST
 
+START_TEST(sessions_begin_with_the_outcome_of_the_store)
+{
+	for (int failed = 0; failed < 2; failed++) {
+		setup();
+		make_static();
+		struct request *join = JOIN(.given_id = "s2", .instance = "s", .version = 9);
+		int64_t store = stored_id;
+
+		for (int i = 0; i < 2; i++) {
+			pass(9000);
+			ck_assert_int_eq(heartbeat("d", NULL, 1), 0);
+		}
+		WAITS(join);
+		stored(store, failed ? KAFKA_COORDINATOR_NOT_AVAILABLE : 0);
+		pass(9999);
+		ck_assert_int_eq(heartbeat(failed ? "s1" : "s2", "s", 1), 0);
+		teardown();
+	}
+}
+END_TEST
+
 START_TEST(an_instance_that_comes_twice_has_the_last_id)
 {
 	setup();
@@ -727,14 +748,14 @@ START_TEST(the_longest_name_can_be_kept)
 }
 END_TEST
 
-UNIT_MAIN("broker/coord/group_join_core", a_session_timeout_lies_within_the_brokers_bounds,
-	  without_a_rebalance_timeout_the_session_timeout_counts, a_lone_member_waits_for_the_initial_delay_and_leads,
-	  a_new_dynamic_member_is_sent_away_with_its_id_from_version_4_on, a_pending_id_lasts_for_the_session_timeout,
-	  a_pending_id_is_not_that_of_a_static_member, pending_ids_are_bounded, an_unknown_id_is_refused,
-	  protocols_have_to_fit_the_group, an_empty_group_takes_another_protocol_type, names_that_cannot_be_kept_are_refused,
-	  metadata_of_all_members_is_bounded, a_full_group_takes_no_more_members, in_a_rebalance_places_are_for_who_joins_first,
-	  a_pending_id_that_finds_no_place_is_gone, the_house_has_a_bound_of_its_own,
-	  a_join_that_waits_is_superseded_by_the_next_of_the_same_member,
+UNIT_MAIN("broker/coord/group_join_core", sessions_begin_with_the_outcome_of_the_store,
+	  a_session_timeout_lies_within_the_brokers_bounds, without_a_rebalance_timeout_the_session_timeout_counts,
+	  a_lone_member_waits_for_the_initial_delay_and_leads, a_new_dynamic_member_is_sent_away_with_its_id_from_version_4_on,
+	  a_pending_id_lasts_for_the_session_timeout, a_pending_id_is_not_that_of_a_static_member, pending_ids_are_bounded,
+	  an_unknown_id_is_refused, protocols_have_to_fit_the_group, an_empty_group_takes_another_protocol_type,
+	  names_that_cannot_be_kept_are_refused, metadata_of_all_members_is_bounded, a_full_group_takes_no_more_members,
+	  in_a_rebalance_places_are_for_who_joins_first, a_pending_id_that_finds_no_place_is_gone,
+	  the_house_has_a_bound_of_its_own, a_join_that_waits_is_superseded_by_the_next_of_the_same_member,
 	  in_completing_the_same_metadata_has_the_present_generation_again,
 	  in_stable_a_follower_with_the_same_metadata_has_the_present_generation,
 	  in_stable_a_leader_or_other_metadata_asks_for_a_rebalance, metadata_are_compared_in_full_and_in_order,

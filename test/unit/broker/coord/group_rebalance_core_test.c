@@ -61,6 +61,23 @@ START_TEST(a_group_that_is_empty_again_waits_once)
 }
 END_TEST
 
+START_TEST(a_delay_is_not_extended_for_who_came_in_an_earlier_one)
+{
+	setup();
+	JOIN(.given_id = "a", .rebalance_ms = 3000);
+	JOIN(.given_id = "b", .rebalance_ms = 3000);
+	pass(3000);
+	ck_assert_int_eq(group.state, GROUP_COMPLETING);
+	leave("a", NULL);
+	leave("b", NULL);
+	struct request *c = JOIN(.given_id = "c");
+
+	pass(3000);
+	ERROR_IS(c, NONE);
+	teardown();
+}
+END_TEST
+
 START_TEST(without_an_initial_delay_the_first_is_told_at_once)
 {
 	setup();
@@ -411,11 +428,11 @@ START_TEST(states_say_since_when)
 }
 END_TEST
 
-UNIT_MAIN("broker/coord/group_rebalance_core", the_initial_delay_begins_again_when_somebody_has_come,
-	  the_initial_delay_ends_with_the_rebalance_timeout, a_group_that_is_empty_again_waits_once,
-	  without_an_initial_delay_the_first_is_told_at_once, a_rebalance_ends_when_all_members_have_joined,
-	  a_pending_id_is_waited_for, a_pending_id_that_joins_or_leaves_ends_the_wait,
-	  dynamic_members_that_do_not_join_are_removed_at_the_longest_timeout,
+UNIT_MAIN("broker/coord/group_rebalance_core", a_delay_is_not_extended_for_who_came_in_an_earlier_one,
+	  the_initial_delay_begins_again_when_somebody_has_come, the_initial_delay_ends_with_the_rebalance_timeout,
+	  a_group_that_is_empty_again_waits_once, without_an_initial_delay_the_first_is_told_at_once,
+	  a_rebalance_ends_when_all_members_have_joined, a_pending_id_is_waited_for,
+	  a_pending_id_that_joins_or_leaves_ends_the_wait, dynamic_members_that_do_not_join_are_removed_at_the_longest_timeout,
 	  static_members_that_do_not_join_stay_until_their_session_ends, a_static_member_whose_session_ends_leaves_a_rebalance,
 	  a_rebalance_that_nobody_has_joined_waits_again, sessions_of_absent_static_members_end_a_rebalance_that_nobody_joins,
 	  the_last_member_leaves_an_empty_generation_that_is_stored, a_rebalance_ends_parked_syncs,

@@ -47,6 +47,12 @@ START_TEST(in_stable_a_member_is_told_its_assignment_at_once)
 	ERROR_IS(b, NONE);
 	ck_assert_str_eq(b->assignment, "B");
 	ck_assert_str_eq(SYNC(.id = "a", .generation = 1, .assignments = "a=all")->assignment, "A");
+	/* Which renews its session. */
+	for (int i = 0; i < 5; i++) {
+		pass(9999);
+		ERROR_IS(SYNC(.id = "a", .generation = 1), NONE);
+		ERROR_IS(SYNC(.id = "b", .generation = 1), NONE);
+	}
 	teardown();
 }
 END_TEST
@@ -132,6 +138,7 @@ START_TEST(a_store_that_fails_is_told_to_all_and_the_group_rebalances)
 	ERROR_IS(b, UNKNOWN_SERVER_ERROR);
 	ck_assert_int_eq(group.state, GROUP_PREPARING);
 	ck_assert_int_eq(n_blocks_alive, 0);
+	ck_assert_uint_eq(group.members->assignment.len, 0);
 	JOIN(.id = "a");
 	struct request *join = JOIN(.id = "b");
 
@@ -283,7 +290,7 @@ END_TEST
 START_TEST(simple_consumers_commit_to_empty_groups)
 {
 	struct group_caller nobody = {.generation = -1, .member_id = SLICE_LITERAL("")};
-	struct group_caller somebody = {.generation = 3, .member_id = SLICE_LITERAL("")};
+	struct group_caller somebody = {.generation = 0, .member_id = SLICE_LITERAL("")};
 
 	setup();
 	ck_assert_int_eq(group_core_commit(NULL, &now, &nobody, false), 0);
@@ -307,8 +314,10 @@ START_TEST(transactions_commit_with_or_without_a_member)
 	setup();
 	ck_assert_int_eq(group_core_commit(NULL, &now, &nobody, true), 0);
 	ck_assert_int_eq(group_core_commit(NULL, &now, &somebody, true), KAFKA_UNKNOWN_MEMBER_ID);
+	ck_assert_int_eq(commit_in_txn("", NULL, 0), KAFKA_UNKNOWN_MEMBER_ID);
 	make_completing();
 	ck_assert_int_eq(commit_in_txn("", NULL, -1), 0);
+	ck_assert_int_eq(commit_in_txn("", NULL, 0), KAFKA_UNKNOWN_MEMBER_ID);
 	ck_assert_int_eq(commit_in_txn("a", NULL, 1), 0);
 	ck_assert_int_eq(commit_in_txn("a", NULL, 0), KAFKA_ILLEGAL_GENERATION);
 	ck_assert_int_eq(commit_in_txn("ghost", NULL, 1), KAFKA_UNKNOWN_MEMBER_ID);
