@@ -29,7 +29,7 @@
  * One step of what is written out before a sync. A sync alone gives the device all there is at once: 64 MB and more of a follower that catches up,
  * and whoever appends to a page that is to be written, or reads one, waits behind it.
  */
-#define WRITE_OUT_BYTES (4 << 20)
+#define WRITE_OUT_BYTES (1 << 20)
 
 void log_dir_wake(struct log_dir *dir)
 {

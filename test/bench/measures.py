@@ -11,6 +11,8 @@ from servers import BUILD, Klamm, free_ports, wait
 LOAD, PROBE, BARE = (os.path.join(BUILD, 'test', 'bench', name) for name in ('load', 'probe', 'bare_loop'))
 PARTITIONS = 6
 GB = 1e9
+# Bare acks beside a bare copy: the part of its speed that catching up is to have, acks a second as there, and so much between two syncs.
+BESIDE_PART, BESIDE_ACKS, SYNC_BYTES = 0.6, 500, 64000000
 
 
 class Plan:
@@ -215,6 +217,21 @@ class Bench:
         out, _ = process.communicate(timeout=120)
         return json.loads(out or client_out), client_out
 
+    def bare_beside(self, folder, port, path, copy, n_bytes, rate_mb):
+        """Appends that are acked, beside a copy at a rate that is synced as a broker does: what the disk and the processors let through."""
+        append_port, = free_ports(port + 1, 1)
+        append_path = path + '-append'
+        if os.path.exists(copy):
+            os.unlink(copy)
+        append = subprocess.Popen([BARE, 'append', str(append_port), append_path], stdout=subprocess.DEVNULL)
+        ask = subprocess.Popen([BARE, 'ask', str(append_port), str(int(n_bytes / 1e6 / rate_mb * BESIDE_ACKS)), '100', str(BESIDE_ACKS)],
+                               stdout=subprocess.PIPE, text=True)
+        self.bare_pair(port, ('store', port, copy, SYNC_BYTES), ('feed', port, path, 1 << 20, rate_mb))
+        row = json.loads(ask.communicate(timeout=120)[0])
+        append.wait(60)
+        os.unlink(append_path)
+        return {'p50_ms': row['p50_ms'], 'p99_ms': row['p99_ms']}
+
     def bare(self, folder, port, parts):
         figures, path, n_bytes = {}, os.path.join(folder, 'bare'), self.plan.produce_1k * 1000
         port, = free_ports(port, 1)
@@ -239,6 +256,11 @@ class Bench:
                     os.unlink(copy)
                 return rate(self.bare_pair(port, ('receive', port, copy), ('feed', port, path, 1 << 20, 0))[0])
             figures['copy'] = self.repeat('bare sendfile, receive, check, write', follow, n_bytes)
+            rate_mb = int(BESIDE_PART * figures['copy']['mb_per_s'])
+
+            def beside():
+                return self.bare_beside(folder, port, path, copy, n_bytes, rate_mb)
+            figures['beside'] = self.repeat('bare acks of appends beside %d MB/s' % rate_mb, beside, n_bytes)
             os.unlink(copy)
         if os.path.exists(path):
             os.unlink(path)

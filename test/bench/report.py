@@ -65,7 +65,7 @@ ROWS = [
     ('kill -9 of the leader of a third: first writable', 's', 'replicas.failover.first_s'),
     ('  ... last writable, worst', 's', 'replicas.failover.last_s', ('most', 1)),
     ('catching up', 'MB/s', 'replicas.catchup.mb_per_s', ('bare-least', 0.6, 'copy.mb_per_s')),
-    ('  ... p99 of acks meanwhile', 'ms', 'replicas.catchup.p99_ms', ('most', 5)),
+    ('  ... p99 of acks meanwhile', 'ms', 'replicas.catchup.p99_ms', ('most', 5), ('beside', 'beside.p99_ms')),
 ]
 
 
