@@ -135,6 +135,9 @@ struct group *group_obtain(struct group_home *home, struct slice id);
 /* What the newest record says becomes the group's members. */
 void group_install(struct group *group);
 
+/* group_core_delete, with what it frees: 0 and DEAD, or a Kafka error. */
+int16_t group_die(struct group *group);
+
 /* All that waits ends with NOT_COORDINATOR, and the group is gone. */
 void group_unload(struct group *group);
 

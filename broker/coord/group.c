@@ -348,6 +348,16 @@ void group_unload(struct group *group)
 	group_free(group);
 }
 
+int16_t group_die(struct group *group)
+{
+	struct group_actions actions;
+	int16_t error = group_core_delete(&group->core, &actions);
+
+	free_members(actions.freed);
+	free(actions.freed_block);
+	return error;
+}
+
 void group_forget(struct group *group)
 {
 	group_unload(group);

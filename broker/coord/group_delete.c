@@ -107,18 +107,15 @@ void group_erase(struct group *group, struct coordinator_call *call)
 
 void group_tidy(struct group *group)
 {
-	struct group_actions actions;
-
 	if (group->deleting || group->offsets.n || group->n_writes || group->n_txn_offsets || !group_core_is_unused(&group->core))
 		return;
-	if (group_core_delete(&group->core, &actions) == 0)
+	if (group_die(group) == 0)
 		group_erase(group, NULL);
 }
 
 void group_delete(struct group_home *home, struct coordinator_call *call)
 {
 	struct group *group = group_find(home, call->group_id);
-	struct group_actions actions;
 	int16_t error;
 
 	if (!group || group->deleting) {
@@ -130,7 +127,7 @@ void group_delete(struct group_home *home, struct coordinator_call *call)
 		coordinator_refuse(home->coordinator, call, KAFKA_NON_EMPTY_GROUP);
 		return;
 	}
-	error = group_core_delete(&group->core, &actions);
+	error = group_die(group);
 	if (error)
 		coordinator_refuse(home->coordinator, call, error);
 	else

@@ -128,6 +128,7 @@ END_TEST
 #define ASKED_MAX 8
 
 static struct coordinator_call *asked[ASKED_MAX];
+static enum coordinator_kind asked_kinds[ASKED_MAX]; /* a call may be gone when it is over */
 static int n_asked;
 static void (*reply)(struct coordinator_call *call); /* fills in the answer; NULL: the call waits */
 
@@ -170,6 +171,7 @@ void coordinator_run(struct coordinator *coordinator, struct coordinator_call *c
 		return;
 	}
 	ck_assert_int_lt(n_asked, ASKED_MAX);
+	asked_kinds[n_asked] = call->kind;
 	asked[n_asked++] = call;
 	if (!reply)
 		return;
@@ -385,7 +387,7 @@ START_TEST(a_heartbeat_is_told_what_the_coordinator_says)
 
 	begin(&fixture, say_nothing);
 	ck_assert_int_eq(heartbeat(&fixture, "g"), 0);
-	ck_assert_int_eq(CONTAINER_OF(asked[0], struct coordinator_heartbeat, call)->call.kind, COORDINATOR_HEARTBEAT);
+	ck_assert_int_eq(asked_kinds[0], COORDINATOR_HEARTBEAT);
 	reply = refuse;
 	ck_assert_int_eq(heartbeat(&fixture, "g"), KAFKA_NOT_COORDINATOR);
 	ck_assert_int_eq(n_asked, 2);
