@@ -150,6 +150,15 @@ static void zookeepers(bool up, int n)
 
 /* ---- disks ---- */
 
+/* Somebody else has taken all the room: what is given up can be used. */
+static void take_room(struct sim_machine *machine)
+{
+	struct fs_space space;
+
+	fs_space(fs_mem_fs(machine->disk), "/", &space);
+	fs_mem_set_capacity(machine->disk, space.total_bytes - space.free_bytes);
+}
+
 static void break_disk(struct fault *fault)
 {
 	struct fs_mem_fault full = {.calls = FS_MEM_PWRITE | FS_MEM_CREATE, .error = ERR_NO_SPACE};
@@ -172,7 +181,10 @@ static void break_disk(struct fault *fault)
 		fs_mem_fail_write_back(disk, "/data");
 		return;
 	}
-	fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
+	if (fault->kind == FAULT_FULL_DISK && fault->b % 3 == 0)
+		take_room(sim_machine(fault->a));
+	else
+		fs_mem_add_fault(disk, fault->kind == FAULT_FULL_DISK ? &full : &failed);
 }
 
 void __real_log_dir_fail(struct log_dir *dir, int error, const char *what);
@@ -188,6 +200,7 @@ void __wrap_log_dir_fail(struct log_dir *dir, int error, const char *what)
 static void clear_disk(struct sim_machine *machine)
 {
 	fs_mem_clear_faults(machine->disk);
+	fs_mem_set_capacity(machine->disk, SIM_DISK_BYTES);
 	if (machine->process && machine->process->lacked_room)
 		sim_process_stop(machine);
 }
