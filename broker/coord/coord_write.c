@@ -1,11 +1,14 @@
 /*
  * Appends of the coordinator's records.
  *
- *     write_new -> records -> write_send -> partition_append, parked until the high watermark is past it (G2)
+ *     write_new -> records -> write_send -> end of the turn: partition_append, parked until the high watermark is past it (G2)
  *       append_done, from inside the partition -> written -> end of the turn: ended(error) -> memory changes, in the order of the log
  *       offsets.commit.timeout.ms are over     -> timed_out: the client is told; the append stays, and what it says holds once it is committed,
  *                                                 so that memory never says less than the committed log
  *       the leadership ends                    -> writes_orphan: NOT_COORDINATOR; the append ends by itself, and is freed then
+ *
+ * An append on a disk that fails ends the leadership, and with it all groups of the home, from inside partition_append. So that is called by nobody who
+ * works on a group.
  */
 #include "broker/coord/coordinator_internal.h"
 
@@ -34,16 +37,40 @@ static void leave_home(struct coord_write *write)
 	write->group = NULL;
 }
 
-/* Its outcome is known, and is worked off at the end of the turn. */
-static void queue_written(struct coord_write *write)
+static void queue(struct coord_write *write, struct coord_queue *queue)
 {
 	struct coordinator *coordinator = write->home->coordinator;
 
-	timer_stop(&write->timer);
-	write->next_written = NULL;
-	*coordinator->written_tail = write;
-	coordinator->written_tail = &write->next_written;
+	write->next_queued = NULL;
+	*queue->tail = write;
+	queue->tail = &write->next_queued;
 	loop_defer(&coordinator->shard->worker.loop, &coordinator->settle);
+}
+
+/* NULL: it is empty. */
+static struct coord_write *take(struct coord_queue *queue)
+{
+	struct coord_write *write = queue->first;
+
+	if (!write)
+		return NULL;
+	queue->first = write->next_queued;
+	if (!queue->first)
+		queue->tail = &queue->first;
+	return write;
+}
+
+void coord_queue_init(struct coord_queue *queue)
+{
+	queue->first = NULL;
+	queue->tail = &queue->first;
+}
+
+/* Its outcome is known, and is worked off at the end of the turn. */
+static void queue_written(struct coord_write *write)
+{
+	timer_stop(&write->timer);
+	queue(write, &write->home->coordinator->written);
 }
 
 static void append_done(struct partition_append *append)
@@ -99,7 +126,7 @@ void write_send(struct coord_write *write, int16_t acks)
 		.done = append_done,
 	};
 	timer_set(&write->timer, clock_ms() + shard->config->offsets_commit_timeout_ms);
-	partition_append(write->home->partition, &write->append);
+	queue(write, &write->home->coordinator->unsent);
 }
 
 void write_fail(struct coord_write *write, int16_t error)
@@ -127,14 +154,23 @@ void writes_orphan(struct group_home *home)
 	}
 }
 
+void writes_append(struct coordinator *coordinator)
+{
+	struct coord_write *write;
+
+	while ((write = take(&coordinator->unsent)) != NULL) {
+		if (write->home)
+			partition_append(write->home->partition, &write->append);
+		else
+			write_free(write);
+	}
+}
+
 void writes_settle(struct coordinator *coordinator)
 {
 	struct coord_write *write;
 
-	while ((write = coordinator->written) != NULL) {
-		coordinator->written = write->next_written;
-		if (!coordinator->written)
-			coordinator->written_tail = &coordinator->written;
+	while ((write = take(&coordinator->written)) != NULL) {
 		if (write->home) {
 			/* First, since the group may go with it. */
 			DL_DELETE(write->home->writes, write);

@@ -157,6 +157,7 @@ static void settle(struct deferred *deferred)
 	struct coordinator *coordinator = CONTAINER_OF(deferred, struct coordinator, settle);
 	struct coordinator_call *call;
 
+	writes_append(coordinator);
 	writes_settle(coordinator);
 	while ((call = coordinator->finished) != NULL) {
 		DL_DELETE(coordinator->finished, call);
@@ -226,7 +227,8 @@ void coordinator_open(struct shard *shard)
 		.session_ms_max = config->group_max_session_timeout_ms,
 		.initial_delay_ms = config->group_initial_rebalance_delay_ms,
 	};
-	coordinator->written_tail = &coordinator->written;
+	coord_queue_init(&coordinator->unsent);
+	coord_queue_init(&coordinator->written);
 	coordinator->settle.run = settle;
 	coordinator->view = view_retain(shard->view);
 	group_sweep_open(coordinator);

@@ -4,7 +4,7 @@
  *     coordinator ---- homes (partitions of the offsets topic that are led here) ---- groups ---- offset table
  *        |                |    `- load: the log is being read                          `--- group_core
  *        |                `- writes: appends under way
- *        `- written, finished: what the end of the loop's turn works off, so that nothing here is entered from inside itself
+ *        `- unsent, written, finished: what the end of the loop's turn works off, so that nothing here is entered from inside itself
  */
 #ifndef KLAMM_BROKER_COORD_COORDINATOR_INTERNAL_H
 #define KLAMM_BROKER_COORD_COORDINATOR_INTERNAL_H
@@ -24,13 +24,19 @@ struct coord_write;
 struct group_load;
 struct txn_offsets;
 
+/* In the order they came in. */
+struct coord_queue {
+	struct coord_write *first, **tail;
+};
+
 struct coordinator {
 	struct shard *shard;
 	struct lead_port port;
 	struct group_rules rules;
 	struct group_home *homes; /* uthash by key */
-	struct coord_write *written, **written_tail; /* whose outcome is known, in that order */
-	struct coordinator_call *finished;           /* utlist: whose done is to be called */
+	struct coord_queue unsent;         /* that are to be appended */
+	struct coord_queue written;        /* whose outcome is known */
+	struct coordinator_call *finished; /* utlist: whose done is to be called */
 	struct deferred settle;
 	struct timer sweep;          /* of all groups, in turns (group_sweep.c) */
 	bool sweeping;
@@ -253,13 +259,15 @@ struct coord_write {
 	int64_t store_id;
 	struct timer timer;
 	struct coord_write *prev, *next;   /* utlist: of home */
-	struct coord_write *next_written;
+	struct coord_write *next_queued;
 };
+
+void coord_queue_init(struct coord_queue *queue);
 
 /* sequence: what the batch's header has, as Kafka writes it: 0 with offsets, -1 elsewhere. */
 struct coord_write *write_new(struct group *group, int32_t sequence, void (*ended)(struct coord_write *write, int16_t error));
 
-/* Appends what was added. */
+/* Appends what was added, at the end of the turn. */
 void write_send(struct coord_write *write, int16_t acks);
 
 /* Instead of write_send: it ends with this error, as if the append had. */
@@ -270,6 +278,9 @@ void write_drop(struct coord_write *write);
 
 /* The leadership has ended: calls of its writes end with NOT_COORDINATOR. */
 void writes_orphan(struct group_home *home);
+
+/* Appends those that are sent; the leadership may end inside, and its home be gone. */
+void writes_append(struct coordinator *coordinator);
 
 /* Works off those that are written. */
 void writes_settle(struct coordinator *coordinator);

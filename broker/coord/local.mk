@@ -64,4 +64,8 @@ unit_tests += test/unit/broker/coord/coordinator_offsets_test
 test_unit_broker_coord_coordinator_offsets_test_SOURCES = test/unit/broker/coord/coordinator_offsets_test.c $(coordinator_fixture)
 test_unit_broker_coord_coordinator_offsets_test_LDADD = $(unit_libs)
 
+unit_tests += test/unit/broker/coord/coordinator_disk_test
+test_unit_broker_coord_coordinator_disk_test_SOURCES = test/unit/broker/coord/coordinator_disk_test.c $(coordinator_fixture)
+test_unit_broker_coord_coordinator_disk_test_LDADD = $(unit_libs)
+
 EXTRA_DIST += broker/coord/README.md

@@ -125,8 +125,9 @@ static inline void take_record(void)
 		return;
 	DL_FOREACH (group.members, member)
 		put_member(members, member, true);
-	snprintf(record, sizeof record, "%d %s %s: %s", group.generation, TEXT(group_core_name(&group.protocol)),
-		 group.leader ? TEXT(group.leader->id) : "null", members);
+	ck_assert_int_lt(snprintf(record, sizeof record, "%d %s %s: %s", group.generation, TEXT(group_core_name(&group.protocol)),
+				  group.leader ? TEXT(group.leader->id) : "null", members),
+			 sizeof record);
 }
 
 static inline void free_members(struct group_member *freed)

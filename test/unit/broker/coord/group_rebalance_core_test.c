@@ -24,7 +24,7 @@ END_TEST
 
 START_TEST(the_initial_delay_ends_with_the_rebalance_timeout)
 {
-	char id[8];
+	char id[16];
 
 	setup();
 	struct request *a = JOIN(.given_id = "a", .rebalance_ms = 10000);
