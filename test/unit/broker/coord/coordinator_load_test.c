@@ -304,7 +304,40 @@ START_TEST(a_log_of_many_batches_is_read_in_pieces)
 }
 END_TEST
 
+START_TEST(s9_without_a_lease_nobody_is_told_anything)
+{
+	struct coordinator_join join;
+	struct coordinator_list list = {0};
+	struct lease lease;
+
+	more_properties = "group.initial.rebalance.delay.ms=100\n";
+	coordinator_setup();
+	await_serving();
+	ck_assert_int_eq(commit("g", "t", 0, 5), 0);
+	lease_init(&lease);
+	lease_extend(&lease, clock_ms(), 600000);
+	shard.lease = &lease;
+	become_among(0, 1, 2);
+	ask_join(&join, "h", SLICE_LITERAL(""), NULL);
+	ck_assert_int_eq(fetch("g", "t", 0), 5);
+	/* The other replica is not heard either, and may lead by now. */
+	lease_end(&lease);
+	ck_assert_int_eq(fetch_with("g", "t", 0, false).error_code, KAFKA_NOT_COORDINATOR);
+	ck_assert_int_eq(commit("g", "t", 0, 6), KAFKA_NOT_COORDINATOR);
+	ck_assert_int_eq(heartbeat("h", 1, SLICE_LITERAL("m")), KAFKA_NOT_COORDINATOR);
+	ask_and_wait(&list.call, COORDINATOR_LIST, "");
+	ck_assert_int_eq(list.n_groups, 0);
+	/* The first generation of those that joined before would be told now. */
+	TURN_UNTIL(is_done(&join.call));
+	ck_assert_int_eq(join.call.error, KAFKA_NOT_COORDINATOR);
+	ck_assert_int_eq(join.generation, -1);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
 UNIT_MAIN("broker/coord/coordinator_load", offsets_are_read_in_the_order_of_the_log, damage_is_passed_over_and_foreign_records_are_left_alone,
 	  offsets_of_transactions_count_with_their_markers, nothing_is_told_before_the_high_watermark_has_what_was_read,
 	  a_group_survives_its_coordinator, a_load_that_was_given_up_does_not_touch_the_next, a_leader_that_is_confirmed_loads_again,
-	  all_that_waits_ends_when_the_leadership_does, a_log_of_many_batches_is_read_in_pieces)
+	  all_that_waits_ends_when_the_leadership_does, a_log_of_many_batches_is_read_in_pieces,
+	  s9_without_a_lease_nobody_is_told_anything)
