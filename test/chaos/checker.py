@@ -25,6 +25,7 @@ Classes of anomalies, each with the invariant it breaks (reliability, S and T id
     commit_back      an offset is told as committed that was overwritten by a commit acknowledged before (G2)
     commit_phantom   an offset is told as committed that nobody committed, or whose commit was refused (G1, G2)
     split_group      two members own a partition in one generation, or a commit counted after one of a newer generation (G1, G3)
+    group_error      a commit or a question for commits was answered with an error that is none of a coordinator
 
 Told, and no anomaly:
 
@@ -43,7 +44,7 @@ from history import (ASSIGNED, BOUNDS, COMMIT_FAIL, COMMIT_INFO, COMMIT_OK, CORR
 
 CLASSES = ['lost', 'vanished', 'inconsistent', 'duplicate', 'phantom', 'corrupt', 'misrouted', 'failed_but_read', 'send_order', 'reordered',
            'gap', 'poll_skip', 'poll_back', 'consumer_reset', 'producer_fatal', 'unseen', 'stale_end', 'end_back', 'group_unseen',
-           'commit_lost', 'commit_back', 'commit_phantom', 'split_group', 'mark_back', 'member_fatal']
+           'commit_lost', 'commit_back', 'commit_phantom', 'split_group', 'group_error', 'mark_back', 'member_fatal']
 NOTES = ['mark_back', 'member_fatal']
 EXAMPLES = 5
 

@@ -9,6 +9,9 @@ import numpy as np
 import history
 from history import ASSIGNED, COMMIT, COMMIT_FAIL, COMMIT_INFO, COMMIT_OK, FETCHED
 
+# What a coordinator may answer: it loads, is not to be had, is another one; too late; stale generation, unknown member, rebalance, fenced.
+EXPECTED = [7, 14, 15, 16, 22, 25, 27, 82]
+LOCAL = -100  # Errors of the library itself are below this.
 RESEND_NS = 2900 * 10**6
 NEVER = np.iinfo(np.int64).max
 
@@ -70,6 +73,15 @@ def check(events, found, late_ns):
         for what, some in bad.items():
             found.add(what, np.array(some), lambda i, r=register, s=some: tell(r, s[i]))
     check_owners(events, commits, found)
+    told = history.of_kind(events, COMMIT_FAIL, COMMIT_INFO, FETCHED)
+    found.add('group_error', told[(told['error'] != 0) & (told['error'] > LOCAL) & ~np.isin(told['error'], EXPECTED)])
+
+
+def errors(events):
+    """{number: how often} of what commits and questions were answered with."""
+    told = history.of_kind(events, COMMIT_FAIL, COMMIT_INFO, FETCHED)['error']
+    numbers, counts = np.unique(told[told != 0], return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist()))
 
 
 def tell(register, fetch):

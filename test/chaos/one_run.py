@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 import checker
+import group_checker
 import history
 import nemeses
 import replicas
@@ -29,7 +30,7 @@ class Load:
     """A process of clients, and what it said last."""
 
     def __init__(self, mode, cluster, topics, path, *options):
-        self.name = 'clients of ' + mode
+        self.name, self.ended = 'clients of ' + mode, False
         self.path, self.counts, self.stopped = path, (0,) * 5, threading.Event()
         words = [LOAD, mode, cluster.bootstrap, path, ','.join('%s:%d' % t for t in topics)] + ['%s=%s' % row for row in options]
         self.log = open(path + '.log', 'ab')
@@ -58,7 +59,7 @@ class Load:
         self.popen.send_signal(signal.SIGCONT)
 
     def check(self):
-        if self.popen.poll() is not None and not self.stopped.is_set():
+        if self.popen.poll() is not None and not self.ended:
             raise RuntimeError('the load ended with %d: %s' % (self.popen.returncode, open(self.path + '.log').read()[-2000:]))
 
     def catch_up(self):
@@ -70,6 +71,7 @@ class Load:
             time.sleep(0.1)
 
     def end(self):
+        self.ended = True
         try:
             self.popen.stdin.close()
             self.popen.wait(60)
@@ -95,7 +97,7 @@ class Run:
         self.cluster = Cluster(self.network, options.target, options.brokers, detours=bool(used & {'delay', 'stall-connections'}),
                                small_disks='full-disk' in used and not options.flat,
                                rows={'unclean.leader.election.enable': 'true'} if options.unclean else {})
-        self.load, self.group, self.ensemble_restarts = None, None, 0
+        self.load, self.group, self.calm_at, self.ensemble_restarts = None, None, None, 0
 
     def say(self, text):
         print('%7.2f s  %s' % (time.monotonic() - self.began, text), flush=True)
@@ -159,10 +161,18 @@ class Run:
         while time.monotonic() < when:
             self.mend_due(time.monotonic())
             self.watch()
+            self.calm_group(time.monotonic())
             time.sleep(TICK)
+
+    def calm_group(self, at):
+        """From a session before the end of the faults on no member comes or goes: the last ones that went without a word are forgotten by then."""
+        if self.calm_at and at >= self.calm_at:
+            self.group.say('stop')
+            self.calm_at = None
 
     def storm(self):
         start = time.monotonic()
+        self.calm_at = start + max(0, self.options.seconds - SESSION_MS / 1000)
         for at, name, length, seed in self.plan:
             self.wait_until(start + at)
             self.strike(name, length, seed)
@@ -185,7 +195,7 @@ class Run:
 
     def heal(self):
         self.mend_due()
-        self.group.say('stop')
+        self.calm_group(self.calm_at)
         self.network.mend_all()
         self.heal_ensemble()
         mender = nemeses.activities.Reassign(self.cluster, 0)
@@ -326,6 +336,7 @@ class Run:
         if not during:
             self.anomaly('no_traffic', 'nothing was acknowledged during the faults')
         anomalies = found.anomalies()
+        self.say('errors of the group: %s' % (group_checker.errors(events) or 'none'))
         for what, n in anomalies.items():
             self.say('ANOMALY %s: %d' % (what, n))
             for text in found.examples[what]:

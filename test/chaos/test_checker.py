@@ -409,6 +409,15 @@ def test_a_generation_that_is_not_known_is_not_judged(group):
     assert group_counts(group) == {}
 
 
+def test_an_error_that_is_none_of_a_coordinator(group):
+    group.fetch(0, -1, error=15)
+    group.fetch(0, -1, error=-185)
+    assert group_counts(group) == {}
+    group.fetch(0, -1, error=-1)
+    group.commit(0, 2, 0, N, kind=COMMIT_INFO)['error'] = 3
+    assert group_counts(group) == {'group_error': 2}
+
+
 def test_a_member_given_up(group):
     group.story.add(MEMBER_FATAL, process=1, error=82)
     assert group_counts(group) == {'member_fatal': 1}
