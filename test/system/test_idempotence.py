@@ -1,6 +1,7 @@
 """InitProducerId and the rules of sequences (KIP-98), over restarts and crashes too."""
 import itertools
 
+import confluent_kafka
 import pytest
 
 from batch import build, now_ms, values
@@ -73,6 +74,16 @@ def test_a_transactional_id_is_refused_until_transactions_exist(shared):
     with shared.connect() as c:
         answer = c.call('InitProducerId', 4, transactional_id='tx', transaction_timeout_ms=60000)
         assert answer.error_code != 0 and answer.producer_id == -1
+
+
+@pytest.mark.klamm_only
+def test_a_transactional_producer_is_told_why_it_cannot_begin(make_cluster):
+    """It finds its coordinator as with Kafka, and there is refused by name; without a coordinator it would only see its time run out."""
+    cluster = make_cluster(config={'transaction.state.log.replication.factor': 1, 'transaction.state.log.num.partitions': 2})
+    producer = confluent_kafka.Producer({'bootstrap.servers': cluster.bootstrap, 'broker.address.family': 'v4', 'transactional.id': 'tx'})
+    with pytest.raises(confluent_kafka.KafkaException) as refusal:
+        producer.init_transactions(8)
+    assert refusal.value.args[0].code() == confluent_kafka.KafkaError.UNSUPPORTED_VERSION
 
 
 def test_sequences_follow_each_other(p):
