@@ -251,6 +251,7 @@ static bool all_behave(void)
 	return true;
 }
 
+/* Where all clients were fenced by ones that are gone, nobody is left. */
 static bool is_stable(void)
 {
 	int n = 0;
@@ -264,7 +265,7 @@ static bool is_stable(void)
 		if (client->phase != IN || client->generation != group.generation)
 			return false;
 	}
-	return group.state == GROUP_STABLE && group.n_members == n;
+	return group.state == (n ? GROUP_STABLE : GROUP_EMPTY) && group.n_members == n;
 }
 
 /* Sessions of who is not there end; then L6. */
