@@ -2,6 +2,7 @@
 #include "broker/api/api.h"
 #include "broker/api/group_call.h"
 #include "broker/api/scatter.h"
+#include "common/limits.h"
 #include "proto/kafka/leave_group.gen.h"
 
 #define VERSION_WITH_MEMBERS 3
@@ -32,7 +33,8 @@ void leave_group_handle(struct request *request)
 	struct leave_group *leaving = arena_zalloc(&request->arena, 1, sizeof *leaving);
 	bool alone = request->header.api_version < VERSION_WITH_MEMBERS;
 
-	if (!scatter_may_begin(request, body->n_members))
+	/* No group has more; each of them is looked for among all. */
+	if (!scatter_may_name(request, body->n_members, LIMIT_GROUP_MEMBERS + LIMIT_GROUP_PENDING))
 		return;
 	leaving->only = (struct leave_group_request_member){.member_id = body->member_id};
 	leaving->part.leave = (struct coordinator_leave){

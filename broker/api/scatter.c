@@ -4,14 +4,19 @@
 #include "common/limits.h"
 #include "common/trace.h"
 
+bool scatter_may_name(struct request *request, int64_t n_named, int64_t n_named_max)
+{
+	if (n_named <= n_named_max)
+		return true;
+	trace_limited(TRACE_WARN, "api", "%s: a request names %lld topics, partitions, groups or members, %lld are allowed: the connection is closed",
+		      request->client->address_text, (long long)n_named, (long long)n_named_max);
+	request_close(request, "a request names too many");
+	return false;
+}
+
 bool scatter_may_begin(struct request *request, int64_t n_named)
 {
-	if (n_named <= LIMIT_REQUEST_PARTS)
-		return true;
-	trace_limited(TRACE_WARN, "api", "%s: a request names %lld topics, partitions or groups, %d are allowed: the connection is closed",
-		      request->client->address_text, (long long)n_named, LIMIT_REQUEST_PARTS);
-	request_close(request, "a request names too many partitions");
-	return false;
+	return scatter_may_name(request, n_named, LIMIT_REQUEST_PARTS);
 }
 
 void scatter_init(struct scatter *scatter, struct request *request)

@@ -54,6 +54,9 @@ struct scatter {
  */
 bool scatter_may_begin(struct request *request, int64_t n_named);
 
+/* The same with a bound of the caller's. */
+bool scatter_may_name(struct request *request, int64_t n_named, int64_t n_named_max);
+
 void scatter_init(struct scatter *scatter, struct request *request);
 
 /* Adds a part whose topic_id and partition are set. */

@@ -4,6 +4,8 @@
  */
 #include "broker/api/api.h"
 #include "broker/api/group_call.h"
+#include "broker/api/scatter.h"
+#include "common/limits.h"
 #include "common/memory.h"
 #include "proto/kafka/sync_group.gen.h"
 #include "proto/kafka_error.h"
@@ -58,6 +60,9 @@ void sync_group_handle(struct request *request)
 		refuse(request, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
 		return;
 	}
+	/* No group has more members; each of them is looked for among all. */
+	if (!scatter_may_name(request, body->n_assignments, LIMIT_GROUP_MEMBERS))
+		return;
 	own(request, body);
 	syncing->part.sync = (struct coordinator_sync){
 		.call = {.kind = COORDINATOR_SYNC, .group_id = body->group_id},

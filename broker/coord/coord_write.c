@@ -13,6 +13,8 @@
 #include "broker/coord/coordinator_internal.h"
 
 #include "common/clock.h"
+#include "common/limits.h"
+#include "common/trace.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -22,6 +24,7 @@
 
 static void write_free(struct coord_write *write)
 {
+	write->coordinator->write_bytes -= write->bytes;
 	timer_stop(&write->timer);
 	batch_builder_fini(&write->builder);
 	arena_fini(&write->arena);
@@ -103,6 +106,7 @@ struct coord_write *write_new(struct group *group, int32_t sequence, void (*ende
 	batch_builder_init(&write->builder, &spec);
 	arena_init(&write->arena);
 	timer_init(&write->timer, &home->coordinator->shard->worker.loop, on_timer);
+	write->coordinator = home->coordinator;
 	write->home = home;
 	write->group = group;
 	write->now_ms = clock_wall_ms();
@@ -116,6 +120,15 @@ void write_send(struct coord_write *write, int16_t acks)
 {
 	struct shard *shard = write->home->coordinator->shard;
 	struct slice batch = batch_builder_finish(&write->builder, shard->codecs);
+
+	write->bytes = (int64_t)(sizeof *write + write->builder.buf->cap + write->arena.total);
+	write->coordinator->write_bytes += write->bytes;
+	if (write->coordinator->write_bytes > LIMIT_SHARD_WRITE_BYTES) {
+		trace_limited(TRACE_WARN, "coord", "no more than %lld bytes of a worker wait for the replicas of %.*s", (long long)LIMIT_SHARD_WRITE_BYTES,
+			      SLICE_ARGS(write->home->partition->topic));
+		write_fail(write, KAFKA_NOT_ENOUGH_REPLICAS);
+		return;
+	}
 
 	write->append = (struct partition_append){
 		.records = write->builder.buf->data,

@@ -48,6 +48,8 @@ struct coordinator {
 	uint64_t n_applied;          /* changes of offsets, counted */
 	struct group_counters *counters; /* of the shard; groups and offsets of all homes */
 	int64_t offset_bytes;        /* of all offsets, with their metadata */
+	int64_t group_bytes;         /* of all groups and members, as LIMIT_SHARD_GROUP_BYTES counts them */
+	int64_t write_bytes;         /* of all batches that are sent */
 	bool stopped;
 };
 
@@ -245,10 +247,12 @@ void group_sweep_forget(struct group *group);
 /* One batch for the log. Made by write_new, filled, sent; freed after `ended`. */
 struct coord_write {
 	struct partition_append append;
+	struct coordinator *coordinator;
 	struct group_home *home; /* NULL: the leadership has ended, and nobody wants to know the outcome */
 	struct group *group;     /* likewise */
 	struct arena arena;      /* what `ended` needs */
 	struct batch_builder builder;
+	int64_t bytes;           /* counted in write_bytes, when it is sent */
 	int64_t now_ms;          /* calendar: the time of the records */
 	/* Once: the outcome is known. error: of the append; 0: every record is below the high watermark. */
 	void (*ended)(struct coord_write *write, int16_t error);
@@ -267,7 +271,7 @@ void coord_queue_init(struct coord_queue *queue);
 /* sequence: what the batch's header has, as Kafka writes it: 0 with offsets, -1 elsewhere. */
 struct coord_write *write_new(struct group *group, int32_t sequence, void (*ended)(struct coord_write *write, int16_t error));
 
-/* Appends what was added, at the end of the turn. */
+/* Appends what was added, at the end of the turn. Beyond LIMIT_SHARD_WRITE_BYTES it ends with NOT_ENOUGH_REPLICAS. */
 void write_send(struct coord_write *write, int16_t acks);
 
 /* Instead of write_send: it ends with this error, as if the append had. */

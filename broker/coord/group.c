@@ -31,18 +31,27 @@ static struct slice put(uint8_t **at, struct slice s)
 	return slice_of(start, s.len);
 }
 
-/* A copy with all that its fields point to, in one block. */
-static struct group_member *member_copy(const struct group_member *from)
+/* Of a copy with all that its fields point to. */
+static size_t bytes_of(const struct group_member *from)
 {
-	size_t len = from->id.len + from->instance_id.len + from->client_id.len + from->client_host.len;
-	struct group_protocol *protocols;
-	struct group_member *member;
-	uint8_t *at;
+	size_t bytes = sizeof *from + from->id.len + from->instance_id.len + from->client_id.len + from->client_host.len + 1;
 
 	for (int32_t i = 0; i < from->n_protocols; i++)
-		len += from->protocols[i].name.len + from->protocols[i].metadata.len;
-	member = memory_zalloc(1, sizeof *member + (size_t)from->n_protocols * sizeof *protocols + len + 1);
+		bytes += sizeof from->protocols[i] + from->protocols[i].name.len + from->protocols[i].metadata.len;
+	return bytes;
+}
+
+/* A copy with all that its fields point to, in one block. */
+static struct group_member *member_copy(struct coordinator *coordinator, const struct group_member *from)
+{
+	size_t bytes = bytes_of(from);
+	struct group_member *member = memory_zalloc(1, bytes);
+	struct group_protocol *protocols;
+	uint8_t *at;
+
 	*member = *from;
+	member->bytes = bytes;
+	coordinator->group_bytes += (int64_t)bytes;
 	protocols = (struct group_protocol *)(member + 1);
 	at = (uint8_t *)(protocols + from->n_protocols);
 	member->id = put(&at, from->id);
@@ -69,7 +78,7 @@ static struct slice new_member_id(const struct coordinator_join *join)
 					  hex + 16, hex + 20));
 }
 
-static struct group_member *member_of(const struct coordinator_join *join, bool id_is_new)
+static struct group_member member_of(const struct coordinator_join *join, bool id_is_new)
 {
 	struct group_protocol *protocols = arena_zalloc(join->call.arena, (size_t)join->n_protocols, sizeof *protocols);
 	struct group_member member = {
@@ -86,7 +95,7 @@ static struct group_member *member_of(const struct coordinator_join *join, bool 
 
 	for (int32_t i = 0; i < join->n_protocols; i++)
 		protocols[i] = (struct group_protocol){join->protocols[i].name, join->protocols[i].metadata};
-	return member_copy(&member);
+	return member;
 }
 
 /* ---- answers ---- */
@@ -231,11 +240,12 @@ void group_count(struct group *group)
 	counts[group->counted]++;
 }
 
-static void free_members(struct group_member *member)
+static void free_members(struct coordinator *coordinator, struct group_member *member)
 {
 	while (member) {
 		struct group_member *next = member->next_freed;
 
+		coordinator->group_bytes -= (int64_t)member->bytes;
 		free(member);
 		member = next;
 	}
@@ -251,7 +261,7 @@ static void carry_out(struct group *group, const struct group_actions *actions)
 	group_count(group);
 	if (actions->store_id != GROUP_STORE_NONE)
 		store(group, actions->store_id);
-	free_members(actions->freed);
+	free_members(group->home->coordinator, actions->freed);
 	free(actions->freed_block);
 	next_ms = group_core_next_ms(&group->core);
 	if (next_ms == GROUP_NEVER)
@@ -309,6 +319,7 @@ struct group *group_obtain(struct group_home *home, struct slice id)
 	timer_init(&group->timer, &coordinator->shard->worker.loop, on_timer);
 	HASH_ADD_KEYPTR(hh, home->groups, group->id.data, group->id.len, group);
 	coordinator->counters->n_groups++;
+	coordinator->group_bytes += (int64_t)(sizeof *group + id.len);
 	coordinator->counters->n_in_state[GROUP_EMPTY]++;
 	group->counted = GROUP_EMPTY;
 	return group;
@@ -316,9 +327,9 @@ struct group *group_obtain(struct group_home *home, struct slice id)
 
 struct group *group_add(struct group_home *home, struct slice id)
 {
-	if (home->coordinator->counters->n_groups < LIMIT_SHARD_GROUPS)
+	if (home->coordinator->counters->n_groups < LIMIT_SHARD_GROUPS && home->coordinator->group_bytes < LIMIT_SHARD_GROUP_BYTES)
 		return group_obtain(home, id);
-	trace_limited(TRACE_WARN, "coord", "no more than %d groups on a worker: group %.*s is refused", LIMIT_SHARD_GROUPS, SLICE_ARGS(id));
+	trace_limited(TRACE_WARN, "coord", "a worker has no room for more groups: group %.*s is refused", SLICE_ARGS(id));
 	return NULL;
 }
 
@@ -330,6 +341,7 @@ static void group_free(struct group *group)
 	group_sweep_forget(group);
 	timer_stop(&group->timer);
 	coordinator->counters->n_groups--;
+	coordinator->group_bytes -= (int64_t)(sizeof *group + group->id.len);
 	coordinator->counters->n_in_state[group->counted]--;
 	group_forget_offsets(group);
 	HASH_DEL(group->home->groups, group);
@@ -343,7 +355,7 @@ void group_unload(struct group *group)
 
 	group_core_unload(&group->core, &actions);
 	tell(group, &actions);
-	free_members(actions.freed);
+	free_members(group->home->coordinator, actions.freed);
 	free(actions.freed_block);
 	group_free(group);
 }
@@ -353,7 +365,7 @@ int16_t group_die(struct group *group)
 	struct group_actions actions;
 	int16_t error = group_core_delete(&group->core, &actions);
 
-	free_members(actions.freed);
+	free_members(group->home->coordinator, actions.freed);
 	free(actions.freed_block);
 	return error;
 }
@@ -365,8 +377,8 @@ void group_forget(struct group *group)
 
 /* ---- from the log ---- */
 
-static struct group_member *member_loaded(const struct group_metadata_value *value, const struct group_metadata_value_member *from,
-					  uint8_t **at)
+static struct group_member *member_loaded(struct coordinator *coordinator, const struct group_metadata_value *value, 
+					  const struct group_metadata_value_member *from, uint8_t **at)
 {
 	struct group_protocol protocol = {value->protocol, from->subscription};
 	struct group_member member = {
@@ -379,14 +391,14 @@ static struct group_member *member_loaded(const struct group_metadata_value *val
 		.protocols = &protocol,
 		.n_protocols = slice_is_null(value->protocol) ? 0 : 1,
 	};
-	struct group_member *copy = member_copy(&member);
+	struct group_member *copy = member_copy(coordinator, &member);
 
 	copy->assignment = put(at, from->assignment);
 	return copy;
 }
 
 /* The members of a record in its order; their assignments lie in one block. */
-static void members_loaded(const struct group_metadata_value *value, struct group_loaded *loaded)
+static void members_loaded(struct coordinator *coordinator, const struct group_metadata_value *value, struct group_loaded *loaded)
 {
 	struct group_member *last = NULL;
 	size_t len = 1;
@@ -396,7 +408,7 @@ static void members_loaded(const struct group_metadata_value *value, struct grou
 		len += value->members[i].assignment.len;
 	loaded->block = at = memory_alloc(len);
 	for (int32_t i = 0; i < value->n_members; i++) {
-		struct group_member *member = member_loaded(value, &value->members[i], &at);
+		struct group_member *member = member_loaded(coordinator, value, &value->members[i], &at);
 
 		if (last)
 			last->next = member;
@@ -419,7 +431,7 @@ static void install_record(struct group *group, const struct group_metadata_valu
 	struct group_actions actions;
 
 	if (value->n_members)
-		members_loaded(value, &loaded);
+		members_loaded(group->home->coordinator, value, &loaded);
 	if (!group_core_install(&group->core, &now, &loaded, &actions))
 		trace_limited(TRACE_ERROR, "coord", "group %.*s: its record makes no sense, and is taken as one without members",
 			      SLICE_ARGS(group->id));
@@ -449,12 +461,29 @@ void group_install(struct group *group)
 
 /* ---- requests ---- */
 
+/* Memory that clients may fill; what takes the place of what is there already, and is no larger, always has room. */
+static bool has_room(const struct group *group, const struct group_member *member)
+{
+	const struct group_member *known = group_core_member(&group->core, member->id);
+	int64_t before = known ? (int64_t)known->bytes : 0, after = (int64_t)bytes_of(member);
+
+	return after <= before || group->home->coordinator->group_bytes + after - before <= LIMIT_SHARD_GROUP_BYTES;
+}
+
 static void join_group(struct group *group, struct coordinator_join *join)
 {
+	struct coordinator *coordinator = group->home->coordinator;
 	bool id_is_new = join->member_id.len == 0;
 	struct group_now now = coordinator_now();
+	struct group_member member = member_of(join, id_is_new);
+
+	if (!has_room(group, &member)) {
+		trace_limited(TRACE_WARN, "coord", "a worker has no room for more members: one of group %.*s is refused", SLICE_ARGS(group->id));
+		coordinator_refuse(coordinator, &join->call, KAFKA_POLICY_VIOLATION);
+		return;
+	}
 	struct group_join asked = {
-		.member = member_of(join, id_is_new),
+		.member = member_copy(coordinator, &member),
 		.id_is_new = id_is_new,
 		.id_required = join->known_id_required,
 		.knows_skip = join->skip_assignment_allowed,

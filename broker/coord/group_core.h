@@ -11,12 +11,17 @@
  *     time -----------> group_core_tick ------+
  *     the log --------> group_core_install ---'
  *
- *     EMPTY --a member joins--> PREPARING --all have joined, or time is up--> COMPLETING --the leader's assignments are
- * stored--> STABLE ^                        |  ^  ^                                          | |
- *       '---nobody is left-------'  |  '--a join, a leave, an expiry, a store-----' | |     that failed, a sync that did not
- * come                                                   |
- *                                   '--a join that changes something, a leave, an expiry, a sync that did not
- * come----------------' any --unloaded, or deleted while EMPTY--> DEAD
+ *                  a member joins                all have joined, or time is up
+ *          EMPTY ------------------> PREPARING ------------------------------------> COMPLETING
+ *            ^                       |   ^   ^                                         |    |
+ *            |                       |   |   |  a join that says something new,        |    |
+ *            |  nobody is left       |   |   |  a leave, an expiry, a sync that did    |    |  the leader's assignments
+ *            `-----------------------'   |   |  not come, a store that failed          |    |  are stored
+ *                                        |   `-----------------------------------------'    v
+ *                                        `----------------------------------------------- STABLE
+ *                                           a join that changes something, a leave, an expiry, a sync that did not come
+ *
+ *          any of them ---- unloaded; EMPTY also ---- deleted ----> DEAD
  *
  * Words: a request is *parked* while it waits for others; its opaque pointer is the shell's. A member is *new* until its first
  * generation has been told. A *pending id* was told to a client (MEMBER_ID_REQUIRED) that has not joined with it yet. A *store*
@@ -118,6 +123,7 @@ struct group_member {
 	const struct group_protocol *protocols;
 	int32_t n_protocols;
 	struct slice assignment; /* set by install, else the core's; bytes of the group's block, or empty */
+	size_t bytes;            /* the shell's: its memory with all that it points to */
 
 	/* The core's; zeroed by the shell. Parked requests first, as the shell handed them in. */
 	void *join; /* parked JoinGroup */

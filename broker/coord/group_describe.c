@@ -2,6 +2,7 @@
 #include "broker/coord/coordinator_internal.h"
 
 #include "common/bytes.h"
+#include "common/limits.h"
 #include "proto/kafka/consumer_protocol_subscription.gen.h"
 
 #include <stdlib.h>
@@ -119,6 +120,10 @@ void group_describe(struct group_home *home, struct coordinator_call *call)
 	struct describe_groups_response_group *description = &describe->description;
 	const struct group *group = group_find(home, call->group_id);
 
+	if (call->arena->total >= LIMIT_GROUP_ANSWER_BYTES) {
+		coordinator_refuse(home->coordinator, call, KAFKA_POLICY_VIOLATION);
+		return;
+	}
 	*description = describe_groups_response_group_default;
 	description->group_id = call->group_id;
 	description->group_state = slice_of_text(group_core_state_name(group ? group->core.state : GROUP_DEAD));
@@ -142,13 +147,29 @@ static bool passes(struct slice text, const struct slice *filters, int32_t n_fil
 	return n_filters <= 0;
 }
 
-static void list_home(const struct group_home *home, struct coordinator_list *list)
+/* The states that pass, found once: a request may have millions of filters, and a worker many groups. */
+struct state_filter {
+	bool passes[GROUP_DEAD + 1];
+};
+
+static struct state_filter filter_of(const struct coordinator_list *list)
+{
+	bool type_passes = passes(SLICE_LITERAL(GROUP_TYPE_CLASSIC), list->types, list->n_types);
+	struct state_filter filter;
+
+	for (int i = 0; i <= GROUP_DEAD; i++)
+		filter.passes[i] =
+			type_passes && passes(slice_of_text(group_core_state_name((enum group_state)i)), list->states, list->n_states);
+	return filter;
+}
+
+static void list_home(const struct group_home *home, const struct state_filter *filter, struct coordinator_list *list)
 {
 	for (const struct group *group = home->groups; group; group = group->hh.next) {
 		struct slice state = slice_of_text(group_core_state_name(group->core.state));
 		struct list_groups_response_group *told = &list->groups[list->n_groups];
 
-		if (!passes(state, list->states, list->n_states) || !passes(SLICE_LITERAL(GROUP_TYPE_CLASSIC), list->types, list->n_types))
+		if (!filter->passes[group->core.state])
 			continue;
 		told->group_id = arena_copy(list->call.arena, group->id);
 		told->protocol_type = arena_copy(list->call.arena, text_or_empty(group_core_name(&group->core.protocol_type)));
@@ -161,6 +182,7 @@ static void list_home(const struct group_home *home, struct coordinator_list *li
 void coordinator_list(struct coordinator *coordinator, struct coordinator_call *call)
 {
 	struct coordinator_list *list = CONTAINER_OF(call, struct coordinator_list, call);
+	struct state_filter filter = filter_of(list);
 	size_t n = 0;
 
 	for (const struct group_home *home = coordinator->homes; home; home = home->hh.next)
@@ -173,7 +195,7 @@ void coordinator_list(struct coordinator *coordinator, struct coordinator_call *
 		if (error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
 			call->error = error;
 		else if (!error)
-			list_home(home, list);
+			list_home(home, &filter, list);
 	}
 	coordinator_finish(coordinator, call);
 }

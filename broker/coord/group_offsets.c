@@ -178,6 +178,14 @@ static bool has_room(const struct group *group, struct slice topic, int32_t part
 	return after <= before || group->home->coordinator->offset_bytes + after - before <= LIMIT_SHARD_OFFSET_BYTES;
 }
 
+/* -1: as the broker is configured. A client may say any number. */
+static int64_t expire_ms_of(int64_t retention_ms, int64_t now_ms)
+{
+	if (retention_ms == -1)
+		return -1;
+	return retention_ms < INT64_MAX - now_ms ? now_ms + retention_ms : INT64_MAX;
+}
+
 static struct offset_value value_of(const struct coordinator_commit *commit, const struct offset_commit_request_partition *asked,
 				    int64_t now_ms)
 {
@@ -186,7 +194,7 @@ static struct offset_value value_of(const struct coordinator_commit *commit, con
 		.leader_epoch = asked->committed_leader_epoch,
 		.metadata = slice_is_null(asked->committed_metadata) ? SLICE_LITERAL("") : asked->committed_metadata,
 		.commit_ms = asked->commit_timestamp == -1 ? now_ms : asked->commit_timestamp,
-		.expire_ms = commit->retention_time_ms == -1 ? -1 : now_ms + commit->retention_time_ms,
+		.expire_ms = expire_ms_of(commit->retention_time_ms, now_ms),
 	};
 }
 
@@ -284,7 +292,9 @@ static struct offset_fetch_response_group_partition told_of(const struct group *
 	told.partition_index = partition;
 	told.committed_offset = -1;
 	told.metadata = SLICE_LITERAL("");
-	if (group && require_stable && txn_offsets_pending(group, topic, partition)) {
+	if (arena->total >= LIMIT_GROUP_ANSWER_BYTES) {
+		told.error_code = KAFKA_POLICY_VIOLATION;
+	} else if (group && require_stable && txn_offsets_pending(group, topic, partition)) {
 		told.error_code = KAFKA_UNSTABLE_OFFSET_COMMIT;
 	} else if (entry) {
 		told.committed_offset = entry->value.offset;

@@ -839,13 +839,23 @@ START_TEST(who_names_too_many_is_cut_off)
 	struct describe_groups_request describe = {.groups = names, .n_groups = n};
 	struct delete_groups_request delete = {.groups_names = names, .n_groups_names = n};
 	struct find_coordinator_request find_request = {.coordinator_keys = names, .n_coordinator_keys = n};
+	static struct leave_group_request_member members[LIMIT_GROUP_MEMBERS + LIMIT_GROUP_PENDING + 1];
+	static struct sync_group_request_assignment assignments[LIMIT_GROUP_MEMBERS + 1];
+	struct leave_group_request leave = {.members = members, .n_members = ARRAY_LEN(members)};
+	struct sync_group_request sync = {.assignments = assignments, .n_assignments = ARRAY_LEN(assignments)};
 
 	for (int32_t i = 0; i < n; i++)
 		names[i] = SLICE_LITERAL("g");
+	for (int32_t i = 0; i < leave.n_members; i++)
+		members[i].member_id = SLICE_LITERAL("c-00000000-0000-0000-0000-000000000000");
+	for (int32_t i = 0; i < sync.n_assignments; i++)
+		assignments[i].member_id = SLICE_LITERAL("c-00000000-0000-0000-0000-000000000000");
 	begin(&fixture, refuse);
 	ck_assert(api_fixture_call(&fixture, API_DESCRIBE_GROUPS, 5, describe_groups_handle, &describe)->closed);
 	ck_assert(api_fixture_call(&fixture, API_DELETE_GROUPS, 2, delete_groups_handle, &delete)->closed);
 	ck_assert(api_fixture_call(&fixture, API_FIND_COORDINATOR, 4, find_coordinator_handle, &find_request)->closed);
+	ck_assert(api_fixture_call(&fixture, API_LEAVE_GROUP, 5, leave_group_handle, &leave)->closed);
+	ck_assert(api_fixture_call(&fixture, API_SYNC_GROUP, 3, sync_group_handle, &sync)->closed);
 	ck_assert_int_eq(n_asked, 0);
 	api_fixture_fini(&fixture);
 	free(names);

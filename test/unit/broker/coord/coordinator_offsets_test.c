@@ -140,6 +140,64 @@ START_TEST(commits_beyond_the_memory_of_a_worker_are_refused_and_others_go_on)
 }
 END_TEST
 
+START_TEST(commits_that_wait_for_replicas_are_bounded)
+{
+	struct commit_call call;
+
+	coordinator_setup();
+	await_serving();
+	become_among(1, 2);
+	ask(&commit_of(&call, "t", 0, 1, "")->commit.call, COORDINATOR_COMMIT, "g");
+	shard.coordinator->write_bytes += LIMIT_SHARD_WRITE_BYTES;
+	ck_assert_int_eq(commit("g", "t", 1, 1), KAFKA_COORDINATOR_NOT_AVAILABLE);
+	shard.coordinator->write_bytes -= LIMIT_SHARD_WRITE_BYTES;
+	become_among(2, 1);
+	TURN_UNTIL(is_done(&call.commit.call));
+	ck_assert_int_eq(call.commit.call.error, 0);
+	ck_assert_int_eq(commit("g", "t", 1, 1), 0);
+	ck_assert_int_eq(shard.coordinator->write_bytes, 0);
+	coordinator_teardown();
+}
+END_TEST
+
+START_TEST(a_retention_of_any_length_is_taken)
+{
+	struct commit_call call;
+
+	coordinator_setup();
+	await_serving();
+	commit_of(&call, "t", 0, 1, "");
+	call.commit.retention_time_ms = INT64_MAX;
+	ask_and_wait(&call.commit.call, COORDINATOR_COMMIT, "g");
+	ck_assert_int_eq(call.commit.results[0].partitions[0].error_code, 0);
+	ck_assert_int_eq(home()->groups->offsets.topics[0]->entries[0].value.expire_ms, INT64_MAX);
+	coordinator_teardown();
+}
+END_TEST
+
+#define N_NAMED 40000
+
+/* One partition with four kilobytes of metadata, named so often that they would be 160 MB. */
+START_TEST(who_names_the_same_partition_again_and_again_gets_a_bounded_answer)
+{
+	static int32_t indexes[N_NAMED];
+	static char text[4097];
+	struct offset_fetch_request_group_topic asked = {SLICE_LITERAL("t"), indexes, N_NAMED};
+	struct coordinator_fetch_offsets fetch_call = {.topics = &asked, .n_topics = 1};
+	struct commit_call call;
+
+	memset(text, 'x', sizeof text - 1);
+	coordinator_setup();
+	await_serving();
+	ask_and_wait(&commit_of(&call, "t", 0, 5, text)->commit.call, COORDINATOR_COMMIT, "g");
+	ask_and_wait(&fetch_call.call, COORDINATOR_FETCH_OFFSETS, "g");
+	ck_assert_int_eq(fetch_call.results[0].partitions[0].committed_offset, 5);
+	ck_assert_int_eq(fetch_call.results[0].partitions[N_NAMED - 1].error_code, KAFKA_POLICY_VIOLATION);
+	ck_assert_uint_lt(answers.total, 2 * LIMIT_GROUP_ANSWER_BYTES);
+	coordinator_teardown();
+}
+END_TEST
+
 /* ---- deletion ---- */
 
 START_TEST(a_deleted_group_is_gone_for_the_next_coordinator_too)
@@ -352,7 +410,8 @@ END_TEST
 
 UNIT_MAIN("broker/coord/coordinator_offsets", a_commit_is_not_told_before_the_high_watermark_is_past_it,
 	  a_commit_whose_time_was_up_holds_when_it_is_committed, errors_of_the_append_are_told_as_those_of_a_coordinator,
-	  partitions_are_judged_one_by_one, commits_beyond_the_memory_of_a_worker_are_refused_and_others_go_on,
+	  partitions_are_judged_one_by_one, commits_that_wait_for_replicas_are_bounded, a_retention_of_any_length_is_taken,
+	  who_names_the_same_partition_again_and_again_gets_a_bounded_answer, commits_beyond_the_memory_of_a_worker_are_refused_and_others_go_on,
 	  a_deleted_group_is_gone_for_the_next_coordinator_too, a_group_with_more_offsets_than_a_batch_holds_is_deleted,
 	  a_deletion_that_fails_leaves_the_group, while_a_deletion_is_under_way_nobody_joins_or_commits,
 	  deleted_offsets_take_a_group_that_has_nothing_else_with_them, offsets_of_subscribed_topics_are_not_deleted,

@@ -105,5 +105,65 @@ START_TEST(groups_are_counted_by_their_state)
 }
 END_TEST
 
+START_TEST(members_beyond_the_memory_of_a_worker_are_refused_and_others_go_on)
+{
+	struct coordinator_join join, other, again;
+
+	more_properties = no_delay;
+	coordinator_setup();
+	await_serving();
+	make_stable("g", NULL, &join);
+	shard.coordinator->group_bytes += LIMIT_SHARD_GROUP_BYTES;
+	ask_join(&other, "g", SLICE_LITERAL(""), NULL);
+	TURN_UNTIL(is_done(&other.call));
+	ck_assert_int_eq(other.call.error, KAFKA_POLICY_VIOLATION);
+	ck_assert_int_eq(heartbeat("g", 1, join.ret_member_id), 0);
+	ask_join(&again, "g", join.ret_member_id, NULL);
+	TURN_UNTIL(is_done(&again.call));
+	ck_assert_int_eq(again.call.error, 0);
+	ck_assert_int_eq(commit("h", "t", 0, 1), KAFKA_POLICY_VIOLATION);
+	shard.coordinator->group_bytes -= LIMIT_SHARD_GROUP_BYTES;
+	ck_assert_int_eq(commit("h", "t", 0, 1), 0);
+	partition_resign(partition);
+	ck_assert_int_eq(shard.coordinator->group_bytes, 0);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
+/* Named so often that its metadata would be 240 MB. */
+START_TEST(a_group_that_is_described_again_and_again_has_a_bounded_answer)
+{
+	static uint8_t metadata[800000];
+	struct coordinator_describe first = {0}, last = {0};
+	struct join_group_request_protocol protocol = {SLICE_LITERAL("range"), slice_of(metadata, sizeof metadata)};
+	struct coordinator_join join;
+	struct coordinator_sync sync;
+
+	more_properties = no_delay;
+	coordinator_setup();
+	await_serving();
+	join = (struct coordinator_join){.client_id = SLICE_LITERAL("c"),
+					 .protocol_type = SLICE_LITERAL("x"),
+					 .protocols = &protocol,
+					 .n_protocols = 1,
+					 .session_timeout_ms = 10000,
+					 .rebalance_timeout_ms = 10000};
+	ask_and_wait(&join.call, COORDINATOR_JOIN, "g");
+	ask_sync(&sync, "g", &join, NULL, 0);
+	TURN_UNTIL(is_done(&sync.call));
+	ask_and_wait(&first.call, COORDINATOR_DESCRIBE, "g");
+	ck_assert_int_eq(first.call.error, 0);
+	ck_assert_uint_eq(first.description.members[0].member_metadata.len, sizeof metadata);
+	for (int i = 0; i < 300; i++)
+		ask_and_wait(&last.call, COORDINATOR_DESCRIBE, "g");
+	ck_assert_int_eq(last.call.error, KAFKA_POLICY_VIOLATION);
+	ck_assert_uint_lt(answers.total, 2 * LIMIT_GROUP_ANSWER_BYTES);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
 UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits,
-	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server, groups_are_counted_by_their_state)
+	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server, groups_are_counted_by_their_state,
+	  members_beyond_the_memory_of_a_worker_are_refused_and_others_go_on, a_group_that_is_described_again_and_again_has_a_bounded_answer)
