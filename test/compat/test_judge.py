@@ -153,7 +153,7 @@ def fill(story, topic, n, codec='none', keys=None, size=40, partition=0):
 
 
 def fill_by_hand(story, topic, n, codec, partition=0, per_batch=30):
-    """As fill(), with any codec: librdkafka leaves lz4 out when a broker has no FindCoordinator."""
+    """As fill(), with any codec and batches of a chosen size, whatever the client library makes of its settings."""
     with story.cluster.leader_connection(topic, partition) as c:
         for at in range(0, n, per_batch):
             items = [(b'key %d' % i, b'by hand %d ' % i + b'z' * 50, (), int(time.time() * 1000)) for i in range(at, at + per_batch)]
