@@ -133,7 +133,10 @@
 /* Batches that a worker's coordinator has under way: those stay whose time is up, while replicas that lag are in the ISR. */
 #define LIMIT_SHARD_WRITE_BYTES (INT64_C(64) << 20)
 
-/* What one worker gathers for the answer to one DescribeGroups or OffsetFetch, which may name the same group many times; one group more may stand in it. */
+/*
+ * What one worker gathers for the answer to one DescribeGroups or OffsetFetch, which may name the same group many times; one group more may
+ * stand in it.
+ */
 #define LIMIT_GROUP_ANSWER_BYTES ((size_t)64 << 20)
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * OffsetCommit: how far a group has read. Version 0 writes to ZooKeeper (consumer_offsets.h). Offsets of topics and partitions that this broker's view lacks are refused here, the rest is the
- * coordinator's; without any it is not asked, as with Kafka.
+ * OffsetCommit: how far a group has read. Version 0 writes to ZooKeeper (consumer_offsets.h). Offsets of topics and partitions that this
+ * broker's view lacks are refused here, the rest is the coordinator's; without any it is not asked, as with Kafka.
  */
 #include "broker/api/api.h"
 #include "broker/api/consumer_offsets.h"

@@ -7,8 +7,8 @@
  *                                                 so that memory never says less than the committed log
  *       the leadership ends                    -> writes_orphan: NOT_COORDINATOR; the append ends by itself, and is freed then
  *
- * An append on a disk that fails ends the leadership, and with it all groups of the home, from inside partition_append. So that is called by nobody who
- * works on a group.
+ * An append on a disk that fails ends the leadership, and with it all groups of the home, from inside partition_append. So that is called by
+ * nobody who works on a group.
  */
 #include "broker/coord/coordinator_internal.h"
 
@@ -124,8 +124,8 @@ void write_send(struct coord_write *write, int16_t acks)
 	write->bytes = (int64_t)(sizeof *write + write->builder.buf->cap + write->arena.total);
 	write->coordinator->write_bytes += write->bytes;
 	if (write->coordinator->write_bytes > LIMIT_SHARD_WRITE_BYTES) {
-		trace_limited(TRACE_WARN, "coord", "no more than %lld bytes of a worker wait for the replicas of %.*s", (long long)LIMIT_SHARD_WRITE_BYTES,
-			      SLICE_ARGS(write->home->partition->topic));
+		trace_limited(TRACE_WARN, "coord", "no more than %lld bytes of a worker wait for the replicas of %.*s",
+			      (long long)LIMIT_SHARD_WRITE_BYTES, SLICE_ARGS(write->home->partition->topic));
 		write_fail(write, KAFKA_NOT_ENOUGH_REPLICAS);
 		return;
 	}

@@ -79,9 +79,9 @@ struct coordinator_call {
 };
 
 /*
- * Which shard of this broker a call is for, by here's view; also when another broker leads the partition: the owner says so. NULL: the call ends
- * here, with call->error (INVALID_GROUP_ID for an empty id, which Kafka takes for Commit, FetchOffsets, Describe and DeleteGroup only; NOT_COORDINATOR without an
- * offsets topic). done is not called by this. Not for COORDINATOR_LIST. On here's thread.
+ * Which shard of this broker a call is for, by here's view; also when another broker leads the partition: the owner says so. NULL: the call
+ * ends here, with call->error (INVALID_GROUP_ID for an empty id, which Kafka takes for Commit, FetchOffsets, Describe and DeleteGroup only;
+ * NOT_COORDINATOR without an offsets topic). done is not called by this. Not for COORDINATOR_LIST. On here's thread.
  */
 struct shard *coordinator_route(const struct shard *here, struct coordinator_call *call);
 

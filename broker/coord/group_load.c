@@ -2,13 +2,13 @@
  * Reading what a partition of the offsets topic says of its groups, when it begins to be led here.
  *
  *     begin: from the log start to the log end of that moment
- *       read_more  log_read on the owner -> bytes on the disk thread (they may be cold) -> apply, some milliseconds a turn -> read_more ...
+ *       read_more  log_read on the owner -> bytes on the reading thread (they may be cold) -> apply, some milliseconds a turn -> read_more ...
  *       at the end: AWAITING, until the high watermark has reached it. Kafka serves at once; but what is not committed may be lost with this
  *                   leader, and an offset that was told once would go back then (G2, G3)
  *       then INSTALLING: the newest record of each group becomes its members, and SERVING
  *
  * In order of the log: an offset or a group overrides what was there, a tombstone removes it, an offset of a transaction waits for its marker.
- * Records of other protocols are left alone, damaged ones are told and stepped over. What the disk thread brings when the leadership has
+ * Records of other protocols are left alone, damaged ones are told and stepped over. What the reading thread brings when the leadership has
  * ended belongs to a load that was given up: it never meets a later load of the same partition (D13).
  */
 #include "broker/coord/coordinator_internal.h"
@@ -284,7 +284,7 @@ static void read_more(struct group_load *load)
 	load->bytes = memory_grow(load->bytes, (size_t)load->slice.len);
 	load->reading = true;
 	load->job = (struct disk_job){.run = read_run, .done = read_done, .reply_to = &home->coordinator->shard->worker};
-	disk_post(home->partition->disk, &load->job);
+	disk_post_read(home->partition->disk, &load->job);
 }
 
 static void apply_some(struct group_load *load)
