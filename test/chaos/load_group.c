@@ -19,6 +19,11 @@
 
 #define POLL_MS 50
 #define COMMIT_EVERY_NS INT64_C(200000000)
+/*
+ * What a cooperative member commits while librdkafka 2.0 waits for its JoinGroup is sent behind that, comes back as of an old generation, and makes
+ * the library give up everything and join again: members that commit more often than they join can push each other out for ever.
+ */
+#define COOPERATIVE_COMMIT_EVERY_NS INT64_C(2500000000)
 #define ASK_MS 3000
 #define ASK_PAUSE_MS 300
 /* Process numbers of those that are no members. */
@@ -341,7 +346,7 @@ static void poll_once(struct member *member)
 		take(member, message);
 	if (message)
 		rd_kafka_message_destroy(message);
-	if (history_now_ns() - member->committed_ns > COMMIT_EVERY_NS)
+	if (history_now_ns() - member->committed_ns > (member->load->cooperative ? COOPERATIVE_COMMIT_EVERY_NS : COMMIT_EVERY_NS))
 		commit_due(member);
 }
 
