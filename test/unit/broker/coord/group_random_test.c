@@ -199,13 +199,14 @@ static void step(void)
 
 /* ---- Calm ---- */
 
-/* One client for each instance; appends are waited for no longer than offsets.commit.timeout.ms. */
+/* One client for each instance; appends are waited for no longer than offsets.commit.timeout.ms (and what is told again comes
+ * second). */
 static void calm_down(void)
 {
 	calm = true;
 	for (int i = 0; i < n_outcomes; i++) {
 		if (outcomes[i].at_ms > now.ms + 5000)
-			outcomes[i].at_ms = now.ms + 5000;
+			outcomes[i].at_ms = now.ms + 5000 + (outcomes[i].record < 0);
 	}
 	for (int i = 0; i < N_CLIENTS; i++) {
 		struct client *client = &clients[i];

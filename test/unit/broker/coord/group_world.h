@@ -229,7 +229,7 @@ static void append(void)
 
 	outcome_at(late_ms, stored_id, failed ? errors[chance(4)] : 0, !failed, n_records - 1);
 	if (goes_wrong(10))
-		outcome_at(late_ms + chance(5000), stored_id, failed ? 0 : KAFKA_NOT_COORDINATOR, false, -1);
+		outcome_at(late_ms + 1 + chance(5000), stored_id, failed ? 0 : KAFKA_NOT_COORDINATOR, false, -1);
 }
 
 /* ---- The seam ---- */
