@@ -112,7 +112,7 @@ struct group_now coordinator_now(void);
 /* Begins to read the log of a home that is new. */
 void group_load_begin(struct group_home *home);
 
-/* The leadership has ended: what comes back from the disk thread is dropped. */
+/* The leadership has ended: what comes back from the reading thread is dropped. */
 void group_load_give_up(struct group_load *load);
 
 /* ---- offsets of open transactions (txn_offsets.c) ---- */
