@@ -252,6 +252,8 @@ void coordinator_free(struct coordinator *coordinator)
 {
 	if (!coordinator)
 		return;
+	/* A start that ends before its workers run has stopped nobody. */
+	coordinator_stop(coordinator);
 	loop_undefer(&coordinator->shard->worker.loop, &coordinator->settle);
 	settle(&coordinator->settle);
 	view_release(coordinator->view);

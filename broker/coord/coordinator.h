@@ -219,7 +219,7 @@ void coordinator_on_view(struct coordinator *coordinator);
 /* On its worker, before the partitions close: all calls end with NOT_COORDINATOR, later ones, too. NULL is allowed. */
 void coordinator_stop(struct coordinator *coordinator);
 
-/* After worker_join and worker_drain. NULL is allowed. */
+/* After worker_join and worker_drain; also of one that was not stopped, since its worker never ran. NULL is allowed. */
 void coordinator_free(struct coordinator *coordinator);
 
 #endif

@@ -164,6 +164,33 @@ START_TEST(a_group_that_is_described_again_and_again_has_a_bounded_answer)
 }
 END_TEST
 
+static bool later_came;
+
+static void on_later(struct timer *timer)
+{
+	(void)timer;
+	later_came = true;
+}
+
+/* As when a start ends before its workers run: nothing of it is left on the loop. */
+START_TEST(one_that_was_never_stopped_leaves_no_timer)
+{
+	struct timer later;
+
+	more_properties = "offsets.retention.check.interval.ms=1\n";
+	coordinator_setup();
+	timer_init(&later, &shard.worker.loop, on_later);
+	timer_set(&later, clock_ms() + 5);
+	coordinator_free(shard.coordinator);
+	shard.coordinator = NULL;
+	shard.lead = NULL;
+	TURN_UNTIL(later_came);
+	coordinator_teardown();
+	more_properties = "";
+}
+END_TEST
+
 UNIT_MAIN("broker/coord/coordinator", a_commit_is_told_by_a_fetch, a_member_joins_syncs_beats_and_commits,
 	  an_assignment_that_the_log_does_not_take_is_an_error_of_the_server, groups_are_counted_by_their_state,
-	  members_beyond_the_memory_of_a_worker_are_refused_and_others_go_on, a_group_that_is_described_again_and_again_has_a_bounded_answer)
+	  members_beyond_the_memory_of_a_worker_are_refused_and_others_go_on, a_group_that_is_described_again_and_again_has_a_bounded_answer,
+	  one_that_was_never_stopped_leaves_no_timer)
