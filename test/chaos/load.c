@@ -103,6 +103,28 @@ int load_topic_of(const struct load *load, const char *name)
 	return -1;
 }
 
+void load_note_record(struct load *load, enum history_kind kind, int index, int topic, const rd_kafka_message_t *message)
+{
+	struct history_event event = {.kind = (uint8_t)kind,
+				      .topic = (uint8_t)topic,
+				      .partition = message->partition,
+				      .offset = message->offset,
+				      .process = (uint16_t)index,
+				      .sequence = -1};
+	struct value value;
+
+	if (!value_read(message->payload, message->len, &value)) {
+		event.flags = HISTORY_CORRUPT;
+	} else {
+		event.sequence = (int64_t)value.sequence;
+		event.random = value.random;
+		event.producer = value.producer;
+		if (value.run != load->run || value.topic != topic || (int32_t)value.partition != message->partition)
+			event.flags = HISTORY_MISROUTED;
+	}
+	history_add(&load->history, &event);
+}
+
 static void parse_topics(struct load *load, char *text)
 {
 	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {

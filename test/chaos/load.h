@@ -65,6 +65,9 @@ void load_close(const struct load *load, rd_kafka_t *client, rd_kafka_topic_t **
 /* The topic of this name, or -1. */
 int load_topic_of(const struct load *load, const char *name);
 
+/* A record that process `index` was given: into the history as an event of this kind, with what is wrong with its value. Any thread. */
+void load_note_record(struct load *load, enum history_kind kind, int index, int topic, const rd_kafka_message_t *message);
+
 /* Threads: each runs until the load says stop. */
 pthread_t producer_start(struct load *load, int index);
 pthread_t consumer_start(struct load *load, int index);

@@ -45,28 +45,6 @@ static void begin_partition(struct consumer *consumer, int topic, int partition,
 		die("consume", rd_kafka_err2str(rd_kafka_last_error()));
 }
 
-static void note_value(struct consumer *consumer, int topic, const rd_kafka_message_t *message)
-{
-	struct history_event event = {.kind = (uint8_t)consumer->kind,
-				      .topic = (uint8_t)topic,
-				      .partition = message->partition,
-				      .offset = message->offset,
-				      .process = (uint16_t)consumer->index,
-				      .sequence = -1};
-	struct value value;
-
-	if (!value_read(message->payload, message->len, &value)) {
-		event.flags = HISTORY_CORRUPT;
-	} else {
-		event.sequence = (int64_t)value.sequence;
-		event.random = value.random;
-		event.producer = value.producer;
-		if (value.run != consumer->load->run || value.topic != topic || (int32_t)value.partition != message->partition)
-			event.flags = HISTORY_MISROUTED;
-	}
-	history_add(&consumer->load->history, &event);
-}
-
 /* The position was refused, or the like: told, and begun anew from the start of the log. */
 static void begin_anew(struct consumer *consumer, int topic, const rd_kafka_message_t *message)
 {
@@ -109,7 +87,7 @@ static void take(struct consumer *consumer, const rd_kafka_message_t *message)
 			begin_anew(consumer, topic, message);
 		return;
 	}
-	note_value(consumer, topic, message);
+	load_note_record(consumer->load, consumer->kind, consumer->index, topic, message);
 	if (consumer->kind == HISTORY_POLL)
 		atomic_fetch_add(&consumer->load->n_polled, 1);
 	else if (message->offset + 1 >= consumer->ends[topic][message->partition] && consumer->ends[topic][message->partition] >= 0) {

@@ -316,24 +316,8 @@ static void end_life(struct member *member, bool politely)
 static void take(struct member *member, const rd_kafka_message_t *message)
 {
 	int topic = load_topic_of(member->load, rd_kafka_topic_name(message->rkt));
-	struct history_event event = {.kind = HISTORY_TAKEN,
-				      .topic = (uint8_t)topic,
-				      .partition = message->partition,
-				      .offset = message->offset,
-				      .process = (uint16_t)member->index,
-				      .sequence = -1};
-	struct value value;
 
-	if (!value_read(message->payload, message->len, &value)) {
-		event.flags = HISTORY_CORRUPT;
-	} else {
-		event.sequence = (int64_t)value.sequence;
-		event.random = value.random;
-		event.producer = value.producer;
-		if (value.run != member->load->run || value.topic != topic || (int32_t)value.partition != message->partition)
-			event.flags = HISTORY_MISROUTED;
-	}
-	history_add(&member->load->history, &event);
+	load_note_record(member->load, HISTORY_TAKEN, member->index, topic, message);
 	member->next[topic][message->partition] = message->offset + 1;
 	atomic_fetch_add(&member->load->n_polled, 1);
 }
